@@ -1,0 +1,227 @@
+"""The nouns of Job Orchestra as frozen values: jobs, builds, attempts, steps, tasks, agents.
+
+Refuses to know how they change (lifecycle, ledger), where they are kept (store) and how they look to a client (views).
+Instants are int milliseconds since the epoch, UTC; durations are seconds and say so with `_s`. Everything is encoded
+with msgspec; fields are only ever added, at the end, with defaults, so that yesterday's bytes still decode.
+"""
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import TypeAlias
+
+import msgspec
+
+Millis: TypeAlias = int  # an instant: milliseconds since the epoch, UTC
+
+
+class BuildState(StrEnum):
+    """Where a build is in its life; the legal moves are in lifecycle.BUILD."""
+
+    PENDING = "pending"  # accepted, waiting for a worker
+    ASSIGNED = "assigned"  # given to a worker, not known to have started
+    RUNNING = "running"  # a worker has started it
+    SUCCEEDED = "succeeded"  # every step that had to succeed did
+    FAILED = "failed"  # a step failed or timed out: the user's matter
+    ERROR = "error"  # it could not be run properly (workspace, disk, missing program): the operator's matter
+    ABORTED = "aborted"  # stopped on request after it may have started
+    CANCELLED = "cancelled"  # withdrawn on request before it started
+    SKIPPED = "skipped"  # a condition decided that it need not run
+    LOST = "lost"  # its worker was lost with it
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to a build in this state."""
+        return self not in LIVE_STATES
+
+
+LIVE_STATES = frozenset({BuildState.PENDING, BuildState.ASSIGNED, BuildState.RUNNING})
+
+
+class StepState(StrEnum):
+    """How a step ended, or that it has not."""
+
+    RUNNING = "running"  # started, not ended
+    SUCCEEDED = "succeeded"  # exit code 0
+    FAILED = "failed"  # another exit code, or killed by a signal it was not sent by us
+    TIMEOUT = "timeout"  # stopped because its time, or the build's, was over
+    ERROR = "error"  # could not be started
+    ABORTED = "aborted"  # stopped on request
+    SKIPPED = "skipped"  # its `when` did not hold
+
+
+class When(StrEnum):
+    """Under which outcome of the steps before it a step runs."""
+
+    SUCCESS = "success"  # all steps before succeeded (the default)
+    FAILURE = "failure"  # a step before failed
+    ALWAYS = "always"  # in any case, also after an abort or a timeout
+
+
+class TaskState(StrEnum):
+    """What came of a request to change something."""
+
+    DONE = "done"  # accepted and carried out, or on its way
+    REFUSED = "refused"  # rejected; the outcome says why
+
+
+class Stop(StrEnum):
+    """How somebody asked a build to stop."""
+
+    ABORT = "abort"  # stop it wherever it is
+    CANCEL = "cancel"  # withdraw it if it has not started
+
+
+class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One command of a job. A text runs in the job's shell, a list of words runs as it is."""
+
+    name: str  # unique in its job
+    run: str | tuple[str, ...]  # shell text, or the words of a command
+    env: dict[str, str] = {}  # added to the job's environment
+    when: When = When.SUCCESS  # under which outcome of the steps before it runs
+    timeout_s: float | None = None  # longest time it may take; None: only the job's timeout counts
+
+
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is put into the workspace before the first step."""
+
+    archive: str = ""  # SHA-256 (hex) of a packed directory that was shipped with the submission; empty: nothing
+    describe: str = ""  # where it came from, for people (a path, a revision)
+
+
+class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a build executes: everything of a job that the worker needs. Content-addressed by `digest`."""
+
+    steps: tuple[Step, ...]  # in the order of execution, at least one
+    env: dict[str, str] = {}  # for all steps
+    runs_on: tuple[str, ...] = ()  # requirements a worker must meet, sorted, e.g. ("gpu", "os=linux")
+    timeout_s: float | None = None  # longest time the attempt may take, all steps together; None: no limit
+    shell: tuple[str, ...] = ("/bin/sh", "-e")  # program and options; receives the text of `run` after `-c`
+    source: Source = Source()  # what the workspace holds at the start
+
+    def digest(self) -> str:
+        """Return the first 32 hex digits of the SHA-256 of the spec's canonical msgpack (128 bits: no collisions)."""
+        return sha256(_canonical.encode(self)).hexdigest()[:32]
+
+
+_canonical = msgspec.msgpack.Encoder(order="deterministic")
+
+
+class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A value that whoever submits a job may or must give; a step sees it as PARAM_<NAME>."""
+
+    name: str  # a word of letters, digits, `_` and `-`
+    description: str = ""  # one line for people
+    default: str | None = None  # used when no value is given; None with `required` false: the empty text
+    required: bool = False  # a submission without a value is refused
+    choices: tuple[str, ...] = ()  # the only values allowed; empty: any
+
+
+class Job(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A definition as applied from a job file."""
+
+    project: str  # the set of jobs it belongs to
+    name: str  # unique in its project
+    spec: Spec  # what its builds execute
+    parameters: tuple[Parameter, ...] = ()  # in the order of the file
+    description: str = ""  # one line for people
+    priority: int = 0  # higher is assigned earlier
+
+    @property
+    def full_name(self) -> str:
+        """`project/name`, as people write it."""
+        return f"{self.project}/{self.name}"
+
+
+class StepResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one step of an attempt."""
+
+    name: str  # as in the spec
+    state: StepState  # how it ended, or running
+    exit_code: int | None = None  # the process's exit code, 0-255; None when a signal ended it or it never ran
+    signal: int | None = None  # the number of the signal that ended it
+    started: Millis | None = None  # when its process was started
+    finished: Millis | None = None  # when its process had ended
+    log_start: int = 0  # offset in the attempt's log where its output begins, in bytes
+    log_end: int | None = None  # offset behind its last byte; None while it runs
+
+
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One try of a build on one worker."""
+
+    build: str  # build id
+    number: int  # 1 for the first
+    agent: str  # agent id
+    session: str  # the worker session (life of an executor) it belongs to; another session never runs it
+    state: BuildState  # assigned, running or an end
+    reason: str = ""  # why it ended so, for people
+    assigned: Millis = 0  # when it was given to the worker
+    started: Millis | None = None  # when its first process was started
+    finished: Millis | None = None  # when all its processes had ended
+    steps: tuple[StepResult, ...] = ()  # in the order of execution
+    log_bytes: int = 0  # length of its log
+    results: dict[str, str] = {}  # what its steps wrote to ORCHESTRA_RESULTS
+
+    @property
+    def key(self) -> str:
+        """`build.number`: the attempt's name in the executor, in file names and in messages."""
+        return f"{self.build}.{self.number}"
+
+
+class Build(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One execution of a job."""
+
+    id: str  # eight characters of Crockford base 32, unique in the network
+    serial: int  # place in the order of acceptance, from 1
+    project: str  # the project of its job
+    job: str  # the name of its job
+    number: int  # counts the builds of this job from 1
+    state: BuildState  # see lifecycle.BUILD
+    spec: str  # digest of the Spec that it runs
+    created: Millis  # when it was accepted
+    reason: str = ""  # why it is in this state, for people
+    requester: str = ""  # who asked for it
+    cause: str = "submit"  # what made it: submit, run, rerun of ID ...
+    request: str = ""  # the client's request id, for safe retries; empty: none
+    parameters: dict[str, str] = {}  # values of its job's parameters, defaults filled in
+    priority: int = 0  # higher is assigned earlier
+    pipeline: str = ""  # id of the pipeline it belongs to; empty: none
+    agent: str = ""  # agent id of the current or last attempt
+    attempt: int = 0  # number of the current or last attempt; 0: none yet
+    started: Millis | None = None  # when the current or last attempt started
+    finished: Millis | None = None  # when it ended
+    results: dict[str, str] = {}  # KEY -> value written by its steps
+    log_bytes: int = 0  # length of the last attempt's log
+    stop: Stop | None = None  # somebody asked it to stop and the worker has not confirmed yet
+
+    @property
+    def label(self) -> str:
+        """`project/job#number`, as people write it."""
+        return f"{self.project}/{self.job}#{self.number}"
+
+
+class Task(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request that changed something, or was refused: one line of the audit trail."""
+
+    id: int  # counts all tasks of the network from 1
+    kind: str  # the method that asked for it, e.g. builds.submit
+    requester: str  # who asked
+    at: Millis  # when the master took it
+    state: TaskState  # what came of it
+    target: str = ""  # what it was about: a job, a build id
+    outcome: str = ""  # one line: what happened, or why it was refused
+    builds: tuple[str, ...] = ()  # ids of the builds it created or touched
+
+
+class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the network knows of one agent. Whether it answers at the moment is not part of the record."""
+
+    id: str  # fingerprint of its public key
+    name: str  # for people; the host's name by default
+    session: str = ""  # its current worker session; empty: it does not work
+    labels: dict[str, str] = {}  # label -> value ("" for a bare label)
+    slots: int = 1  # builds it runs at a time
+    enabled: bool = True  # takes new builds
+    draining: bool = False  # finishes what it has, takes nothing new
+    version: str = ""  # of Job Orchestra
+    joined: Millis = 0  # when it became a member
+    seen: Millis = 0  # when this record last changed
