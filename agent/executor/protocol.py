@@ -1,0 +1,112 @@
+"""What agent and executor say to each other: msgpack messages with a length before each, over a Unix stream socket.
+
+The agent sends Start, Stop, Forget; the executor sends Hello once, then Reports. A Report holds *snapshots* of attempts,
+so that only the newest matters: repeating one is harmless, and what changed while a report was not yet answered by
+Received is merged into the next. That is the flow control: one report in flight, everything else accumulates.
+"""
+
+import struct
+
+import msgspec
+
+from ...core.model import BuildState, Millis, StepResult, When
+
+MAX_FRAME = 64 << 20
+"""Bytes in one frame; a longer one means that the peer is broken."""
+
+LENGTH = struct.Struct("!I")
+"""The prefix of each frame: the number of bytes that follow, big endian."""
+
+
+class StepPlan(msgspec.Struct, frozen=True, array_like=True):
+    """One process to run."""
+
+    name: str  # as in the job
+    argv: tuple[str, ...]  # words of the command; the first is looked up on the PATH of its environment
+    env: dict[str, str] = {}  # added to the plan's
+    when: When = When.SUCCESS  # under which outcome of the steps before it runs
+    timeout_s: float | None = None  # longest time it may take
+
+
+class Plan(msgspec.Struct, frozen=True, array_like=True):
+    """Everything the executor needs to run one attempt."""
+
+    key: str  # `build.number`; a key is executed at most once
+    directory: str  # the attempt's own directory, which the executor creates 0700: workspace/, tmp/, results
+    log: str  # file that gets the output of all steps, created by the executor
+    env: dict[str, str]  # the whole environment, nothing is inherited
+    steps: tuple[StepPlan, ...]  # in the order of execution
+    prepare: tuple[str, ...] = ()  # command that fills the workspace; its failure ends the attempt as error
+    timeout_s: float | None = None  # longest time for all steps together
+    log_limit: int = 0  # bytes its log may reach before it ends as error; 0: no limit
+    grace_s: float = 5.0  # between SIGTERM and SIGKILL when it is stopped
+
+
+class Start(msgspec.Struct, frozen=True, tag="start", array_like=True):
+    """Run these, at most `Configure.slots` at a time, in this order. Known keys are ignored."""
+
+    plans: tuple[Plan, ...]  # in the order of execution
+
+
+class StopAttempt(msgspec.Struct, frozen=True, tag="stop", array_like=True):
+    """Stop an attempt: a waiting one ends as cancelled, a running one is killed with all it started and ends as aborted."""
+
+    key: str  # which
+    reason: str  # why, for its record
+    only_waiting: bool = False  # leave it alone if it has started (cancel rather than abort)
+
+
+class Forget(msgspec.Struct, frozen=True, tag="forget", array_like=True):
+    """The ends of these attempts are recorded by the network: remove their directories and drop them."""
+
+    keys: tuple[str, ...]  # attempts that have ended
+
+
+class Configure(msgspec.Struct, frozen=True, tag="configure", array_like=True):
+    """Change how the executor works from now on."""
+
+    slots: int  # attempts that run at the same time
+
+
+class Received(msgspec.Struct, frozen=True, tag="received", array_like=True):
+    """The last report arrived and is safe; the next may be sent."""
+
+
+class Quit(msgspec.Struct, frozen=True, tag="quit", array_like=True):
+    """End: stop all attempts (they end as aborted in the record that stays on disk), then exit."""
+
+    reason: str  # why, for the attempts' record
+
+
+Request = Start | StopAttempt | Forget | Configure | Received | Quit
+
+
+class AttemptStatus(msgspec.Struct, frozen=True, array_like=True):
+    """All that is known of one attempt at one moment."""
+
+    key: str  # `build.number`
+    state: BuildState  # assigned (waiting for a slot), running, or an end
+    reason: str = ""  # why it ended so, for people
+    started: Millis | None = None  # when its first process started
+    finished: Millis | None = None  # when the last of its processes was gone
+    steps: tuple[StepResult, ...] = ()  # in the order of execution, the running one last
+    log_bytes: int = 0  # length of its log
+    results: dict[str, str] = {}  # what it wrote to its results file; filled at the end
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello", array_like=True):
+    """The executor's first message on each connection."""
+
+    session: str  # the executor's life: random, new at each start of the process
+    pid: int  # its process id
+    attempts: tuple[AttemptStatus, ...]  # all that it knows and was not told to forget
+    version: int = 1  # of this protocol
+
+
+class Report(msgspec.Struct, frozen=True, tag="report", array_like=True):
+    """Attempts that changed since the last report."""
+
+    attempts: tuple[AttemptStatus, ...]  # newest snapshots, each key once
+
+
+Reply = Hello | Report

@@ -1,0 +1,137 @@
+"""Where one agent keeps its things: the data directory's layout, and the short directory of its sockets.
+
+Refuses to create or read anything but what `prepare` says. Several agents run on one machine with different data
+directories; each has sockets of its own, whose paths are short whatever the data directory is called, because a Unix
+socket's path is limited to 108 bytes (104 on macOS).
+"""
+
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import platformdirs
+
+from ..core.errors import StorageError
+
+
+def default_data() -> Path:
+    """Return ORCHESTRA_HOME, or this user's data directory of the platform."""
+    home = os.environ.get("ORCHESTRA_HOME")
+    return Path(home).expanduser().absolute() if home else Path(platformdirs.user_data_dir("job-orchestra"))
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Every path of one agent, derived from its data directory."""
+
+    data: Path  # absolute
+
+    @property
+    def config(self) -> Path:
+        """The settings file that people write."""
+        return self.data / "agent.toml"
+
+    @property
+    def keys(self) -> Path:
+        """The agent's key pair; mode 0600."""
+        return self.data / "agent.key"
+
+    @property
+    def network(self) -> Path:
+        """Which network this agent belongs to."""
+        return self.data / "network.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the running agent; holds its process id."""
+        return self.data / "agent.lock"
+
+    @property
+    def journal(self) -> Path:
+        """The durable log of consensus."""
+        return self.data / "journal.db"
+
+    @property
+    def history(self) -> Path:
+        """The default store."""
+        return self.data / "history.db"
+
+    @property
+    def logs(self) -> Path:
+        """Attempts' logs, in folders by the first two characters of the build id."""
+        return self.data / "logs"
+
+    @property
+    def work(self) -> Path:
+        """Attempts' directories while they run."""
+        return self.data / "work"
+
+    @property
+    def sources(self) -> Path:
+        """Packed directories that were shipped with submissions, by SHA-256."""
+        return self.data / "sources"
+
+    @property
+    def executor(self) -> Path:
+        """The executor's own records."""
+        return self.data / "executor"
+
+    @property
+    def agent_log(self) -> Path:
+        """What the agent says when it runs in the background."""
+        return self.data / "agent.log"
+
+    def log(self, key: str) -> Path:
+        """Return the log file of the attempt `key` (`build.number`)."""
+        return self.logs / key[:2] / f"{key}.log"
+
+    @property
+    def sockets(self) -> Path:
+        """A short directory, private to the user, that is this data directory's own."""
+        root = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+        base = Path(root)
+        if len(str(base)) > 60:  # noqa: PLR2004 - 108 bytes less our own names, with room to spare
+            base = Path("/tmp")  # noqa: S108 - the directory below is made 0700 and its owner is checked
+        mark = sha256(str(self.data).encode()).hexdigest()[:12]
+        return base / f"orchestra-{os.getuid()}" / mark
+
+    @property
+    def scripting(self) -> Path:
+        """The scripting socket."""
+        return self.sockets / "rpc"
+
+    @property
+    def executor_socket(self) -> Path:
+        """The socket between agent and executor."""
+        return self.sockets / "exec"
+
+    def prepare(self) -> None:
+        """Create the directories, 0700. Raises StorageError, with the remedy, where that is impossible or unsafe."""
+        for folder in (self.data, self.logs, self.work, self.sources, self.executor, self.sockets.parent, self.sockets):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                message = (
+                    f"cannot create {folder}: {error.strerror}; "
+                    "choose another data directory with --data or ORCHESTRA_HOME"
+                )
+                raise StorageError(message) from None
+            check_private(folder)
+        if not os.access(self.data, os.W_OK):
+            message = f"cannot write to {self.data}; fix its permissions or choose another directory with --data"
+            raise StorageError(message)
+
+
+def check_private(path: Path) -> None:
+    """Raise StorageError unless `path` belongs to this user and nobody else may read or write it."""
+    found = path.stat()
+    if found.st_uid != os.getuid():
+        message = f"{path} belongs to another user (uid {found.st_uid}); remove it or choose another --data"
+        raise StorageError(message)
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        wanted = "700" if path.is_dir() else "600"
+        message = f"{path} can be read by others; run: chmod {wanted} {path}"
+        raise StorageError(message)
