@@ -2,7 +2,8 @@
 
 Refuses to know how they change (lifecycle, ledger), where they are kept (store) and how they look to a client (views).
 Instants are int milliseconds since the epoch, UTC; durations are seconds and say so with `_s`. Everything is encoded
-with msgspec; fields are only ever added, at the end, with defaults, so that yesterday's bytes still decode.
+with msgspec; fields are only ever added, at the end, with defaults, so that yesterday's bytes still decode. No value can be part
+of a cycle, so all are invisible to the garbage collector (gc=False): a hundred thousand pending builds cost it nothing.
 """
 
 from enum import StrEnum
@@ -71,7 +72,7 @@ class Stop(StrEnum):
     CANCEL = "cancel"  # withdraw it if it has not started
 
 
-class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+class Step(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One command of a job. A text runs in the job's shell, a list of words runs as it is."""
 
     name: str  # unique in its job
@@ -81,14 +82,14 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout_s: float | None = None  # longest time it may take; None: only the job's timeout counts
 
 
-class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+class Source(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What is put into the workspace before the first step."""
 
     archive: str = ""  # SHA-256 (hex) of a packed directory that was shipped with the submission; empty: nothing
     describe: str = ""  # where it came from, for people (a path, a revision)
 
 
-class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
+class Spec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a build executes: everything of a job that the worker needs. Content-addressed by `digest`."""
 
     steps: tuple[Step, ...]  # in the order of execution, at least one
@@ -106,7 +107,7 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True):
 _canonical = msgspec.msgpack.Encoder(order="deterministic")
 
 
-class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
+class Parameter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A value that whoever submits a job may or must give; a step sees it as PARAM_<NAME>."""
 
     name: str  # a word of letters, digits, `_` and `-`
@@ -116,7 +117,7 @@ class Parameter(msgspec.Struct, frozen=True, omit_defaults=True):
     choices: tuple[str, ...] = ()  # the only values allowed; empty: any
 
 
-class Job(msgspec.Struct, frozen=True, omit_defaults=True):
+class Job(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A definition as applied from a job file."""
 
     project: str  # the set of jobs it belongs to
@@ -132,7 +133,7 @@ class Job(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.project}/{self.name}"
 
 
-class StepResult(msgspec.Struct, frozen=True, omit_defaults=True):
+class StepResult(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What became of one step of an attempt."""
 
     name: str  # as in the spec
@@ -145,7 +146,7 @@ class StepResult(msgspec.Struct, frozen=True, omit_defaults=True):
     log_end: int | None = None  # offset behind its last byte; None while it runs
 
 
-class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
+class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One try of a build on one worker."""
 
     build: str  # build id
@@ -167,7 +168,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.build}.{self.number}"
 
 
-class Build(msgspec.Struct, frozen=True, omit_defaults=True):
+class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One execution of a job."""
 
     id: str  # eight characters of Crockford base 32, unique in the network
@@ -199,7 +200,7 @@ class Build(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.project}/{self.job}#{self.number}"
 
 
-class Task(msgspec.Struct, frozen=True, omit_defaults=True):
+class Task(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A request that changed something, or was refused: one line of the audit trail."""
 
     id: int  # counts all tasks of the network from 1
@@ -212,7 +213,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     builds: tuple[str, ...] = ()  # ids of the builds it created or touched
 
 
-class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What the network knows of one agent. Whether it answers at the moment is not part of the record."""
 
     id: str  # fingerprint of its public key

@@ -1,0 +1,100 @@
+"""What can be asked of the ledger: the entries of the replicated log.
+
+Commands carry everything that `apply` needs (time, requester, ids of agents), so that applying them is deterministic.
+They are stored in the log for ever-so-long: fields are only added, at the end, with defaults.
+"""
+
+import msgspec
+
+from .model import AgentRecord, Attempt, Job, Millis, Spec, Stop
+
+
+class NewBuild(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One build that a submission wants."""
+
+    project: str  # the project of its job
+    job: str  # the name of its job
+    spec: str  # digest of what it executes, defined in the same Submit or known to the ledger
+    parameters: dict[str, str] = {}  # checked and with defaults filled in
+    priority: int = 0  # higher is assigned earlier
+
+
+class Submit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
+    """Accept builds."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    builds: tuple[NewBuild, ...]  # at least one
+    specs: dict[str, Spec] = {}  # digest -> spec, of those the ledger may not know
+    request: str = ""  # the client's id: the same one again returns the builds of the first time
+    cause: str = "submit"  # what made it
+    kind: str = "builds.submit"  # the method, for the task
+
+
+class Apply(msgspec.Struct, frozen=True, tag="apply", omit_defaults=True):
+    """Define the jobs of a project: these and no others."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    project: str  # whose jobs
+    jobs: tuple[Job, ...]  # all of them
+
+
+class StopBuild(msgspec.Struct, frozen=True, tag="stop", omit_defaults=True):
+    """Stop a build."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    build: str  # its id
+    how: Stop  # abort or cancel
+
+
+class Assign(msgspec.Struct, frozen=True, tag="assign", omit_defaults=True):
+    """Give pending builds to a worker, as their next attempts. A build that is no longer pending is passed over."""
+
+    at: Millis  # the master's clock
+    agent: str  # the worker's agent id
+    session: str  # the worker session that may run them
+    builds: tuple[str, ...]  # build ids
+
+
+class Record(msgspec.Struct, frozen=True, tag="record", omit_defaults=True):
+    """Take over what a worker reports of attempts (state, times, steps, results; `assigned` is not read)."""
+
+    at: Millis  # the master's clock
+    agent: str  # the reporting worker: only its own attempts are taken
+    attempts: tuple[Attempt, ...]  # newest snapshots
+
+
+class Join(msgspec.Struct, frozen=True, tag="join", omit_defaults=True):
+    """Add an agent or renew its record. A new worker session loses the attempts of the one before."""
+
+    at: Millis  # the master's clock
+    agent: AgentRecord  # as it should be; enabled and draining are kept from before
+
+
+class SetAgent(msgspec.Struct, frozen=True, tag="set-agent", omit_defaults=True):
+    """Change what an agent may do."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    agent: str  # agent id
+    enabled: bool | None = None  # take new builds; None: as it is
+    draining: bool | None = None  # finish and take nothing new; None: as it is
+
+
+class Refuse(msgspec.Struct, frozen=True, tag="refuse", omit_defaults=True):
+    """Record a request that was refused before it became a command, for the audit trail."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asked
+    kind: str  # the method
+    target: str  # what it was about
+    reason: str  # why it was refused
+
+
+Command = Submit | Apply | StopBuild | Assign | Record | Join | SetAgent | Refuse
+
+#: One entry of the log: commands that arrived together.
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder(tuple[Command, ...]).decode

@@ -1,0 +1,27 @@
+"""Build ids: short, unlike their neighbours, never repeated in a network.
+
+A build has a serial number, from 1, in the order of acceptance. Its id is that number put through a bijection of the
+40-bit integers and written in Crockford's base 32: eight characters, all different from the first on, so that three or
+four characters are enough to name a recent build, as with git's commits. Deterministic, so every voter makes the same id.
+"""
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_BITS = 40
+_MASK = (1 << _BITS) - 1
+_FACTOR = 0x9E3779B97D  # odd, hence invertible modulo 2**40; digits of the golden ratio spread neighbours well
+
+
+def build_id(serial: int) -> str:
+    """Return the id of the build with this serial number (1 to 2**40 - 1), eight characters."""
+    if not 0 < serial <= _MASK:
+        message = f"serial {serial} is not in 1..{_MASK}"
+        raise ValueError(message)
+    mixed = (serial * _FACTOR) & _MASK
+    mixed ^= mixed >> 21  # bring the high bits' disorder into the low ones; a xor with a right shift is invertible
+    mixed = (mixed * _FACTOR) & _MASK
+    return "".join(_ALPHABET[(mixed >> shift) & 31] for shift in range(_BITS - 5, -1, -5))
+
+
+def is_id_prefix(text: str) -> bool:
+    """Whether `text` could be the beginning of a build id (1 to 8 characters of the alphabet)."""
+    return 0 < len(text) <= _BITS // 5 and all(character in _ALPHABET for character in text)
