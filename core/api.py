@@ -1,0 +1,354 @@
+"""Every request a client may make: one table that the scripting socket, the command line, the console and the web share.
+
+A method has a name, the shapes of its parameters and result, the permission it needs and the errors it may answer with.
+`schema()` and the reference page in docs/ are generated from the table; nothing is written twice. Refuses to know how a
+request is answered (agent/service.py).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from .errors import (
+    Conflict,
+    DiskFull,
+    InvalidInput,
+    JobFileError,
+    LimitReached,
+    NoMaster,
+    NotFound,
+    OrchestraError,
+    TimedOut,
+)
+from .views import (
+    SCHEMA_VERSION,
+    AgentView,
+    BuildLine,
+    BuildSummary,
+    BuildView,
+    JobView,
+    TaskView,
+)
+
+
+class Permission(StrEnum):
+    """What a requester must be allowed to do."""
+
+    READ = "read"  # look at everything but secrets
+    SUBMIT = "submit"  # run builds: whoever may do this owns the workers that run them
+    OPERATE = "operate"  # stop builds of others, define jobs, steer agents
+    ADMIN = "admin"  # members, keys, stopping agents
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all parameters: an object whose unknown members are refused."""
+
+
+class NoParams(Params, frozen=True):
+    """No parameters."""
+
+
+class ById(Params, frozen=True):
+    """Names a build."""
+
+    id: str  # id, unique prefix of one, project/job#number, or `last`
+
+
+class AgentSet(Params, frozen=True):
+    """Changes what an agent may do."""
+
+    agent: str  # id, unique prefix of one, or name
+    enabled: bool | None = None  # take new builds
+    draining: bool | None = None  # finish what it has and take nothing new
+
+
+class AgentStop(Params, frozen=True):
+    """Ends the agent that is asked."""
+
+    builds: str = "refuse"  # what about builds that run here: refuse, wait, abort, or keep (they go on without the agent)
+
+
+class JobsApply(Params, frozen=True):
+    """Defines the jobs of a project."""
+
+    file: str  # the text of a job file
+    filename: str = "orchestra.yaml"  # used in error messages
+    check: bool = False  # only say whether it is right; change nothing
+
+
+class JobsList(Params, frozen=True):
+    """Which definitions."""
+
+    project: str | None = None  # only this project's
+
+
+class JobsGet(Params, frozen=True):
+    """Which definition."""
+
+    job: str  # project/name
+
+
+class SourceParam(Params, frozen=True):
+    """What the workspace holds at the start."""
+
+    archive: str  # SHA-256 (hex) of a packed directory in the agent's `sources`
+    describe: str = ""  # where it came from
+
+
+class Submit(Params, frozen=True):
+    """Asks for builds: of a defined job, or of a command."""
+
+    job: str | None = None  # project/name
+    parameters: dict[str, str] = {}  # values for the job's parameters
+    command: str | list[str] | None = None  # shell text, or words, instead of a job
+    env: dict[str, str] = {}  # for the command
+    runs_on: list[str] = []  # requirements of the command
+    timeout: float | None = None  # seconds, for the command
+    name: str | None = None  # the command's name among builds; its first word by default
+    source: SourceParam | None = None  # what the command's workspace holds
+    priority: int | None = None  # higher is assigned earlier; the job's own by default
+    request: str | None = None  # any text; the same again within a day returns the same builds
+
+
+class BuildsList(Params, frozen=True):
+    """Which builds, in which order."""
+
+    where: dict[str, Any] = {}  # field -> value, list of values, or {operator: value}
+    order: str = "-created"  # field, `-` before it for descending; several with commas
+    limit: int = 50  # 1 to 1000
+    after: str | None = None  # `next` of the page before
+
+
+class TasksList(Params, frozen=True):
+    """Which tasks."""
+
+    where: dict[str, Any] = {}  # as in builds.list
+    limit: int = 50  # 1 to 1000
+    after: str | None = None  # `next` of the page before
+
+
+class StoreQuery(Params, frozen=True):
+    """Any collection of the store."""
+
+    collection: str  # builds, attempts, tasks, jobs, agents, specs
+    where: dict[str, Any] = {}  # as in builds.list
+    order: str = ""  # as in builds.list
+    limit: int = 50  # 1 to 1000
+    after: str | None = None  # `next` of the page before
+
+
+class BuildsLog(Params, frozen=True):
+    """Which part of a build's log."""
+
+    id: str  # as in builds.get
+    offset: int = 0  # first byte wanted; negative: so many bytes before the end
+    limit: int = 65536  # most bytes wanted, 1 to 1048576
+    step: str | None = None  # only this step's output; offsets then count from its beginning
+    attempt: int | None = None  # which attempt; the last by default
+    wait: float = 0.0  # seconds to wait for bytes beyond `offset` when there are none yet, at most 60
+
+
+class BuildsWait(Params, frozen=True):
+    """Which build to wait for."""
+
+    id: str  # as in builds.get
+    timeout: float | None = None  # seconds; then error -32001, kind timeout
+
+
+class Subscribe(Params, frozen=True):
+    """Which events to send from now on."""
+
+    kinds: list[str] = []  # build, task, job, agent; empty: all
+    builds: list[str] = []  # only events of these builds (ids); empty: of all
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Id and name of an agent or network."""
+
+    id: str  # unique
+    name: str  # for people
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The state of the network, as the asked agent sees it."""
+
+    network: Identity  # the network
+    agent: Identity  # who answers
+    master: Identity | None  # the elected master; null: none
+    term: int  # of the election
+    voters: list[str]  # agent ids
+    quorum: bool  # whether a majority of the voters is in contact
+    agents: dict[str, int]  # {"ready": n, "unreachable": n}
+    queue: dict[str, int]  # {"pending": n, "running": n}
+    version: str  # of the answering agent
+    store: str  # URL of the store, without a password
+    notices: list[str]  # what people should know, e.g. that the disk is nearly full
+
+
+class Agents(msgspec.Struct, frozen=True):
+    """All members."""
+
+    agents: list[AgentView]  # by name
+
+
+class Stopping(msgspec.Struct, frozen=True):
+    """The agent will end."""
+
+    running: int  # builds that run here at the moment
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What came of a job file."""
+
+    project: str  # of the file
+    jobs: list[str]  # names of all its jobs
+    changed: bool  # whether anything is different now
+
+
+class Jobs(msgspec.Struct, frozen=True):
+    """Definitions."""
+
+    jobs: list[JobView]  # by project and name
+
+
+class OneJob(msgspec.Struct, frozen=True):
+    """A definition."""
+
+    job: JobView  # the one asked for
+
+
+class Submitted(msgspec.Struct, frozen=True):
+    """Builds that are accepted: durable on a majority of the voters."""
+
+    pipeline: str | None  # the pipeline's id, where one was made
+    builds: list[BuildLine]  # in the order of the request
+
+
+class OneBuild(msgspec.Struct, frozen=True):
+    """A build."""
+
+    build: BuildView  # with its attempts and steps
+
+
+class Builds(msgspec.Struct, frozen=True):
+    """A page of builds."""
+
+    builds: list[BuildSummary]  # in the asked order
+    next: str | None  # cursor of the next page; null: this was the last
+
+
+class LogPart(msgspec.Struct, frozen=True):
+    """A range of a log."""
+
+    offset: int  # of the first byte returned
+    data: str  # the bytes, see encoding
+    encoding: str  # `utf-8`, or `base64` where the bytes are no UTF-8
+    next: int  # offset of the byte behind the last one returned
+    complete: bool  # nothing will ever follow `next`
+
+
+class OneTask(msgspec.Struct, frozen=True):
+    """The task that records a request."""
+
+    task: TaskView  # with its outcome
+
+
+class Tasks(msgspec.Struct, frozen=True):
+    """A page of the audit trail."""
+
+    tasks: list[TaskView]  # newest first
+    next: str | None  # cursor of the next page; null: this was the last
+
+
+class Why(msgspec.Struct, frozen=True):
+    """Why a build is in its state."""
+
+    id: str  # of the build
+    state: str  # of the build
+    reasons: list[str]  # one line each; for a waiting build one per agent
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """A page of a collection."""
+
+    collection: str  # as asked
+    rows: list[dict[str, Any]]  # records as they are stored
+    next: str | None  # cursor of the next page; null: this was the last
+
+
+class Subscribed(msgspec.Struct, frozen=True):
+    """Events will follow as notifications `event` on this DEALER socket."""
+
+    subscribed: bool  # true
+
+
+class Method(msgspec.Struct, frozen=True):
+    """One row of the table."""
+
+    name: str  # noun.verb
+    summary: str  # one line
+    params: type[Params]  # shape of `params`
+    result: type[msgspec.Struct]  # shape of `result`
+    permission: Permission  # what the requester must be allowed
+    errors: tuple[type[OrchestraError], ...] = ()  # beyond those that every method has
+
+
+_READ, _SUBMIT, _OPERATE, _ADMIN = Permission.READ, Permission.SUBMIT, Permission.OPERATE, Permission.ADMIN
+_MISSING = (NotFound,)
+_CHANGE = (NoMaster, DiskFull)
+
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        Method("network.status", "The state of the network", NoParams, Status, _READ),
+        Method("agents.list", "All agents of the network", NoParams, Agents, _READ),
+        Method("agents.set", "Enable, disable or drain an agent", AgentSet, OneTask, _OPERATE, _MISSING + _CHANGE),
+        Method("agent.stop", "End the agent that is asked", AgentStop, Stopping, _ADMIN, (Conflict,)),
+        Method("jobs.apply", "Define a project's jobs", JobsApply, Applied, _OPERATE, (JobFileError, *_CHANGE)),
+        Method("jobs.list", "All definitions", JobsList, Jobs, _READ),
+        Method("jobs.get", "One definition", JobsGet, OneJob, _READ, _MISSING),
+        Method(
+            "builds.submit",
+            "Run a job or a command; answered when the builds cannot be lost any more",
+            Submit,
+            Submitted,
+            _SUBMIT,
+            (NotFound, InvalidInput, LimitReached, *_CHANGE),
+        ),
+        Method("builds.get", "One build with its attempts and steps", ById, OneBuild, _READ, _MISSING),
+        Method("builds.list", "A page of builds", BuildsList, Builds, _READ, (InvalidInput,)),
+        Method("builds.log", "A range of a build's log, waiting for it if asked", BuildsLog, LogPart, _READ, _MISSING),
+        Method("builds.wait", "Answered when the build has ended", BuildsWait, OneBuild, _READ, (TimedOut,)),
+        Method("builds.abort", "Stop a build wherever it is", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),
+        Method("builds.cancel", "Withdraw a build that waits", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),
+        Method("builds.rerun", "Run the same again", ById, Submitted, _SUBMIT, _MISSING + _CHANGE),
+        Method("builds.explain", "Why a build is in its state", ById, Why, _READ, _MISSING),
+        Method("tasks.list", "The audit trail, newest first", TasksList, Tasks, _READ, (InvalidInput,)),
+        Method("store.query", "Any collection of the store", StoreQuery, Rows, _READ, (InvalidInput,)),
+        Method("events.subscribe", "Send what happens to this DEALER socket", Subscribe, Subscribed, _READ),
+    )
+}
+
+
+def schema() -> dict[str, Any]:
+    """Return the table as JSON: each method with the JSON Schemas of its parameters and result (definitions shared)."""
+    types = [one for method in METHODS.values() for one in (method.params, method.result)]
+    shapes, definitions = msgspec.json.schema_components(types, ref_template="#/definitions/{name}")
+    by_type = dict(zip(types, shapes, strict=True))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "methods": [
+            {
+                "name": method.name,
+                "summary": method.summary,
+                "permission": method.permission.value,
+                "params": by_type[method.params],
+                "result": by_type[method.result],
+                "errors": [{"code": int(one.code), "kind": one.kind} for one in method.errors],
+            }
+            for method in METHODS.values()
+        ],
+        "definitions": definitions,
+    }

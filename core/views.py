@@ -1,0 +1,293 @@
+"""How builds, agents and the rest look to a client: the result shapes of the scripting contract, and how they are made.
+
+Pure translation from the model: instants become RFC 3339 texts in UTC with milliseconds, defaults are written out.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from .model import AgentRecord, Attempt, Build, BuildState, Job, Millis, Spec, Step, StepState, Task, TaskState, When
+
+SCHEMA_VERSION = 1
+"""Version of the shapes below; printed by the command line's --json."""
+
+
+def stamp(at: Millis | None) -> str | None:
+    """Return an instant as RFC 3339, UTC, with milliseconds: `2026-11-23T20:05:13.042Z`."""
+    if at is None:
+        return None
+    seconds, millis = divmod(at, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03}Z"
+
+
+def instant(text: str) -> Millis:
+    """Return the instant that an RFC 3339 text names. Raises ValueError if it names none."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        message = f"{text!r} has no time zone; end it with Z for UTC"
+        raise ValueError(message)
+    return int(found.timestamp() * 1000)
+
+
+class BuildLine(msgspec.Struct, frozen=True):
+    """A build as it is returned by builds.submit: enough to ask for more."""
+
+    id: str  # eight characters
+    project: str  # of its job
+    job: str  # name of its job
+    number: int  # counts the job's builds from 1
+    state: BuildState  # at the moment of the answer
+
+
+class StepView(msgspec.Struct, frozen=True):
+    """One step of a build's last attempt."""
+
+    name: str  # as in the job
+    state: StepState  # how it ended, or running
+    exit_code: int | None  # 0-255; null when a signal ended it or it never ran
+    signal: int | None  # number of the signal that ended it
+    started: str | None  # RFC 3339
+    finished: str | None  # RFC 3339
+    log_start: int  # offset in the build's log where its output begins, bytes
+    log_end: int | None  # offset behind its last byte; null while it runs
+
+
+class AttemptView(msgspec.Struct, frozen=True):
+    """One try of a build on one worker."""
+
+    number: int  # 1 for the first
+    agent: str  # agent id
+    state: BuildState  # how it stands
+    reason: str  # why it ended so
+    assigned: str | None  # RFC 3339
+    started: str | None  # RFC 3339
+    finished: str | None  # RFC 3339
+    log_bytes: int  # length of its log
+
+
+class BuildSummary(msgspec.Struct, frozen=True):
+    """A build as it is listed."""
+
+    id: str  # eight characters
+    project: str  # of its job
+    job: str  # name of its job
+    number: int  # counts the job's builds from 1
+    state: BuildState  # see `orchestra --help`
+    reason: str  # why it is in this state
+    agent: str | None  # id of the agent of the current or last attempt
+    attempt: int  # number of that attempt; 0: none yet
+    parameters: dict[str, str]  # as it runs with
+    results: dict[str, str]  # what its steps wrote to ORCHESTRA_RESULTS
+    cause: str  # what made it
+    requester: str  # who asked for it
+    priority: int  # higher is assigned earlier
+    pipeline: str | None  # id of the pipeline it belongs to
+    created: str | None  # RFC 3339
+    started: str | None  # RFC 3339
+    finished: str | None  # RFC 3339
+    log_bytes: int  # length of its log so far known
+
+
+class BuildView(BuildSummary, frozen=True):
+    """A build with everything about it."""
+
+    attempts: list[AttemptView]  # oldest first
+    steps: list[StepView]  # of the current or last attempt
+    artifacts: list[dict[str, Any]] = []  # files it kept
+
+
+class AgentView(msgspec.Struct, frozen=True):
+    """An agent."""
+
+    id: str  # fingerprint of its key
+    name: str  # for people
+    state: str  # ready, unreachable, disabled or draining
+    roles: list[str]  # master, voter, worker
+    labels: dict[str, str]  # what `runs-on` is matched with
+    slots: dict[str, int]  # {"total": n, "used": n}
+    enabled: bool  # takes new builds
+    draining: bool  # finishes what it has
+    version: str  # of Job Orchestra
+    addresses: list[str]  # where it listens
+
+
+class StepDefinition(msgspec.Struct, frozen=True):
+    """A step of a job's definition."""
+
+    name: str  # unique in the job
+    run: str | list[str]  # shell text, or words
+    env: dict[str, str]  # added to the job's
+    when: When  # success, failure, always
+    timeout: float | None  # seconds
+
+
+class ParameterDefinition(msgspec.Struct, frozen=True):
+    """A parameter of a job's definition."""
+
+    name: str  # as given to submit
+    description: str  # one line
+    default: str | None  # used when none is given
+    required: bool  # refused when none is given
+    choices: list[str]  # the only ones allowed; empty: any
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """A job's definition."""
+
+    project: str  # the set of jobs it belongs to
+    name: str  # unique in the project
+    description: str  # one line
+    priority: int  # of its builds
+    parameters: list[ParameterDefinition]  # in the order of the file
+    runs_on: list[str]  # requirements
+    env: dict[str, str]  # for all steps
+    timeout: float | None  # seconds
+    shell: list[str]  # program and options
+    steps: list[StepDefinition]  # in order
+
+
+class TaskView(msgspec.Struct, frozen=True):
+    """A line of the audit trail."""
+
+    id: int  # counts from 1
+    kind: str  # the method
+    requester: str  # who asked
+    at: str | None  # RFC 3339
+    state: TaskState  # done or refused
+    target: str  # what it was about
+    outcome: str  # what came of it
+    builds: list[str]  # ids it created or touched
+
+
+def line(build: Build) -> BuildLine:
+    """Return a build as builds.submit tells of it."""
+    return BuildLine(build.id, build.project, build.job, build.number, build.state)
+
+
+def _summary(build: Build) -> tuple[Any, ...]:
+    """Return the fields of BuildSummary, in their order."""
+    return (
+        build.id,
+        build.project,
+        build.job,
+        build.number,
+        build.state,
+        build.reason,
+        build.agent or None,
+        build.attempt,
+        build.parameters,
+        build.results,
+        build.cause,
+        build.requester,
+        build.priority,
+        build.pipeline or None,
+        stamp(build.created),
+        stamp(build.started),
+        stamp(build.finished),
+        build.log_bytes,
+    )
+
+
+def summary(build: Build) -> BuildSummary:
+    """Return a build as it is listed."""
+    return BuildSummary(*_summary(build))
+
+
+def whole(build: Build, attempts: Iterable[Attempt]) -> BuildView:
+    """Return a build with its attempts, given oldest first, and the steps of the last."""
+    tries = list(attempts)
+    steps = [
+        StepView(
+            name=step.name,
+            state=step.state,
+            exit_code=step.exit_code,
+            signal=step.signal,
+            started=stamp(step.started),
+            finished=stamp(step.finished),
+            log_start=step.log_start,
+            log_end=step.log_end,
+        )
+        for step in (tries[-1].steps if tries else ())
+    ]
+    fields: tuple[Any, ...] = (*_summary(build), [_attempt(one) for one in tries], steps)
+    return BuildView(*fields)
+
+
+def _attempt(attempt: Attempt) -> AttemptView:
+    return AttemptView(
+        number=attempt.number,
+        agent=attempt.agent,
+        state=attempt.state,
+        reason=attempt.reason,
+        assigned=stamp(attempt.assigned),
+        started=stamp(attempt.started),
+        finished=stamp(attempt.finished),
+        log_bytes=attempt.log_bytes,
+    )
+
+
+def agent(
+    record: AgentRecord, *, reachable: bool, used: int, roles: Iterable[str], addresses: Iterable[str]
+) -> AgentView:
+    """Return an agent; `used` counts the builds it holds at the moment, at most its slots."""
+    state = "ready"
+    if not reachable:
+        state = "unreachable"
+    elif not record.enabled:
+        state = "disabled"
+    elif record.draining:
+        state = "draining"
+    return AgentView(
+        id=record.id,
+        name=record.name,
+        state=state,
+        roles=list(roles),
+        labels=record.labels,
+        slots={"total": record.slots, "used": min(used, record.slots)},
+        enabled=record.enabled,
+        draining=record.draining,
+        version=record.version,
+        addresses=list(addresses),
+    )
+
+
+def job(definition: Job) -> JobView:
+    """Return a job's definition."""
+    spec: Spec = definition.spec
+    return JobView(
+        project=definition.project,
+        name=definition.name,
+        description=definition.description,
+        priority=definition.priority,
+        parameters=[
+            ParameterDefinition(one.name, one.description, one.default, one.required, list(one.choices))
+            for one in definition.parameters
+        ],
+        runs_on=list(spec.runs_on),
+        env=spec.env,
+        timeout=spec.timeout_s,
+        shell=list(spec.shell),
+        steps=[_step(one) for one in spec.steps],
+    )
+
+
+def _step(step: Step) -> StepDefinition:
+    run = step.run if isinstance(step.run, str) else list(step.run)
+    return StepDefinition(step.name, run, step.env, step.when, step.timeout_s)
+
+
+def task(found: Task) -> TaskView:
+    """Return a line of the audit trail."""
+    return TaskView(
+        id=found.id,
+        kind=found.kind,
+        requester=found.requester,
+        at=stamp(found.at),
+        state=found.state,
+        target=found.target,
+        outcome=found.outcome,
+        builds=list(found.builds),
+    )
