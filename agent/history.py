@@ -1,0 +1,151 @@
+"""The store follows the ledger: one writer that puts in what changed, in batches, and lets the log be shortened.
+
+While a batch is being written the next one gathers; of each record only the newest value is kept, so a slow database
+falls behind in time but not in size. A database that fails is tried again, with what gathered meanwhile; builds go on.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from ..core.errors import StorageError
+from ..core.ledger import Changes
+from ..store.contract import Batch, Store
+
+log = logging.getLogger(__name__)
+
+RETRY_S = (0.5, 1.0, 2.0, 5.0)
+"""Seconds between attempts to write to a failing store; the last one repeats."""
+
+COMPACT_EVERY = 2_000
+"""Log entries between flushes of the store. Larger: fewer flushes; smaller: shorter replay after a crash."""
+
+_T = TypeVar("_T")
+
+
+class History:
+    """Keeps a store up to date."""
+
+    def __init__(self, store: Store, compact: Callable[[int], Awaitable[None]]) -> None:
+        """Follow into `store`; `compact(index)` is told up to where the log may be forgotten."""
+        self.store = store
+        self.problem = ""  # why the store lags at the moment; empty: it does not
+        self.applied = store.applied()
+        self._compact = compact
+        self._gathered: Changes | None = None
+        self._wake = asyncio.Event()
+        self._moved: asyncio.Future[None] | None = None
+        self._flushed = self.applied
+        self._closing = False
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-write")
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-read")
+
+    @property
+    def backlog(self) -> int:
+        """Count the builds that the store does not know yet."""
+        return len(self._gathered.builds) if self._gathered else 0
+
+    def on_changes(self, changes: Changes) -> None:
+        """Take note of what an entry changed."""
+        if self._gathered is None:
+            self._gathered = Changes()
+        self._gathered.merge(changes)
+        self._wake.set()
+
+    async def reached(self, index: int, timeout_s: float = 2.0) -> bool:
+        """Wait until the store reflects `index`, so that readers see what they just wrote; False when it takes too long."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while self.applied < index and not self.problem:
+            if self._moved is None or self._moved.done():
+                self._moved = asyncio.get_running_loop().create_future()
+            remaining = deadline - asyncio.get_running_loop().time()
+            if remaining <= 0:
+                return False
+            await asyncio.wait([self._moved], timeout=remaining)
+        return self.applied >= index
+
+    async def read(self, call: Callable[..., _T], *arguments: object) -> _T:
+        """Run a read of the store in a thread and return its result."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
+
+    async def run(self) -> None:
+        """Write until `close`, and then what is left."""
+        failures = 0
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._gathered is not None:
+                changes, self._gathered = self._gathered, None
+                try:
+                    await asyncio.get_running_loop().run_in_executor(self._writer, self.store.write, batch_of(changes))
+                except StorageError as error:
+                    self._put_back(changes)
+                    if not self.problem:
+                        log.warning("store.failing: %s", error)
+                    self.problem = str(error)
+                    if self._closing:
+                        return  # the log has it; the next start puts it in
+                    await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                    failures += 1
+                    continue
+                failures = 0
+                self._advance(changes.index)
+                if self.applied - self._flushed >= COMPACT_EVERY:
+                    await self._flush()
+            if self._closing and self._gathered is None:
+                await self._flush()
+                return
+
+    def close(self) -> None:
+        """Let `run` end when all is written."""
+        self._closing = True
+        self._wake.set()
+
+    def release(self) -> None:
+        """Give the store back, after `run` has ended."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self.store.close()
+
+    def _put_back(self, changes: Changes) -> None:
+        if self._gathered is not None:
+            changes.merge(self._gathered)
+        self._gathered = changes
+        self._wake.set()
+
+    def _advance(self, index: int) -> None:
+        if self.problem:
+            log.warning("store.recovered: the store follows again")
+            self.problem = ""
+        self.applied = index
+        if self._moved is not None and not self._moved.done():
+            self._moved.set_result(None)
+
+    async def _flush(self) -> None:
+        """Make the store durable and forget the log up to there."""
+        if self._flushed == self.applied:
+            return
+        try:
+            durable = await asyncio.get_running_loop().run_in_executor(self._writer, self.store.flush)
+            await self._compact(durable)
+        except StorageError as error:
+            log.warning("store.flush-failed: %s", error)
+        else:
+            self._flushed = durable
+
+
+def batch_of(changes: Changes) -> Batch:
+    """Return changes in the shape that a store takes."""
+    return Batch(
+        index=changes.index,
+        builds=tuple(changes.builds.values()),
+        attempts=tuple(changes.attempts.values()),
+        tasks=tuple(changes.tasks.values()),
+        jobs=tuple(changes.jobs.values()),
+        removed_jobs=tuple((job.project, job.name) for job in changes.removed_jobs.values()),
+        specs=changes.specs,
+        agents=tuple(changes.agents.values()),
+        meta=changes.meta,
+    )

@@ -1,0 +1,180 @@
+"""The durable log of consensus in an SQLite file: entries by index, each with a checksum, and the hard state.
+
+A batch of entries is one transaction with synchronous=FULL: when `append` returns, they survive a power loss. The file
+is opened by one process, used by one thread at a time. Refuses to know what an entry means.
+
+What is damaged is refused, never skipped: a voter with a hole in its log must not vote or lead (CONSENSUS.md). A tail
+that was never acknowledged cannot be torn, because SQLite commits or rolls back as a whole.
+"""
+
+import errno
+import sqlite3
+from binascii import crc32
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from ..core.errors import Damaged, DiskFull, NewerSchema, StorageError
+
+FORMAT = 1
+"""Version of the file's shape, in SQLite's user_version."""
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One entry of the log."""
+
+    index: int  # from 1, without gaps
+    term: int  # of the master that made it
+    data: bytes  # what it holds
+
+
+class HardState(msgspec.Struct, frozen=True, gc=False):
+    """What a voter must never forget."""
+
+    term: int = 0  # latest term seen
+    vote: str = ""  # whom it voted for in that term
+    commit: int = 0  # highest index known to be committed
+
+
+class Journal:
+    """The log of one voter."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises Damaged, NewerSchema or StorageError with the remedy."""
+        self.path = path
+        with self._guard("open"):
+            # isolation_level=None: transactions are ours; the replica hands the connection from thread to thread
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._prepare()
+        self._check()
+        first, last = self._db.execute("SELECT min(number), max(number) FROM entry").fetchone()
+        base = self._db.execute("SELECT number FROM base").fetchone()[0]
+        self.first: int = first or base + 1  # index of the first entry kept
+        self.last: int = last or base  # index of the last entry; `first - 1` when there is none
+
+    def _prepare(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > FORMAT:
+            message = (
+                f"{self.path} was written by a newer version of Job Orchestra (format {version}, this one reads {FORMAT}); "
+                "upgrade this agent"
+            )
+            raise NewerSchema(message)
+        if version == 0:
+            self._db.executescript(
+                f"""
+                BEGIN IMMEDIATE;
+                CREATE TABLE entry (
+                    number INTEGER PRIMARY KEY, term INTEGER NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL
+                );
+                CREATE TABLE base (number INTEGER NOT NULL, term INTEGER NOT NULL);
+                INSERT INTO base VALUES (0, 0);
+                CREATE TABLE state (term INTEGER NOT NULL, vote TEXT NOT NULL, committed INTEGER NOT NULL);
+                INSERT INTO state VALUES (0, '', 0);
+                PRAGMA user_version = {FORMAT};
+                COMMIT;
+                """
+            )
+
+    def _check(self) -> None:
+        """Refuse a file in which an entry is missing or altered."""
+        with self._guard("read"):
+            base = self._db.execute("SELECT number FROM base").fetchone()[0]
+            expected = base + 1
+            for number, term, data, crc in self._db.execute("SELECT number, term, data, crc FROM entry ORDER BY number"):
+                if number != expected or crc != _crc(number, term, data):
+                    what = "is missing" if number != expected else "does not match its checksum"
+                    raise self._damaged(f"entry {expected} {what}")
+                expected += 1
+
+    def append(self, entries: Iterable[Entry], state: HardState | None = None) -> None:
+        """Write entries (replacing those at and behind the first one's index) and the hard state; durable on return.
+
+        Raises DiskFull or StorageError, and then nothing was written.
+        """
+        rows = [(one.index, one.term, one.data, _crc(one.index, one.term, one.data)) for one in entries]
+        with self._transaction() as db:
+            if rows:
+                if rows[0][0] <= self.last:
+                    db.execute("DELETE FROM entry WHERE number >= ?", (rows[0][0],))
+                db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", rows)
+            if state is not None:
+                db.execute("UPDATE state SET term = ?, vote = ?, committed = ?", (state.term, state.vote, state.commit))
+        if rows:
+            self.last = rows[-1][0]
+
+    def entries(self, start: int) -> Iterator[Entry]:
+        """Yield the entries from index `start` on."""
+        with self._guard("read"):
+            query = "SELECT number, term, data FROM entry WHERE number >= ? ORDER BY number"
+            for number, term, data in self._db.execute(query, (start,)):
+                yield Entry(number, term, data)
+
+    def state(self) -> HardState:
+        """Return the hard state."""
+        with self._guard("read"):
+            return HardState(*self._db.execute("SELECT term, vote, committed FROM state").fetchone())
+
+    def compact(self, index: int) -> None:
+        """Forget the entries up to and including `index`; what they did is safe elsewhere."""
+        index = min(index, self.last)
+        if index < self.first:
+            return
+        with self._transaction() as db:
+            term = db.execute("SELECT term FROM entry WHERE number = ?", (index,)).fetchone()[0]
+            db.execute("DELETE FROM entry WHERE number <= ?", (index,))
+            db.execute("UPDATE base SET number = ?, term = ?", (index, term))
+        self.first = index + 1
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    @contextmanager
+    def _guard(self, doing: str) -> Iterator[None]:
+        """Turn SQLite's errors into ours."""
+        try:
+            yield
+        except sqlite3.Error as problem:
+            raise self._translate(problem, doing) from problem
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit what is done inside, or nothing of it."""
+        with self._guard("write"):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _damaged(self, what: str) -> Damaged:
+        return Damaged(
+            f"the log {self.path} is damaged: {what}. This agent will not start with a hole in its log: restore the file "
+            f"from a backup, or move {self.path.parent} away and begin anew"
+        )
+
+    def _translate(self, problem: sqlite3.Error, doing: str) -> StorageError:
+        """Return our error for one of SQLite's."""
+        code = getattr(problem, "sqlite_errorcode", None)
+        primary = code & 0xFF if code is not None else None
+        if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or isinstance(problem, sqlite3.DataError):
+            return self._damaged(str(problem))
+        if primary == sqlite3.SQLITE_FULL or getattr(problem, "errno", None) == errno.ENOSPC:
+            return DiskFull(f"the disk is full: the log {self.path} cannot grow; free some space and try again")
+        if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return StorageError(f"{self.path} is in use by another process; is a second agent running on this directory?")
+        return StorageError(f"cannot {doing} the log {self.path}: {problem}; check the disk and the permissions")
+
+
+def _crc(number: int, term: int, data: bytes) -> int:
+    """Return the checksum of an entry: of its bytes and of where it belongs, so that a misplaced one is seen too."""
+    return crc32(data, crc32(b"%d %d" % (number, term)))
