@@ -146,6 +146,7 @@ class BuildsLog(Params, frozen=True):
     offset: int = 0  # first byte wanted; negative: so many bytes before the end
     limit: int = 65536  # most bytes wanted, 1 to 1048576
     step: str | None = None  # only this step's output; offsets then count from its beginning
+    line: int | None = None  # begin at this line instead of `offset`: 0 is the first, -10 the tenth before the end
     attempt: int | None = None  # which attempt; the last by default
     wait: float = 0.0  # seconds to wait for bytes beyond `offset` when there are none yet, at most 60
 
@@ -294,6 +295,9 @@ class Method(msgspec.Struct, frozen=True):
     permission: Permission  # what the requester must be allowed
     errors: tuple[type[OrchestraError], ...] = ()  # beyond those that every method has
 
+
+EVENT_KINDS = frozenset({"build", "task", "job", "agent"})
+"""What `events.subscribe` can tell of."""
 
 _READ, _SUBMIT, _OPERATE, _ADMIN = Permission.READ, Permission.SUBMIT, Permission.OPERATE, Permission.ADMIN
 _MISSING = (NotFound,)

@@ -1,0 +1,391 @@
+"""The Python client: every method of the scripting contract, with types, blocking or for asyncio.
+
+    net = job_orchestra.connect()
+    build = net.builds.submit("demo/test", marker="slow")[0]
+    print(build.follow().state)
+
+`net.builds.get("last")` is the method `builds.get`; positional arguments fill its parameters in their order. Results are
+the Structs of core/api.py. Errors are those of core/errors.py, with what the agent said.
+"""
+
+import asyncio
+import os
+import socket as sockets
+import sys
+import time
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Self, cast
+
+import msgspec
+import zmq
+
+from ..core import api, errors
+from ..core.views import BuildLine, BuildView
+from .paths import Paths, default_data
+
+ANSWER_S = 30.0
+"""Seconds to wait for an answer that needs no waiting of its own."""
+
+_PROBE_S = 1.0  # seconds between two looks whether the agent is still there
+
+
+class _Reply(msgspec.Struct):
+    """What comes back: an answer, or the notification of an event."""
+
+    id: int | None = None
+    result: msgspec.Raw = msgspec.Raw(b"")
+    error: dict[str, Any] | None = None
+    method: str = ""
+    params: dict[str, Any] = {}
+
+
+_replies = msgspec.json.Decoder(list[_Reply] | _Reply)
+_results = {method.name: msgspec.json.Decoder(method.result) for method in api.METHODS.values()}
+_errors = {
+    found.kind: found
+    for found in vars(errors).values()
+    if isinstance(found, type) and issubclass(found, errors.OrchestraError)
+}
+
+
+def socket_path(data: Path | None = None) -> Path:
+    """Return where the agent with this data directory (default: ORCHESTRA_HOME or the platform's) can be spoken to."""
+    return Paths((data or default_data()).expanduser().absolute()).scripting
+
+
+def check_agent(path: Path) -> None:
+    """Raise NoAgent unless somebody listens at the socket."""
+    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe:
+        try:
+            probe.connect(os.fspath(path))
+        except FileNotFoundError:
+            why = "no agent runs on this machine with this data directory"
+        except PermissionError:
+            message = f"the agent at {path} belongs to another user; run as that user, or start your own: orchestra up"
+            raise errors.NotAllowed(message) from None
+        except OSError:
+            why = "the agent of this data directory is gone"
+        else:
+            return
+    message = f"{why}; start it with: orchestra up"
+    raise errors.NoAgent(message)
+
+
+def arguments(method: api.Method, positional: Sequence[object], named: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters of a call by name; None stands for not given."""
+    fields = method.params.__struct_fields__
+    if len(positional) > len(fields):
+        message = f"{method.name} takes at most {len(fields)} parameters: {', '.join(fields)}"
+        raise errors.InvalidInput(message)
+    given = {**dict(zip(fields, positional, strict=False)), **named}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def table(name: str) -> api.Method:
+    """Return a method's row. Raises InvalidInput for an unknown one."""
+    method = api.METHODS.get(name)
+    if method is None:
+        message = f"unknown method {name!r}; there are: {', '.join(api.METHODS)}"
+        raise errors.InvalidInput(message)
+    return method
+
+
+def request(number: int, method: str, params: Mapping[str, object]) -> dict[str, object]:
+    """Return a JSON-RPC request."""
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+
+
+def opened(method: str, reply: _Reply) -> Any:  # noqa: ANN401 - the method decides the type
+    """Return a reply's result as its Struct, or raise the error it holds."""
+    if reply.error is not None:
+        data = reply.error.get("data") or {}
+        raise _errors.get(data.get("kind", ""), _by_code(reply.error.get("code", 0)))(reply.error.get("message", ""))
+    return _results[method].decode(reply.result) if method in _results else msgspec.json.decode(reply.result)
+
+
+def _by_code(code: int) -> type[errors.OrchestraError]:
+    if code in {errors.Code.PARAMS, errors.Code.METHOD}:
+        return errors.InvalidInput
+    return errors.PeerError if code in {errors.Code.PARSE, errors.Code.REQUEST} else errors.InvariantError
+
+
+def log_bytes(part: api.LogPart) -> bytes:
+    """Return the bytes of a range of a log."""
+    return b64decode(part.data) if part.encoding == "base64" else part.data.encode()
+
+
+def submission(what: str | Sequence[str], given: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters of builds.submit: a text is a job, words are a command; unknown names are job parameters."""
+    known = set(api.Submit.__struct_fields__)
+    params = {name: value for name, value in given.items() if name in known and value is not None}
+    own = {name: str(value) for name, value in given.items() if name not in known}
+    if isinstance(what, str):
+        params["job"] = what
+    else:
+        params["command"] = list(what)
+    if own:
+        params["parameters"] = {**cast("dict[str, str]", params.get("parameters", {})), **own}
+    return params
+
+
+class Namespace:
+    """The methods of one noun; `net.builds.get(...)` calls `builds.get`."""
+
+    def __init__(self, client: "Client", noun: str) -> None:
+        """Offer the methods that begin with `noun.`."""
+        self._client = client
+        self._noun = noun
+
+    def __getattr__(self, verb: str) -> Any:  # noqa: ANN401 - a bound method of the table
+        """Return the method `noun.verb` as a callable."""
+        method = table(f"{self._noun}.{verb}")
+
+        def call(*positional: object, **named: object) -> Any:  # noqa: ANN401 - the method decides the type
+            return self._client.call(method.name, **arguments(method, positional, named))
+
+        call.__doc__ = method.summary
+        return call
+
+
+class Builds(Namespace):
+    """The methods of builds; `submit` returns builds that can be waited for and followed."""
+
+    def submit(self, what: str | Sequence[str], **given: object) -> "list[BuildHandle]":
+        """Submit a job ("project/name") or a command (a list of words).
+
+        Names that builds.submit knows (`env`, `timeout`, `request` ...) are its parameters, all others the job's own.
+        """
+        found: api.Submitted = self._client.call("builds.submit", **submission(what, given))
+        return [BuildHandle(self._client, line) for line in found.builds]
+
+
+class BuildHandle:
+    """A submitted build."""
+
+    def __init__(self, client: "Client", line: BuildLine) -> None:
+        """Speak of the build in `line` through `client`."""
+        self._client = client
+        self.line = line
+        self.id = line.id
+
+    def get(self) -> BuildView:
+        """Return the build as it is now."""
+        return cast("api.OneBuild", self._client.call("builds.get", id=self.id)).build
+
+    def wait(self, timeout: float | None = None) -> BuildView:
+        """Return the build when it has ended. Raises TimedOut after `timeout` seconds."""
+        return cast("api.OneBuild", self._client.call("builds.wait", id=self.id, timeout=timeout)).build
+
+    def log(self, offset: int = 0) -> Iterator[bytes]:
+        """Yield the log from `offset` on, as it comes, until the build has ended."""
+        return self._client.log(self.id, offset)
+
+    def follow(self, out: BinaryIO | None = None) -> BuildView:
+        """Copy the log to `out` (default: standard output) as it comes; return the build when it has ended."""
+        target = out or sys.stdout.buffer
+        for part in self.log():
+            target.write(part)
+            target.flush()
+        return self.wait()
+
+    def abort(self) -> None:
+        """Stop the build."""
+        self._client.call("builds.abort", id=self.id)
+
+
+class Client:
+    """A connection to an agent, for blocking code and one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Connect to the agent that listens at `path`. Raises NoAgent when nobody does."""
+        check_agent(path)
+        self.path = path
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.connect(f"ipc://{path}")
+        self._number = 0
+        self._events: list[dict[str, Any]] = []
+        self.network = Namespace(self, "network")
+        self.agents = Namespace(self, "agents")
+        self.agent = Namespace(self, "agent")
+        self.jobs = Namespace(self, "jobs")
+        self.tasks = Namespace(self, "tasks")
+        self.store = Namespace(self, "store")
+        self.builds = Builds(self, "builds")
+
+    def call(self, method: str, **params: object) -> Any:  # noqa: ANN401 - the method decides the type
+        """Make one request and return its result as the method's Struct."""
+        self._number += 1
+        params = {name: value for name, value in params.items() if value is not None}
+        wait = params.get("timeout" if method == "builds.wait" else "wait", 0.0 if method != "builds.wait" else None)
+        limit = None if wait is None else ANSWER_S + cast("float", wait)
+        self._socket.send(msgspec.json.encode(request(self._number, method, params)))
+        return opened(method, self._replies({self._number}, limit)[self._number])
+
+    def batch(self, method: str, requests: Sequence[Mapping[str, object]]) -> list[Any]:
+        """Make many requests of one method at once; return results and errors (as values) in order."""
+        first = self._number + 1
+        self._number += len(requests)
+        numbers = range(first, self._number + 1)
+        body = [request(number, method, params) for number, params in zip(numbers, requests, strict=True)]
+        self._socket.send(msgspec.json.encode(body))
+        replies = self._replies(set(numbers), ANSWER_S + len(requests) / 100)
+        found: list[Any] = []
+        for number in numbers:
+            try:
+                found.append(opened(method, replies[number]))
+            except errors.OrchestraError as error:
+                found.append(error)
+        return found
+
+    def log(self, build: str, offset: int = 0, **params: object) -> Iterator[bytes]:
+        """Yield a build's log from `offset` on, as it comes, until it is complete."""
+        while True:
+            part: api.LogPart = self.call("builds.log", id=build, offset=offset, limit=1 << 20, wait=20.0, **params)
+            data = log_bytes(part)
+            if data:
+                yield data
+            if part.complete:
+                return
+            offset = part.next
+
+    def events(self, kinds: Sequence[str] = (), builds: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        """Yield what happens from now on. Subscribed when this returns."""
+        self.call("events.subscribe", kinds=list(kinds), builds=list(builds))
+
+        def flow() -> Iterator[dict[str, Any]]:
+            while True:
+                while self._events:
+                    yield self._events.pop(0)
+                self._receive(None)
+
+        return flow()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+        self._context.term()
+
+    def __enter__(self) -> Self:
+        """Use as a context manager: hang up at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        self.close()
+
+    def _replies(self, numbers: set[int], limit_s: float | None) -> dict[int, _Reply]:
+        found: dict[int, _Reply] = {}
+        deadline = None if limit_s is None else time.monotonic() + limit_s
+        while len(found) < len(numbers):
+            for reply in self._receive(deadline):
+                if reply.id in numbers:
+                    found[cast("int", reply.id)] = reply
+                elif reply.id is None and reply.error is not None:
+                    opened("", reply)  # the whole message was refused
+        return found
+
+    def _receive(self, deadline: float | None) -> list[_Reply]:
+        """Return the answers in the next message; events in it are kept for `events`."""
+        while not self._socket.poll(int(_PROBE_S * 1000)):
+            check_agent(self.path)
+            if deadline is not None and time.monotonic() > deadline:
+                message = "the agent does not answer in time; `orchestra status` and its log (agent.log) may say why"
+                raise errors.TimedOut(message)
+        replies = _replies.decode(self._socket.recv_multipart()[-1])
+        replies = replies if isinstance(replies, list) else [replies]
+        self._events += [reply.params for reply in replies if reply.method == "event"]
+        return [reply for reply in replies if reply.method != "event"]
+
+
+class AsyncClient:
+    """A connection to an agent, for asyncio: any number of requests at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Connect to the agent that listens at `path`. Raises NoAgent when nobody does."""
+        import zmq.asyncio  # noqa: PLC0415 - blocking clients, the command line above all, do without asyncio
+
+        check_agent(path)
+        self.path = path
+        self._context = zmq.asyncio.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.connect(f"ipc://{path}")
+        self._number = 0
+        self._waiting: dict[int, asyncio.Future[_Reply]] = {}
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._reader = asyncio.get_running_loop().create_task(self._read())
+
+    async def call(self, method: str, *positional: object, **named: object) -> Any:  # noqa: ANN401 - the method decides the type
+        """Make one request and return its result as the method's Struct."""
+        self._number += 1
+        number = self._number
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        params = arguments(table(method), positional, named)
+        await self._socket.send(msgspec.json.encode(request(number, method, params)))
+        try:
+            while not (await asyncio.wait([future], timeout=_PROBE_S))[0]:
+                check_agent(self.path)
+        finally:
+            self._waiting.pop(number, None)
+        return opened(method, future.result())
+
+    async def submit(self, what: str | Sequence[str], **given: object) -> list[BuildLine]:
+        """Submit a job or a command; see Builds.submit."""
+        found: api.Submitted = await self.call("builds.submit", **submission(what, given))
+        return found.builds
+
+    async def log(self, build: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """Yield a build's log from `offset` on, as it comes, until it is complete."""
+        while True:
+            part: api.LogPart = await self.call("builds.log", build, offset=offset, limit=1 << 20, wait=20.0)
+            if part.data:
+                yield log_bytes(part)
+            if part.complete:
+                return
+            offset = part.next
+
+    async def events(self, kinds: Sequence[str] = (), builds: Sequence[str] = ()) -> AsyncIterator[dict[str, Any]]:
+        """Yield what happens from now on."""
+        await self.call("events.subscribe", kinds=list(kinds), builds=list(builds))
+        while True:
+            yield await self._events.get()
+
+    async def close(self) -> None:
+        """Hang up."""
+        self._reader.cancel()
+        self._socket.close()
+        self._context.term()
+
+    async def __aenter__(self) -> Self:
+        """Use as a context manager: hang up at the end."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Hang up."""
+        await self.close()
+
+    async def _read(self) -> None:
+        while True:
+            replies = _replies.decode((await self._socket.recv_multipart())[-1])
+            for reply in replies if isinstance(replies, list) else [replies]:
+                if reply.method == "event":
+                    self._events.put_nowait(reply.params)
+                elif reply.id in self._waiting and not self._waiting[reply.id].done():
+                    self._waiting[reply.id].set_result(reply)
+
+
+def connect(data: Path | str | None = None) -> Client:
+    """Connect to this machine's agent, of the given data directory (default: ORCHESTRA_HOME or the platform's).
+
+    Raises NoAgent, with the remedy, when it does not run.
+    """
+    return Client(socket_path(Path(data) if data else None))
+
+
+async def connect_async(data: Path | str | None = None) -> AsyncClient:
+    """Connect to this machine's agent from asyncio; see `connect`."""
+    return AsyncClient(socket_path(Path(data) if data else None))

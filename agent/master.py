@@ -1,0 +1,176 @@
+"""What the elected master does: turns requests into commands, and waiting builds into assignments, on change only.
+
+Workers are reached through the `WorkerPort` seam, whether they run in this process or on another machine. Refuses to know
+how requests arrive (service, scripting) and how commands become durable (replica).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from ..core.commands import Assign, Command, Join, Record
+from ..core.errors import OrchestraError
+from ..core.ledger import Changes, Outcome
+from ..core.model import AgentRecord, Attempt, Build, BuildState, Millis, Spec, Stop
+from ..core.scheduling import Scheduler, Worker
+from .replica import Replica
+
+log = logging.getLogger(__name__)
+
+
+def now_ms() -> Millis:
+    """Return the time of day, in milliseconds since the epoch, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class WorkerPort(Protocol):
+    """The way to one worker. Nothing here waits: what cannot be delivered is delivered again when it is back."""
+
+    def assign(self, given: Sequence[tuple[Attempt, Build, Spec]]) -> None:
+        """Have attempts run. Known ones are ignored."""
+        ...
+
+    def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
+        """Have an attempt stopped."""
+        ...
+
+
+class Master:
+    """Decides, while this agent is elected."""
+
+    def __init__(self, replica: Replica, *, clock: Callable[[], Millis] = now_ms) -> None:
+        """Take over the network as the replica's ledger describes it."""
+        self._replica = replica
+        self._clock = clock
+        self._workers: dict[str, WorkerPort] = {}
+        self._scheduler = Scheduler()
+        self._pass_due = False
+        self._paused = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        ledger = replica.ledger
+        for record in ledger.agents.values():
+            self._scheduler.on_worker(Worker.of(record, reachable=False))
+        for build in ledger.builds.values():
+            self._scheduler.on_build(build, ledger.specs[build.spec])
+        replica.watch(self.on_changes)
+
+    async def propose(self, *commands: Command) -> list[Outcome]:
+        """Have commands decided; see Replica.propose."""
+        return await self._replica.propose(commands)
+
+    def time(self) -> Millis:
+        """Return the master's time, for commands."""
+        return self._clock()
+
+    def explain(self, build: str) -> list[str]:
+        """Return why a build waits, one line for each worker."""
+        return self._scheduler.explain(build)
+
+    def reachable(self, agent: str) -> bool:
+        """Whether a worker can be given builds now."""
+        return agent in self._workers
+
+    def pause(self) -> None:
+        """Give nothing more to workers: this agent is about to end."""
+        self._paused = True
+
+    # -- workers come, report and go
+
+    async def join(self, record: AgentRecord, reports: Iterable[Attempt], port: WorkerPort) -> None:
+        """Let a worker in: first what it has to tell, then its session, then what it should have but does not.
+
+        Attempts of the worker's earlier sessions that it does not report are lost: nobody can say what became of them.
+        """
+        told = tuple(reports)
+        at = self._clock()
+        await self.propose(Record(at, record.id, told), Join(at, record))
+        self._workers[record.id] = port
+        self._scheduler.on_worker(Worker.of(self._replica.ledger.agents[record.id], reachable=True))
+        known = {attempt.key for attempt in told}
+        ledger = self._replica.ledger
+        mine = [one for one in ledger.attempts.values() if one.agent == record.id]
+        self._deliver(port, [one for one in mine if one.key not in known])
+        for attempt in mine:
+            self._pass_on_stop(ledger.builds[attempt.build])
+        self._kick()
+
+    def leave(self, agent: str) -> None:
+        """Take note that a worker cannot be reached; what it has stays its own until its lease is over."""
+        if self._workers.pop(agent, None) is not None:
+            self._scheduler.on_worker(Worker.of(self._replica.ledger.agents[agent], reachable=False))
+
+    async def record(self, agent: str, attempts: Iterable[Attempt]) -> None:
+        """Take over a worker's report; it is durable on return."""
+        await self.propose(Record(self._clock(), agent, tuple(attempts)))
+
+    # -- the ledger moved
+
+    def on_changes(self, changes: Changes) -> None:
+        """Keep the queue and the workers in step with the ledger."""
+        ledger = self._replica.ledger
+        for record in changes.agents.values():
+            self._scheduler.on_worker(Worker.of(record, reachable=record.id in self._workers))
+        for build in changes.builds.values():
+            self._scheduler.on_build(build, ledger.specs.get(build.spec))
+            if build.stop is not None:
+                self._pass_on_stop(build)
+        given: dict[str, list[Attempt]] = {}
+        for attempt in changes.attempts.values():
+            if attempt.state is BuildState.ASSIGNED:
+                given.setdefault(attempt.agent, []).append(attempt)
+        for agent, attempts in given.items():
+            port = self._workers.get(agent)
+            if port is not None:
+                self._deliver(port, attempts)
+        self._kick()
+
+    def _deliver(self, port: WorkerPort, attempts: Iterable[Attempt]) -> None:
+        ledger = self._replica.ledger
+        port.assign([
+            (attempt, ledger.builds[attempt.build], ledger.specs[ledger.builds[attempt.build].spec])
+            for attempt in attempts
+            if attempt.build in ledger.builds
+        ])
+
+    def _pass_on_stop(self, build: Build) -> None:
+        attempt = self._replica.ledger.attempts.get(build.id)
+        if build.stop is not None and attempt is not None and attempt.agent in self._workers:
+            self._workers[attempt.agent].stop(attempt, build.stop, build.reason)
+
+    # -- scheduling
+
+    def _kick(self) -> None:
+        """Look for assignments once the event loop is through with what it is at."""
+        if not self._pass_due and len(self._scheduler):
+            self._pass_due = True
+            asyncio.get_running_loop().call_soon(self._assign_now)
+
+    def _assign_now(self) -> None:
+        self._pass_due = False
+        if self._paused or not self._replica.leading:
+            return
+        chosen = self._scheduler.assignments()
+        if not chosen:
+            return
+        ledger = self._replica.ledger
+        at = self._clock()
+        commands = [Assign(at, one.worker, ledger.agents[one.worker].session, one.builds) for one in chosen]
+        task = asyncio.get_running_loop().create_task(self._carry_out(commands))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry_out(self, commands: Sequence[Assign]) -> None:
+        try:
+            outcomes = await self._replica.propose(commands)
+        except OrchestraError as error:
+            log.warning("master.assign-failed: %s", error)
+            outcomes = [Outcome(changed=False)] * len(commands)
+            asyncio.get_running_loop().call_later(1.0, self._kick)  # the disk may have room again
+        ledger = self._replica.ledger
+        for command, outcome in zip(commands, outcomes, strict=True):
+            for one in set(command.builds).difference(outcome.builds):
+                if one in ledger.builds:  # back into the queue; what has ended meanwhile is already out of it
+                    build = ledger.builds[one]
+                    self._scheduler.on_build(build, ledger.specs[build.spec])

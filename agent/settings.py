@@ -1,0 +1,114 @@
+"""An agent's settings: flags override ORCHESTRA_* variables, which override agent.toml in the data directory.
+
+Refuses unknown keys and wrong types, naming the file and the nearest known key.
+"""
+
+import os
+import platform
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from ..core.errors import InvalidInput
+from ..core.nearest import nearest
+from .identity import host_name
+from .paths import Paths, default_data
+
+_MIB = 1 << 20
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be set. Each field is a key of agent.toml, a variable ORCHESTRA_<FIELD> and a flag --<field>."""
+
+    name: str = ""  # shown to people; empty: the host's name
+    label: dict[str, str] = {}  # further labels that `runs-on` is matched with
+    slots: int = 0  # builds at a time; 0: one per processor. More: better use while builds wait; fewer: each is faster
+    worker: bool = True  # runs builds at all
+    store: str = ""  # URL of the store; empty: SQLite in the data directory
+    log_limit: int = 1 << 40  # bytes a build's log may reach before the build is ended
+    reserve: int = 100 * _MIB  # bytes of disk that stay free: below it new work is refused
+    pass_env: tuple[str, ...] = ()  # further variables of the agent's environment that builds see; `*` at the end
+
+    def store_url(self, paths: Paths) -> str:
+        """Return the URL of the store."""
+        return self.store or f"sqlite:///{paths.history}"
+
+    def slot_count(self) -> int:
+        """Return how many builds run at a time."""
+        return self.slots or os.cpu_count() or 1
+
+    def agent_name(self) -> str:
+        """Return the agent's name."""
+        return self.name or host_name()
+
+    def labels(self) -> dict[str, str]:
+        """Return what is known of this machine, with the configured labels over it."""
+        return {
+            "os": platform.system().lower(),
+            "arch": platform.machine().lower(),
+            "cpus": str(os.cpu_count() or 1),
+            "memory": str(psutil.virtual_memory().total),
+            "host": host_name(),
+            **self.label,
+        }
+
+
+def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tuple[Paths, Settings]:
+    """Return the paths and settings of the agent in `data`. Raises InvalidInput with the place and the remedy."""
+    paths = Paths((data or default_data()).expanduser().absolute())
+    merged: dict[str, Any] = {}
+    merged.update(_from_file(paths.config))
+    merged.update(_from_environment(os.environ))
+    merged.update({key: value for key, value in (flags or {}).items() if value is not None and value != ()})
+    if "label" in merged:
+        merged["label"] = labels_of(merged["label"])
+    try:
+        settings = msgspec.convert(merged, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        message = f"wrong setting: {error}; correct it in {paths.config}, the ORCHESTRA_* variables or the flags"
+        raise InvalidInput(message) from None
+    if settings.slots < 0:
+        message = f"slots must be 0 (one per processor) or more, not {settings.slots}"
+        raise InvalidInput(message)
+    return paths, settings
+
+
+def labels_of(given: Any) -> dict[str, str]:  # noqa: ANN401 - from a file, a variable or flags
+    """Return labels from a table or from texts `KEY=VALUE` or `KEY`."""
+    if isinstance(given, Mapping):
+        return {str(key): str(value) for key, value in given.items()}
+    words = [word for word in given.split(",") if word] if isinstance(given, str) else list(given)
+    return {key.strip(): value.strip() for key, _, value in (str(word).partition("=") for word in words)}
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{path}: {error}; correct it"
+        raise InvalidInput(message) from None
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror}; check its permissions"
+        raise InvalidInput(message) from None
+    for key in found:
+        if key.replace("-", "_") not in Settings.__struct_fields__:
+            guess = nearest(key, Settings.__struct_fields__)
+            hint = f"did you mean {guess}?" if guess else f"there are: {', '.join(Settings.__struct_fields__)}"
+            message = f"{path}: unknown setting {key!r}; {hint}"
+            raise InvalidInput(message)
+    return {key.replace("-", "_"): value for key, value in found.items()}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in Settings.__struct_fields__:
+        value = environment.get(f"ORCHESTRA_{field.upper()}")
+        if value:
+            found[field] = tuple(value.split(",")) if field == "pass_env" else value
+    return found
