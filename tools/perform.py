@@ -107,6 +107,9 @@ def _remove(path: Path) -> None:
 
 def _conclude(failures: Sequence[tuple[Run, int]]) -> int:
     for step, code in failures:
+        # A program that ran alone, with its output shown, has said what there is to say (pytest's summary comes last).
+        if not (step.setup or step.keep_going or step.remedy or len(failures) > 1):
+            continue
         tell(f"failed with exit code {code}: {shlex.join(step.argv)}")
         if step.remedy:
             tell(step.remedy)
