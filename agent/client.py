@@ -23,6 +23,7 @@ import zmq
 
 from ..core import api, errors
 from ..core.views import BuildLine, BuildView
+from . import sources
 from .paths import Paths, default_data
 
 ANSWER_S = 30.0
@@ -50,9 +51,14 @@ _errors = {
 }
 
 
+def data_directory(data: Path | None = None) -> Path:
+    """Return the data directory that is meant: the given one, ORCHESTRA_HOME, or the platform's."""
+    return (data or default_data()).expanduser().absolute()
+
+
 def socket_path(data: Path | None = None) -> Path:
-    """Return where the agent with this data directory (default: ORCHESTRA_HOME or the platform's) can be spoken to."""
-    return Paths((data or default_data()).expanduser().absolute()).scripting
+    """Return where the agent with this data directory (see `data_directory`) can be spoken to."""
+    return Paths(data_directory(data)).scripting
 
 
 def check_agent(path: Path) -> None:
@@ -130,6 +136,12 @@ def submission(what: str | Sequence[str], given: Mapping[str, object]) -> dict[s
     return params
 
 
+def ship(client: "Client", directory: Path) -> api.SourceParam:
+    """Pack a directory for the agent of `client`; return what builds.submit takes as `source`."""
+    digest = sources.pack(directory, Paths(client.data).sources)
+    return api.SourceParam(digest, str(directory))
+
+
 class Namespace:
     """The methods of one noun; `net.builds.get(...)` calls `builds.get`."""
 
@@ -198,9 +210,11 @@ class BuildHandle:
 class Client:
     """A connection to an agent, for blocking code and one thread."""
 
-    def __init__(self, path: Path) -> None:
-        """Connect to the agent that listens at `path`. Raises NoAgent when nobody does."""
+    def __init__(self, data: Path) -> None:
+        """Connect to the agent with this data directory. Raises NoAgent when it does not run."""
+        path = Paths(data).scripting
         check_agent(path)
+        self.data = data
         self.path = path
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
@@ -304,11 +318,13 @@ class Client:
 class AsyncClient:
     """A connection to an agent, for asyncio: any number of requests at a time."""
 
-    def __init__(self, path: Path) -> None:
-        """Connect to the agent that listens at `path`. Raises NoAgent when nobody does."""
+    def __init__(self, data: Path) -> None:
+        """Connect to the agent with this data directory. Raises NoAgent when it does not run."""
         import zmq.asyncio  # noqa: PLC0415 - blocking clients, the command line above all, do without asyncio
 
+        path = Paths(data).scripting
         check_agent(path)
+        self.data = data
         self.path = path
         self._context = zmq.asyncio.Context()
         self._socket = self._context.socket(zmq.DEALER)
@@ -383,9 +399,9 @@ def connect(data: Path | str | None = None) -> Client:
 
     Raises NoAgent, with the remedy, when it does not run.
     """
-    return Client(socket_path(Path(data) if data else None))
+    return Client(data_directory(Path(data) if data else None))
 
 
 async def connect_async(data: Path | str | None = None) -> AsyncClient:
     """Connect to this machine's agent from asyncio; see `connect`."""
-    return AsyncClient(socket_path(Path(data) if data else None))
+    return AsyncClient(data_directory(Path(data) if data else None))

@@ -1,0 +1,117 @@
+"""The command `orchestra`: finds the asked command and imports only what that one needs."""
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ...core.errors import Exit, OrchestraError
+from ...core.nearest import nearest
+from ...core.version import VERSION
+
+#: command -> module below console/cli and name in it, summary; in the order of the help
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "up": ("machine", "up", "Start this machine's agent in the background"),
+    "down": ("machine", "down", "Stop this machine's agent"),
+    "agent": ("machine", "agent", "Run this machine's agent in the foreground"),
+    "init": ("machine", "init", "Make a new network on this machine"),
+    "doctor": ("doctor", "doctor", "Look for what is wrong on this machine, and say what helps"),
+    "socket": ("machine", "socket", "Print the address of the scripting socket"),
+    "status": ("looking", "status", "Show how the network stands"),
+    "agents": ("looking", "agents", "List the agents"),
+    "enable": ("steering", "enable", "Let an agent take builds again"),
+    "disable": ("steering", "disable", "Let an agent take no new builds"),
+    "drain": ("steering", "drain", "Let an agent finish what it has and take nothing new"),
+    "run": ("running", "run", "Run a command in a copy of this directory"),
+    "apply": ("defining", "apply", "Define the jobs of a job file"),
+    "validate": ("defining", "validate", "Check a job file"),
+    "schema": ("defining", "schema", "Print the JSON Schema of job files, for editors"),
+    "jobs": ("defining", "jobs", "List the jobs"),
+    "submit": ("running", "submit", "Run a job"),
+    "builds": ("looking", "builds", "List builds"),
+    "show": ("looking", "show", "Show a build"),
+    "logs": ("following", "logs", "Print a build's log"),
+    "watch": ("following", "watch", "Follow a build's steps until it ends"),
+    "abort": ("steering", "abort", "Stop a build wherever it is"),
+    "cancel": ("steering", "cancel", "Withdraw a build that waits"),
+    "rerun": ("running", "rerun", "Run what a build ran once more"),
+    "explain": ("looking", "explain", "Say why a build is in its state"),
+    "tasks": ("looking", "tasks", "List what was asked of the network, and by whom"),
+    "call": ("calling", "call", "Make one request of the scripting contract"),
+}
+
+
+class Orchestra(click.Group):
+    """The group of all commands, which are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        found: click.Command = getattr(import_module(f".{module}", __package__), name)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is answered with the nearest known name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            guess = nearest(args[0], COMMANDS)
+            hint = f"Did you mean `orchestra {guess}`?" if guess else "`orchestra --help` lists the commands."
+            message = f"There is no command {args[0]!r}. {hint}"
+            raise click.UsageError(message)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from their summaries, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+
+@click.group(cls=Orchestra, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="orchestra")
+@click.option("--verbose", is_flag=True, envvar="ORCHESTRA_VERBOSE", help="Say more when something goes wrong.")
+@click.option("--color/--no-color", default=None, help="Use colours, or none [default: on a terminal].")
+@click.pass_context
+def orchestra(ctx: click.Context, verbose: bool, color: bool | None) -> None:
+    """Run builds on the computers you already have.
+
+    First steps: `orchestra up`, then `orchestra run -- make test` in a project. Builds are named by id, by the beginning of
+    one, as project/job#12, or as `last`. Exit codes: 0 done, 1 the build failed, 2 usage, 3 no agent or master, 4 not
+    allowed, 5 not found, 124 timeout, 130 interrupted; `run` returns the command's own.
+    """
+    ctx.ensure_object(dict)["verbose"] = verbose
+    if color is not None:
+        ctx.color = color
+        os.environ.pop("NO_COLOR", None)
+        if not color:
+            os.environ["NO_COLOR"] = "1"
+
+
+def main(arguments: list[str] | None = None) -> Any:  # noqa: ANN401 - never returns
+    """Run the command line and exit with its code; errors are one line each, never a traceback."""
+    verbose = "--verbose" in (sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = orchestra.main(arguments, prog_name="orchestra", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(int(Exit.INTERRUPTED))
+    except BrokenPipeError:
+        # the reader (head, less) has had enough: say nothing, and let the interpreter not stumble over it at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(int(Exit.OK))
+    except OrchestraError as error:
+        click.echo(f"orchestra: {error}", err=True)
+        if verbose:
+            click.echo(f"({type(error).__name__}, kind {error.kind}, exit code {int(error.exit_code)})", err=True)
+        sys.exit(int(error.exit_code))
+    sys.exit(code if isinstance(code, int) else int(Exit.OK))

@@ -1,0 +1,90 @@
+"""How values look to people, the same in every face: durations, instants, sizes, tables. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from unicodedata import category, east_asian_width
+
+_MINUTE = 60
+_HOUR = 3600
+_DAY = 86400
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration as two units at most: `0.4s`, `12s`, `3m05s`, `2h07m`, `4d03h`; `-` for None."""
+    if seconds is None:
+        return "-"
+    if seconds < 10:  # noqa: PLR2004 - below, tenths matter
+        return f"{max(seconds, 0):.1f}s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02}s"
+    if whole < _DAY:
+        return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}m"
+    return f"{whole // _DAY}d{whole % _DAY // _HOUR:02}h"
+
+
+def between(start: str | None, end: str | None, now: datetime) -> float | None:
+    """Return the seconds between two RFC 3339 texts; up to `now` where the second is missing; None without a start."""
+    if start is None:
+        return None
+    return ((datetime.fromisoformat(end) if end else now) - datetime.fromisoformat(start)).total_seconds()
+
+
+def ago(at: str | None, now: datetime) -> str:
+    """Return how long ago an RFC 3339 text was, as `12s ago`; `-` for None."""
+    seconds = between(at, None, now)
+    return "-" if seconds is None else f"{duration(max(seconds, 0))} ago"
+
+
+def now() -> datetime:
+    """Return the time of day, UTC."""
+    return datetime.now(UTC)
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as `312 B`, `4.2 KiB`, `1.0 GiB`."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:  # noqa: PLR2004 - a KiB
+            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def width(text: str) -> int:
+    """Return how many terminal cells a text takes."""
+    return sum(
+        0 if category(one) in {"Mn", "Me", "Cf"} else 2 if east_asian_width(one) in {"W", "F"} else 1 for one in text
+    )
+
+
+def plain(text: str) -> str:
+    """Return a text on one line, with controls shown as `?`: names and reasons may come from strangers."""
+    return "".join(" " if one in "\n\t" else "?" if category(one) == "Cc" else one for one in text)
+
+
+def cut(text: str, cells: int) -> str:
+    """Return a text that takes at most `cells`; what is cut off is marked by `…`."""
+    if width(text) <= cells:
+        return text
+    kept, used = "", 1
+    for one in text:
+        used += width(one)
+        if used > cells:
+            break
+        kept += one
+    return kept + "…"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], cells: int | None = None) -> list[str]:
+    """Return aligned lines; where they would take more than `cells`, the last column is cut."""
+    shown = [[plain(one) for one in row] for row in rows]
+    widths = [max(width(one) for one in column) for column in zip(head, *shown, strict=True)]
+    if cells is not None:
+        widths[-1] = max(4, min(widths[-1], cells - sum(widths[:-1]) - 2 * (len(widths) - 1)))
+    lines = [[cut(one, widths[-1]) if place == len(row) - 1 else one for place, one in enumerate(row)] for row in [list(head), *shown]]
+    return [
+        "  ".join(one + " " * (wide - width(one)) for one, wide in zip(line, widths, strict=True)).rstrip() for line in lines
+    ]
