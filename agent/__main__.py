@@ -117,7 +117,13 @@ def _start(paths: Paths, flags: dict[str, Any]) -> int:
         command += _as_words(name.replace("_", "-"), value)
     with paths.agent_log.open("ab") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(writing,), start_new_session=True, cwd="/"
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(writing,),
+            start_new_session=True,
+            cwd="/",
         )
     os.close(writing)
     with os.fdopen(reading) as answers:

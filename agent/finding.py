@@ -81,11 +81,11 @@ class Finder:
         if not build.attempt:
             return []
         await self._history.reached(self._replica.ledger.index)
-        query = Query(
-            "attempts", where=(Filter("build", Operator.EQ, build.id),), order=(Order("number"),), limit=1000
-        )
+        query = Query("attempts", where=(Filter("build", Operator.EQ, build.id),), order=(Order("number"),), limit=1000)
         page = await self._history.read(self._history.store.find, query)
-        return [current if current and current.number == one.number else one for one in cast("tuple[Attempt]", page.rows)]
+        return [
+            current if current and current.number == one.number else one for one in cast("tuple[Attempt]", page.rows)
+        ]
 
     def job(self, text: str) -> Job:
         """Return the definition that `text` (`project/name`) names."""

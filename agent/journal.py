@@ -86,7 +86,9 @@ class Journal:
         with self._guard("read"):
             base = self._db.execute("SELECT number FROM base").fetchone()[0]
             expected = base + 1
-            for number, term, data, crc in self._db.execute("SELECT number, term, data, crc FROM entry ORDER BY number"):
+            for number, term, data, crc in self._db.execute(
+                "SELECT number, term, data, crc FROM entry ORDER BY number"
+            ):
                 if number != expected or crc != _crc(number, term, data):
                     what = "is missing" if number != expected else "does not match its checksum"
                     raise self._damaged(f"entry {expected} {what}")
@@ -171,7 +173,9 @@ class Journal:
         if primary == sqlite3.SQLITE_FULL or getattr(problem, "errno", None) == errno.ENOSPC:
             return DiskFull(f"the disk is full: the log {self.path} cannot grow; free some space and try again")
         if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            return StorageError(f"{self.path} is in use by another process; is a second agent running on this directory?")
+            return StorageError(
+                f"{self.path} is in use by another process; is a second agent running on this directory?"
+            )
         return StorageError(f"cannot {doing} the log {self.path}: {problem}; check the disk and the permissions")
 
 

@@ -177,10 +177,12 @@ def run(paths: Paths, settings: Settings, ready: int | None = None) -> None:
 
 async def _run(paths: Paths, settings: Settings, ready: int | None) -> None:
     agent = Agent(paths, settings)
-    async with asyncio.TaskGroup() as group:
-        running = group.create_task(agent.run())
-        if ready is not None:
-            await asyncio.wait([running, group.create_task(agent.ready.wait())], return_when=asyncio.FIRST_COMPLETED)
-            if agent.ready.is_set():
-                os.write(ready, b"ready\n")
-                os.close(ready)
+    running = asyncio.ensure_future(agent.run())
+    if ready is not None:
+        answering = asyncio.ensure_future(agent.ready.wait())
+        await asyncio.wait([running, answering], return_when=asyncio.FIRST_COMPLETED)
+        answering.cancel()
+        if agent.ready.is_set():
+            os.write(ready, b"ready\n")
+            os.close(ready)
+    await running

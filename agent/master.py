@@ -128,11 +128,13 @@ class Master:
 
     def _deliver(self, port: WorkerPort, attempts: Iterable[Attempt]) -> None:
         ledger = self._replica.ledger
-        port.assign([
-            (attempt, ledger.builds[attempt.build], ledger.specs[ledger.builds[attempt.build].spec])
-            for attempt in attempts
-            if attempt.build in ledger.builds
-        ])
+        port.assign(
+            [
+                (attempt, ledger.builds[attempt.build], ledger.specs[ledger.builds[attempt.build].spec])
+                for attempt in attempts
+                if attempt.build in ledger.builds
+            ]
+        )
 
     def _pass_on_stop(self, build: Build) -> None:
         attempt = self._replica.ledger.attempts.get(build.id)

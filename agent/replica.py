@@ -71,7 +71,9 @@ class SoloReplica:
             _, changes = ledger.apply(entry.index, decode(entry.data))
             self.replayed.merge(changes)
         before = journal.state()
-        self.term = before.term + 1  # each life of a sole voter is a term of its own: nothing from an earlier one counts
+        self.term = (
+            before.term + 1
+        )  # each life of a sole voter is a term of its own: nothing from an earlier one counts
         journal.append((), HardState(term=self.term, vote="self", commit=journal.last))
         self._last = journal.last
 

@@ -104,7 +104,9 @@ class ScriptingSocket:
             answer = wire.failure(request, wire.error_of(error))
         except Exception:
             log.exception("scripting.defect: %s failed", request.method)
-            text = f"{request.method} failed by a defect of ours; the agent's log says more (orchestra doctor shows where)"
+            text = (
+                f"{request.method} failed by a defect of ours; the agent's log says more (orchestra doctor shows where)"
+            )
             answer = wire.failure(request, wire.error(Code.INTERNAL, text, "internal"))
         return None if request.notification else answer
 

@@ -105,7 +105,7 @@ class Service:
                 event = self._ended.pop(build.id, None)
                 if event is not None:
                     event.set()
-                self._logs.on_ended(self._paths.log(f"{build.id}.{build.attempt}"))
+                self._logs.on_ended(self._paths.log(f"{build.id}.{current(build)}"))
 
     # -- network and agents
 
@@ -230,7 +230,9 @@ class Service:
 
     def _of_job(self, params: api.Submit) -> tuple[NewBuild, dict[str, Spec]]:
         if params.command is not None or params.env or params.runs_on or params.timeout is not None or params.source:
-            message = "a job brings its own command, env, runs_on, timeout and source; give only `parameters` with `job`"
+            message = (
+                "a job brings its own command, env, runs_on, timeout and source; give only `parameters` with `job`"
+            )
             raise InvalidInput(message)
         job = self._find.job(cast("str", params.job))
         bound = jobfile.bind(job, params.parameters)
@@ -269,7 +271,9 @@ class Service:
             source=source,
         )
         digest = spec.digest()
-        return NewBuild(COMMANDS_PROJECT, command_name(params.name, run), digest, {}, params.priority or 0), {digest: spec}
+        return NewBuild(COMMANDS_PROJECT, command_name(params.name, run), digest, {}, params.priority or 0), {
+            digest: spec
+        }
 
     async def builds_get(self, params: api.ById) -> api.OneBuild:
         """Return a build."""
@@ -357,7 +361,7 @@ class Service:
             message = f"limit must be 1 to {MAX_LOG_PART} bytes, not {params.limit}"
             raise InvalidInput(message)
         build = await self._find.build(params.id)
-        number = build.attempt if params.attempt is None else params.attempt
+        number = current(build) if params.attempt is None else params.attempt
         path = self._paths.log(f"{build.id}.{number}")
         base, end = 0, None
         if params.step is not None:
@@ -368,7 +372,9 @@ class Service:
         length = (size(path) if end is None else end) - base
         offset = max(0, length + params.offset) if params.offset < 0 else params.offset
         if params.wait > 0 and end is None and offset >= length:
-            await self._logs.grown(path, base + offset, min(params.wait, MAX_WAIT_S), lambda: not self._alive(build.id, number))
+            await self._logs.grown(
+                path, base + offset, min(params.wait, MAX_WAIT_S), lambda: not self._alive(build.id, number)
+            )
         over = not self._alive(build.id, number) or end is not None
         limit = params.limit if end is None else min(params.limit, max(0, end - base - offset))
         data = await asyncio.to_thread(read, path, base + offset, limit) if limit else b""
@@ -381,7 +387,7 @@ class Service:
     def _alive(self, build: str, attempt: int) -> bool:
         """Whether more output of an attempt may come."""
         found = self._replica.ledger.builds.get(build)
-        return found is not None and (found.attempt <= attempt or not attempt)
+        return found is not None and found.attempt <= attempt
 
     @staticmethod
     def _range_of_step(name: str, attempts: list[Attempt], number: int) -> tuple[int, int | None]:
@@ -433,7 +439,9 @@ class Service:
             message = f"{MAX_PENDING} builds are waiting; submit again when some have ended"
             raise LimitReached(message)
         if self._history.backlog >= MAX_BACKLOG:
-            message = f"the store lags {MAX_BACKLOG} builds behind: {self._history.problem or 'it is slow'}; try again later"
+            message = (
+                f"the store lags {MAX_BACKLOG} builds behind: {self._history.problem or 'it is slow'}; try again later"
+            )
             raise LimitReached(message)
         self._check_space()
 
@@ -455,6 +463,11 @@ class Service:
 
 
 decoders = {method.name: msgspec.json.Decoder(method.params) for method in api.METHODS.values()}
+
+
+def current(build: Build) -> int:
+    """Return the number of the attempt whose log is the build's: the last one, or the first, which is still to come."""
+    return max(1, build.attempt)
 
 
 def command_name(name: str | None, run: str | tuple[str, ...]) -> str:
@@ -491,7 +504,9 @@ def conditions(where: Mapping[str, Any]) -> list[Filter]:
                 except ValueError:
                     message = f"unknown operator {operator!r} for {field}; there are: {', '.join(Operator)}"
                     raise InvalidInput(message) from None
-                found.append(Filter(field, parsed, tuple(cast("list[Any]", value)) if isinstance(value, list) else value))
+                found.append(
+                    Filter(field, parsed, tuple(cast("list[Any]", value)) if isinstance(value, list) else value)
+                )
         else:
             found.append(Filter(field, Operator.EQ, wanted))
     return found
@@ -500,5 +515,7 @@ def conditions(where: Mapping[str, Any]) -> list[Filter]:
 def orders(text: str) -> tuple[Order, ...]:
     """Return the order that a text such as `-created,project` describes."""
     return tuple(
-        Order(part.removeprefix("-"), descending=part.startswith("-")) for part in text.replace(" ", "").split(",") if part
+        Order(part.removeprefix("-"), descending=part.startswith("-"))
+        for part in text.replace(" ", "").split(",")
+        if part
     )

@@ -92,7 +92,17 @@ def _content(directory: Path) -> Iterator[str]:
 
 def _git_listing(directory: Path) -> list[str] | None:
     """Return what git would take from a work tree, or None where there is no git or no work tree."""
-    command = ["git", "-C", str(directory), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
+    command = [
+        "git",
+        "-C",
+        str(directory),
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--deduplicate",
+    ]
     try:
         found = subprocess.run(command, capture_output=True, check=False)
     except FileNotFoundError:

@@ -84,7 +84,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], cells: int | None 
     widths = [max(width(one) for one in column) for column in zip(head, *shown, strict=True)]
     if cells is not None:
         widths[-1] = max(4, min(widths[-1], cells - sum(widths[:-1]) - 2 * (len(widths) - 1)))
-    lines = [[cut(one, widths[-1]) if place == len(row) - 1 else one for place, one in enumerate(row)] for row in [list(head), *shown]]
+    lines = [
+        [cut(one, widths[-1]) if place == len(row) - 1 else one for place, one in enumerate(row)]
+        for row in [list(head), *shown]
+    ]
     return [
-        "  ".join(one + " " * (wide - width(one)) for one, wide in zip(line, widths, strict=True)).rstrip() for line in lines
+        "  ".join(one + " " * (wide - width(one)) for one, wide in zip(line, widths, strict=True)).rstrip()
+        for line in lines
     ]

@@ -67,7 +67,9 @@ class AgentSet(Params, frozen=True):
 class AgentStop(Params, frozen=True):
     """Ends the agent that is asked."""
 
-    builds: str = "refuse"  # what about builds that run here: refuse, wait, abort, or keep (they go on without the agent)
+    builds: str = (
+        "refuse"  # what about builds that run here: refuse, wait, abort, or keep (they go on without the agent)
+    )
 
 
 class JobsApply(Params, frozen=True):

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ..core.model import AgentRecord, Attempt, Build, Job, Spec, Task
+from ..core.ledger import Remembered
+from ..core.model import AgentRecord, Attempt, Build, Job, Millis, Spec, Task
 from .query import Page, Query
 
 SCHEMA_VERSION = 1
@@ -33,19 +34,6 @@ class Batch(msgspec.Struct, frozen=True):
     agents: tuple[AgentRecord, ...] = ()  # upserted by id
     removed_agents: tuple[str, ...] = ()  # ids that left the network
     meta: Mapping[str, str] = {}  # name -> text: counters and settings of the ledger, upserted
-
-
-class Live(msgspec.Struct, frozen=True):
-    """What a starting agent needs to rebuild its ledger."""
-
-    index: int  # the log index that this reflects; replay goes on behind it
-    builds: tuple[Build, ...]  # builds that have not ended, by serial
-    attempts: tuple[Attempt, ...]  # the attempts of those builds
-    jobs: tuple[Job, ...]  # all definitions
-    specs: dict[str, Spec]  # the specs of `builds`, by digest
-    agents: tuple[AgentRecord, ...]  # all members
-    requests: dict[str, tuple[str, ...]]  # client request id -> build ids, of builds created at or after the asked time
-    meta: dict[str, str]  # as last written
 
 
 class Store(Protocol):
@@ -69,12 +57,16 @@ class Store(Protocol):
         """Make what was written durable; return the applied index that now survives a power loss."""
         ...
 
-    def live(self, requests_since: int) -> Live:
-        """Return the part of the ledger that is not history. `requests_since` is in ms since the epoch."""
+    def live(self, requests_since: Millis) -> Remembered:
+        """Return what a starting agent rebuilds its ledger from; client requests only of builds created since then."""
         ...
 
     def get(self, collection: str, key: object) -> Any | None:  # noqa: ANN401 - the collection decides the type
-        """Return one record: Build by id, Attempt by (build, number), Task by id, Job by (project, name), Spec by digest, AgentRecord by id; None if absent."""
+        """Return one record, None if absent.
+
+        Keys: a build's and a task's and an agent's id, an attempt's (build, number), a job's (project, name), a spec's
+        digest.
+        """
         ...
 
     def find(self, query: Query) -> Page:
@@ -88,5 +80,3 @@ class Store(Protocol):
     def close(self) -> None:
         """Give back what the store holds open. Further calls are an error."""
         ...
-
-

@@ -87,5 +87,7 @@ def jobs(net: Client, project: str | None, as_json: bool) -> None:
         for one in found.jobs
     ]
     show_table(
-        ("JOB", "PARAMETERS", "RUNS ON", "STEPS", "DESCRIPTION"), rows, "No jobs. Define some: orchestra apply orchestra.yaml"
+        ("JOB", "PARAMETERS", "RUNS ON", "STEPS", "DESCRIPTION"),
+        rows,
+        "No jobs. Define some: orchestra apply orchestra.yaml",
     )

@@ -65,11 +65,17 @@ def _machine(folder: Path) -> Iterator[Finding]:
     yield Finding("disk", ok=free >= _LITTLE, found=f"{size(free)} free", remedy=remedy)
     git = shutil.which("git")
     yield Finding(
-        "git", ok=git is not None, found=git or "not on the PATH", remedy="" if git else "install git: run ships less with it"
+        "git",
+        ok=git is not None,
+        found=git or "not on the PATH",
+        remedy="" if git else "install git: run ships less with it",
     )
     year = time.gmtime().tm_year
     yield Finding(
-        "clock", ok=year >= 2026, found=time.strftime("%F %T UTC", time.gmtime()), remedy="" if year >= 2026 else "set the clock"
+        "clock",
+        ok=year >= 2026,
+        found=time.strftime("%F %T UTC", time.gmtime()),
+        remedy="" if year >= 2026 else "set the clock",
     )
 
 
@@ -89,7 +95,10 @@ def _network(net: Client, status: object) -> Iterator[Finding]:
     found = msgspec.to_builtins(status)
     same = found["version"] == VERSION
     yield Finding(
-        "agent's version", ok=same, found=found["version"], remedy="" if same else "orchestra down && orchestra up: restart it"
+        "agent's version",
+        ok=same,
+        found=found["version"],
+        remedy="" if same else "orchestra down && orchestra up: restart it",
     )
     yield Finding("quorum", ok=found["quorum"], found=f"{len(found['voters'])} voter(s), term {found['term']}")
     for notice in found["notices"]:

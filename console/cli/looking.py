@@ -63,12 +63,16 @@ def agents(net: Client, as_json: bool) -> None:
         )
         for one in found.agents
     ]
-    show_table(("NAME", "ID", "READY", "ROLES", "SLOTS", "VERSION", "LABELS"), rows, "No agents. Start one: orchestra up")
+    show_table(
+        ("NAME", "ID", "READY", "ROLES", "SLOTS", "VERSION", "LABELS"), rows, "No agents. Start one: orchestra up"
+    )
 
 
 @click.command()
 @click.argument("job", required=False)
-@click.option("--state", "states", multiple=True, help="Only builds in this state; `live` and `ended` stand for several.")
+@click.option(
+    "--state", "states", multiple=True, help="Only builds in this state; `live` and `ended` stand for several."
+)
 @click.option("--agent", "agent", help="Only builds that this agent has or had.")
 @click.option("--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Only builds with this; repeatable.")
 @click.option("--order", default="-created", show_default=True, help="Field to order by; `-` before it: descending.")
@@ -114,7 +118,9 @@ def builds(  # noqa: PLR0913, PLR0917 - the options of the command
         for one in found.builds
     ]
     show_table(
-        ("ID", "BUILD", "STATE", "TOOK", "CREATED", "BY", "REASON"), rows, "No builds like that. Run one: orchestra run -- true"
+        ("ID", "BUILD", "STATE", "TOOK", "CREATED", "BY", "REASON"),
+        rows,
+        "No builds like that. Run one: orchestra run -- true",
     )
     if found.next:
         say(f"There are more: --after {found.next}")

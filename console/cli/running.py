@@ -34,11 +34,19 @@ def pairs(words: Sequence[str], what: str) -> dict[str, str]:
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
-@click.option("--on", "runs_on", multiple=True, metavar="REQ", help="Requirement of the agent, as linux or cpus>=4; repeatable.")
+@click.option(
+    "--on", "runs_on", multiple=True, metavar="REQ", help="Requirement of the agent, as linux or cpus>=4; repeatable."
+)
 @click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Variable for the command; repeatable.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Longest time it may take.")
 @click.option("--name", help="What to call it among the builds [default: the command's first word].")
-@click.option("-C", "--directory", type=click.Path(path_type=Path, file_okay=False), default=".", help="What to ship [default: .].")
+@click.option(
+    "-C",
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".",
+    help="What to ship [default: .].",
+)
 @click.option("--no-copy", is_flag=True, help="Ship nothing: run in an empty directory.")
 @click.option("--detach", is_flag=True, help="Print the build's id and return at once.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)

@@ -1,0 +1,183 @@
+"""The agent's end of the wire to the executor: finds the one that runs, or starts one, and speaks with it on asyncio."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Self
+
+import msgspec
+
+from ...core.errors import StorageError, Unavailable
+from ..paths import Paths
+from .protocol import (
+    LENGTH,
+    MAX_FRAME,
+    AttemptStatus,
+    Configure,
+    Forget,
+    Hello,
+    Plan,
+    Quit,
+    Received,
+    Reply,
+    Report,
+    Request,
+    Start,
+    StopAttempt,
+)
+
+START_S = 30.0
+"""Seconds for an executor to answer, which includes the killing of what one before it left."""
+
+_LOOK_S = 0.01  # between two attempts to reach an executor that was just started
+
+_children: list[subprocess.Popen[bytes]] = []
+"""Executors that this process started: reaped when they have ended."""
+
+
+class ExecutorLink:
+    """One connection to one executor."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        on_report: Callable[[Sequence[AttemptStatus]], Awaitable[None]],
+        on_lost: Callable[[], None],
+    ) -> None:
+        """Use `open` instead."""
+        self.session = ""
+        self.pid = 0
+        self.attempts: tuple[AttemptStatus, ...] = ()
+        """What the executor knew when the connection was made."""
+        self._reader = reader
+        self._writer = writer
+        self._on_report = on_report
+        self._on_lost = on_lost
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+        self._closing = False
+        self._listening: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        paths: Paths,
+        *,
+        on_report: Callable[[Sequence[AttemptStatus]], Awaitable[None]],
+        on_lost: Callable[[], None],
+    ) -> Self:
+        """Connect to the executor of a data directory, which is started if it does not run.
+
+        `on_report` is awaited for one report after the other; the next comes when it has returned. `on_lost` is called
+        once, when the executor is gone. Raises Unavailable when none can be had.
+        """
+        deadline = asyncio.get_running_loop().time() + START_S
+        started: subprocess.Popen[bytes] | None = None
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(os.fspath(paths.executor_socket))
+                break
+            except (FileNotFoundError, ConnectionRefusedError):
+                if started is None or started.poll() is not None:
+                    started = _start(paths)
+            if asyncio.get_running_loop().time() > deadline:
+                message = f"the executor does not start; {paths.executor / 'executor.log'} says why"
+                raise Unavailable(message)
+            await asyncio.sleep(_LOOK_S)
+        link = cls(reader, writer, on_report, on_lost)
+        hello = await link._receive()
+        if not isinstance(hello, Hello):
+            message = f"the executor at {paths.executor_socket} does not answer rightly; stop it, and the agent starts another"
+            raise Unavailable(message)
+        link.session, link.pid, link.attempts = hello.session, hello.pid, hello.attempts
+        link._listening = asyncio.get_running_loop().create_task(link._listen())
+        return link
+
+    def configure(self, slots: int) -> None:
+        """Let it run so many attempts at a time."""
+        self._send(Configure(slots))
+
+    def start(self, plans: Sequence[Plan]) -> None:
+        """Have attempts run, in this order, as slots become free."""
+        self._send(Start(tuple(plans)))
+
+    def stop(self, key: str, reason: str, *, only_waiting: bool = False) -> None:
+        """Have an attempt stopped; one that it does not know is passed over."""
+        self._send(StopAttempt(key, reason, only_waiting))
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Let it drop ends that are recorded."""
+        if keys:
+            self._send(Forget(tuple(keys)))
+
+    async def quit(self, reason: str) -> None:
+        """Have it stop everything and end; return when it has, and its last reports are passed on."""
+        self._send(Quit(reason))
+        if self._listening is not None:
+            await asyncio.wait([self._listening])
+
+    async def close(self) -> None:
+        """Let go of the executor, which goes on."""
+        self._closing = True
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    def _send(self, request: Request) -> None:
+        if not self._writer.is_closing():
+            body = self._encoder.encode(request)
+            self._writer.write(LENGTH.pack(len(body)) + body)
+
+    async def _listen(self) -> None:
+        try:
+            while isinstance(report := await self._receive(), Report):
+                await self._on_report(report.attempts)
+                self._send(Received())
+        finally:
+            _reap()
+            self._writer.close()
+            if not self._closing:
+                self._on_lost()
+
+    async def _receive(self) -> Reply | None:
+        """Return the next message; None when the executor is gone."""
+        try:
+            (length,) = LENGTH.unpack(await self._reader.readexactly(LENGTH.size))
+            return self._decoder.decode(await self._reader.readexactly(length)) if length <= MAX_FRAME else None
+        except (asyncio.IncompleteReadError, OSError, msgspec.MsgspecError):
+            return None
+
+
+def _start(paths: Paths) -> subprocess.Popen[bytes]:
+    """Start an executor that outlives this process."""
+    _reap()
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        __package__ or "",
+        str(paths.executor_socket),
+        str(paths.executor),
+        str(paths.work),
+    ]
+    try:
+        with (paths.executor / "executor.log").open("ab") as log:
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            )
+    except OSError as error:
+        message = f"cannot start the executor: {error.strerror}; check the disk and the permissions of {paths.executor}"
+        raise StorageError(message) from None
+    _children.append(child)
+    return child
+
+
+def _reap() -> None:
+    _children[:] = [child for child in _children if child.poll() is None]

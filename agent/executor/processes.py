@@ -1,0 +1,203 @@
+"""Starting processes, finding all that they started, and ending them.
+
+On Linux the executor is the reaper of its descendants: whatever a build leaves behind, however often it forked, becomes a
+child of the executor when its parent ends, so nothing can slip away. Which attempt such an orphan belongs to is told by its
+session, its environment, its directory; failing these, by which attempts ran when it appeared. Elsewhere (macOS) the
+process groups of the steps are what is found.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LINUX = sys.platform == "linux"
+MARK = "ORCHESTRA_WORKSPACE"
+"""Variable by which a process is recognised as a build's: the path of its workspace."""
+
+_PR_SET_CHILD_SUBREAPER = 36
+_RESET = [number for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)]
+
+
+@dataclass
+class Track:
+    """What one attempt's processes are recognised by."""
+
+    directory: str  # its own directory, whose `workspace` is in the environment of its processes
+    main: int = 0  # process id of the step that runs; 0: none
+    sessions: set[int] = field(default_factory=set[int])  # session ids (and group ids) of its steps
+
+
+class Processes:
+    """The executor's descendants."""
+
+    def __init__(self) -> None:
+        """Become the reaper of all that will be started."""
+        self._programs: dict[tuple[str, str], str] = {}
+        self._strangers: dict[tuple[int, str], set[str]] = {}  # (pid, start) -> attempts it may belong to
+        self._children = Path(f"/proc/self/task/{os.getpid()}/children")
+        if LINUX:
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    def spawn(self, argv: Sequence[str], env: Mapping[str, str], directory: str, log: int) -> int:
+        """Start a process in a session of its own, its output going to the descriptor `log`; return its id.
+
+        Raises OSError; FileNotFoundError where there is no such program.
+        """
+        os.chdir(directory)
+        program = self._program(argv[0], env.get("PATH", os.defpath))
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, log, 1),
+            (os.POSIX_SPAWN_DUP2, log, 2),
+        ]
+        return os.posix_spawn(program, argv, env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_RESET)
+
+    def _program(self, name: str, path: str) -> str:
+        if "/" in name:
+            return name
+        known = self._programs.get((name, path))
+        if known is not None and os.access(known, os.X_OK):
+            return known
+        found = shutil.which(name, path=path)
+        if found is None:
+            raise FileNotFoundError(name)
+        self._programs[name, path] = found
+        return found
+
+    def reap(self) -> Iterator[tuple[int, int]]:
+        """Yield (process id, wait status) of all children that have ended, adopted ones too."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            yield pid, status
+
+    def of(self, key: str, tracks: Mapping[str, Track]) -> set[int]:
+        """Return all living processes of the attempt `key`; `tracks` are those of all attempts."""
+        if not LINUX:
+            return _groups(tracks[key].sessions)
+        children = _pids(self._children)
+        mains = {track.main: one for one, track in tracks.items() if track.main}
+        roots = {pid for pid in children if (mains[pid] if pid in mains else self._owner(pid, key, tracks)) == key}
+        if len(children) == len(mains):
+            self._strangers.clear()
+        return set(_with_descendants(roots)) if roots else roots
+
+    def _owner(self, pid: int, key: str, tracks: Mapping[str, Track]) -> str | None:
+        """Return the attempt that an adopted process belongs to."""
+        found = _stat(pid)
+        if found is None or found.state == "Z":
+            return None
+        for one, track in tracks.items():
+            if found.session in track.sessions:
+                return one
+        for one, track in tracks.items():
+            if _marked(pid, f"{track.directory}/workspace") or _inside(pid, track.directory):
+                return one
+        candidates = self._strangers.setdefault((pid, found.start), set(tracks))
+        candidates.intersection_update(tracks)
+        return key if candidates <= {key} else None
+
+    @staticmethod
+    def signal(pids: Iterable[int], number: int) -> None:
+        """Send a signal to processes; those that are gone are passed over."""
+        for pid in pids:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+
+    def kill(self, key: str, tracks: Mapping[str, Track]) -> None:
+        """Kill all processes of an attempt. They are stopped first, so that none can fork while others are killed."""
+        held: set[int] = set()
+        for _ in range(10):
+            new = self.of(key, tracks) - held
+            if not new:
+                break
+            self.signal(new, signal.SIGSTOP)
+            held |= new
+        self.signal(held, signal.SIGKILL)
+
+
+def leftovers(work: str) -> set[int]:
+    """Return living processes that an executor before this one left behind: those of builds below the directory `work`."""
+    if not LINUX:
+        return set()
+    own = {os.getpid(), os.getppid()}
+    pids = {int(name) for name in os.listdir("/proc") if name.isdecimal()} - own
+    return {pid for pid in pids if (_marked(pid, f"{work}/") or _inside(pid, work)) and _alive(pid)}
+
+
+@dataclass
+class _Stat:
+    state: str  # Z: ended, not reaped
+    session: int  # session id
+    start: str  # clock ticks since boot: tells a process id from its next use
+
+
+def _stat(pid: int) -> _Stat | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return _Stat(fields[0].decode(), int(fields[3]), fields[19].decode())
+
+
+def _alive(pid: int) -> bool:
+    found = _stat(pid)
+    return found is not None and found.state != "Z"
+
+
+def _pids(children: Path) -> list[int]:
+    try:
+        return [int(word) for word in children.read_bytes().split()]
+    except OSError:
+        return []
+
+
+def _with_descendants(roots: Iterable[int]) -> Iterator[int]:
+    """Yield processes and all below them; those that have ended are left out."""
+    waiting = list(roots)
+    while waiting:
+        pid = waiting.pop()
+        if _alive(pid):
+            yield pid
+        with suppress(OSError):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                waiting += _pids(Path(f"/proc/{pid}/task/{task}/children"))
+
+
+def _marked(pid: int, workspace: str) -> bool:
+    """Whether the environment of a process names this workspace, or one below it where it ends with a slash."""
+    try:
+        env = b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    mark = f"\0{MARK}={workspace}".encode()
+    return mark in env if workspace.endswith("/") else mark + b"\0" in env + b"\0"
+
+
+def _inside(pid: int, directory: str) -> bool:
+    """Whether a process works in a directory, or below it."""
+    try:
+        current = os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
+    except OSError:
+        return False
+    return current == directory or current.startswith(f"{directory}/")
+
+
+def _groups(groups: Iterable[int]) -> set[int]:
+    """Return those of the process groups, as negative numbers for os.kill, in which something lives."""
+    found: set[int] = set()
+    for group in groups:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, 0)
+            found.add(-group)
+    return found
