@@ -15,6 +15,10 @@ from pathlib import Path
 import platformdirs
 
 from ..core.errors import StorageError
+from ..core.ids import serial_of
+
+LOGS_IN_FOLDER = 1000
+"""Builds whose logs share a folder."""
 
 
 def default_data() -> Path:
@@ -61,7 +65,7 @@ class Paths:
 
     @property
     def logs(self) -> Path:
-        """Attempts' logs, in folders by the first two characters of the build id."""
+        """Attempts' logs, in a folder per LOGS_IN_FOLDER builds, in their order: neighbours in time are neighbours on disk."""
         return self.data / "logs"
 
     @property
@@ -86,7 +90,7 @@ class Paths:
 
     def log(self, key: str) -> Path:
         """Return the log file of the attempt `key` (`build.number`)."""
-        return self.logs / key[:2] / f"{key}.log"
+        return self.logs / str(serial_of(key.partition(".")[0]) // LOGS_IN_FOLDER) / f"{key}.log"
 
     @property
     def sockets(self) -> Path:

@@ -189,7 +189,6 @@ class Worker:
     # -- from assignment to plan
 
     def _plan(self, attempt: Attempt, build: Build, spec: Spec) -> Plan:
-        directory = self._paths.work / attempt.key
         log_file = self._paths.log(attempt.key)
         if log_file.parent not in self._folders:
             log_file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -197,19 +196,18 @@ class Worker:
         prepare: tuple[str, ...] = ()
         if spec.source.archive:
             archive = sources.path_of(self._paths.sources, spec.source.archive)
-            prepare = (sys.executable, "-E", "-P", "-m", sources.__name__, str(archive), str(directory / "workspace"))
+            prepare = (sys.executable, "-E", "-P", "-m", sources.__name__, str(archive), ".")
         return Plan(
             key=attempt.key,
-            directory=str(directory),
             log=str(log_file),
-            env=self._environment(attempt, build, spec, directory),
+            env=self._environment(attempt, build, spec),
             steps=tuple(_step(one, spec.shell) for one in spec.steps),
             prepare=prepare,
             timeout_s=spec.timeout_s,
             log_limit=self._log_limit,
         )
 
-    def _environment(self, attempt: Attempt, build: Build, spec: Spec, directory: Path) -> dict[str, str]:
+    def _environment(self, attempt: Attempt, build: Build, spec: Spec) -> dict[str, str]:
         env = dict(self._base)
         env.update(
             CI="true",
@@ -219,10 +217,6 @@ class Worker:
             ORCHESTRA_NUMBER=str(build.number),
             ORCHESTRA_ATTEMPT=str(attempt.number),
             ORCHESTRA_AGENT=self.record.name,
-            ORCHESTRA_WORKSPACE=str(directory / "workspace"),
-            ORCHESTRA_TMP=str(directory / "tmp"),
-            ORCHESTRA_RESULTS=str(directory / "results"),
-            TMPDIR=str(directory / "tmp"),
         )
         for name, value in build.parameters.items():
             env[parameter_variable(name)] = value

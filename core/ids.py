@@ -9,6 +9,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, 
 _BITS = 40
 _MASK = (1 << _BITS) - 1
 _FACTOR = 0x9E3779B97D  # odd, hence invertible modulo 2**40; digits of the golden ratio spread neighbours well
+_INVERSE = pow(_FACTOR, -1, 1 << _BITS)
 
 
 def build_id(serial: int) -> str:
@@ -20,6 +21,19 @@ def build_id(serial: int) -> str:
     mixed ^= mixed >> 21  # bring the high bits' disorder into the low ones; a xor with a right shift is invertible
     mixed = (mixed * _FACTOR) & _MASK
     return "".join(_ALPHABET[(mixed >> shift) & 31] for shift in range(_BITS - 5, -1, -5))
+
+
+def serial_of(identity: str) -> int:
+    """Return the serial number of the build with this id. Raises ValueError where it is no id."""
+    if len(identity) != _BITS // 5 or not is_id_prefix(identity):
+        message = f"{identity[:40]!r} is no build id: eight characters of {_ALPHABET}"
+        raise ValueError(message)
+    mixed = 0
+    for character in identity:
+        mixed = mixed << 5 | _ALPHABET.index(character)
+    mixed = (mixed * _INVERSE) & _MASK
+    mixed ^= mixed >> 21  # undoes itself: 2 x 21 bits are all there are
+    return (mixed * _INVERSE) & _MASK
 
 
 def is_id_prefix(text: str) -> bool:

@@ -28,7 +28,7 @@ _RESET = [number for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, s
 class Track:
     """What one attempt's processes are recognised by."""
 
-    directory: str  # its own directory, whose `workspace` is in the environment of its processes
+    directory: str = "/nowhere"  # its own directory, whose `workspace` is in the environment of its processes
     main: int = 0  # process id of the step that runs; 0: none
     sessions: set[int] = field(default_factory=set[int])  # session ids (and group ids) of its steps
 
@@ -40,7 +40,7 @@ class Processes:
         """Become the reaper of all that will be started."""
         self._programs: dict[tuple[str, str], str] = {}
         self._strangers: dict[tuple[int, str], set[str]] = {}  # (pid, start) -> attempts it may belong to
-        self._children = Path(f"/proc/self/task/{os.getpid()}/children")
+        self._children = f"/proc/self/task/{os.getpid()}/children"
         if LINUX:
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -155,11 +155,20 @@ def _alive(pid: int) -> bool:
     return found is not None and found.state != "Z"
 
 
-def _pids(children: Path) -> list[int]:
+def _pids(children: str) -> list[int]:
     try:
-        return [int(word) for word in children.read_bytes().split()]
+        descriptor = os.open(children, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return []
+    try:
+        words = b""
+        while data := os.read(descriptor, 65536):
+            words += data
+    except OSError:  # it has ended meanwhile
+        return []
+    finally:
+        os.close(descriptor)
+    return [int(word) for word in words.split()]
 
 
 def _with_descendants(roots: Iterable[int]) -> Iterator[int]:
@@ -171,7 +180,7 @@ def _with_descendants(roots: Iterable[int]) -> Iterator[int]:
             yield pid
         with suppress(OSError):
             for task in os.listdir(f"/proc/{pid}/task"):
-                waiting += _pids(Path(f"/proc/{pid}/task/{task}/children"))
+                waiting += _pids(f"/proc/{pid}/task/{task}/children")
 
 
 def _marked(pid: int, workspace: str) -> bool:

@@ -32,11 +32,10 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     """Everything the executor needs to run one attempt."""
 
     key: str  # `build.number`; a key is executed at most once
-    directory: str  # the attempt's own directory, which the executor creates 0700: workspace/, tmp/, results
     log: str  # file that gets the output of all steps, created by the executor
-    env: dict[str, str]  # the whole environment, nothing is inherited
+    env: dict[str, str]  # the whole environment but what the executor says of the room (rooms.py); nothing is inherited
     steps: tuple[StepPlan, ...]  # in the order of execution
-    prepare: tuple[str, ...] = ()  # command that fills the workspace; its failure ends the attempt as error
+    prepare: tuple[str, ...] = ()  # command that fills the workspace, which it runs in; its failure ends the attempt as error
     timeout_s: float | None = None  # longest time for all steps together
     log_limit: int = 0  # bytes its log may reach before it ends as error; 0: no limit
     grace_s: float = 5.0  # between SIGTERM and SIGKILL when it is stopped
@@ -49,15 +48,15 @@ class Start(msgspec.Struct, frozen=True, tag="start", array_like=True):
 
 
 class StopAttempt(msgspec.Struct, frozen=True, tag="stop", array_like=True):
-    """Stop an attempt: a waiting one ends as cancelled, a running one is killed with all it started and ends as aborted."""
+    """Stop an attempt: a running one is killed with all that it started."""
 
     key: str  # which
     reason: str  # why, for its record
-    only_waiting: bool = False  # leave it alone if it has started (cancel rather than abort)
+    only_waiting: bool = False  # cancel: leave it alone if it has started; one that waits ends as cancelled, not as aborted
 
 
 class Forget(msgspec.Struct, frozen=True, tag="forget", array_like=True):
-    """The ends of these attempts are recorded by the network: remove their directories and drop them."""
+    """The ends of these attempts are recorded by the network: drop them."""
 
     keys: tuple[str, ...]  # attempts that have ended
 

@@ -1,6 +1,5 @@
 """What a build's steps wrote to ORCHESTRA_RESULTS: lines of KEY=VALUE, or one JSON object. Pure but for the reading."""
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,10 +11,10 @@ MAX_KEYS = 256
 """Results of one build."""
 
 
-def read_results(path: Path) -> dict[str, str]:
+def read_results(path: str) -> dict[str, str]:
     """Return the results; none when the file was not written. Raises ValueError with what is wrong."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - a Path costs more than the reading, and most builds have no results
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return {}

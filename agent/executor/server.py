@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 
 import msgspec
 
@@ -40,6 +39,7 @@ from .protocol import (
     StopAttempt,
 )
 from .results import read_results
+from .rooms import Room, Rooms
 
 IDLE_S = 30.0
 """Seconds without agent and without attempts after which the executor ends; the next agent starts another."""
@@ -56,6 +56,9 @@ WATCH_S = 1.0
 MIN_FREE = 64 * 1024
 """Bytes free on the disk below which it counts as full."""
 
+REPORT_S = 0.005
+"""Seconds between two reports. Larger: fewer entries in the network's log under load; smaller: ends are known earlier."""
+
 REPORT_MAX = 500
 """Attempts in one report."""
 
@@ -68,7 +71,9 @@ class Execution:
     def __init__(self, course: Course, now: float) -> None:
         self.course = course
         self.plan = course.plan
-        self.track = Track(course.plan.directory)
+        self.track = Track()
+        self.room: Room | None = None  # where it works
+        self.env = course.plan.env  # of all its steps
         self.log = -1  # descriptor of the log
         self.wall = time.time_ns() // 1_000_000  # the clock when it began; later instants are counted from here
         self.began = now  # the same on the monotonic clock
@@ -106,14 +111,12 @@ class Server:
         self._of_pid: dict[int, Execution] = {}
         self._changed: dict[str, None] = {}  # keys with news for the agent, in order
         self._in_flight = False
+        self._report_at = 0.0  # when the next report may be sent
         self._agent: Connection | None = None
         self._quitting = False
         self._alone_since = time.monotonic()
         self._watch_at = _NEVER
-        self._rubbish: list[str] = []
-        self._cleaner: Thread | None = None
-        for left in os.listdir(work):
-            self._discard(str(work / left))
+        self._rooms = Rooms(str(work))
         self._selector = selectors.DefaultSelector()
         self._listener = _listen(socket_path)
         self._selector.register(self._listener, selectors.EVENT_READ, self._on_connect)
@@ -139,8 +142,7 @@ class Server:
             self._report()
         if self._agent is not None:
             self._agent.drain()
-        if self._cleaner is not None:
-            self._cleaner.join()
+        self._rooms.wait()
 
     def _finished(self) -> bool:
         if self._running or self._waiting:
@@ -152,6 +154,8 @@ class Server:
     def _until_next(self) -> float | None:
         due = min((one.due for one in self._running.values()), default=_NEVER)
         due = min(due, self._watch_at if self._running else _NEVER)
+        if self._agent is not None and self._changed and not self._in_flight:
+            due = min(due, self._report_at)
         if self._agent is None and not self._running:
             due = min(due, self._alone_since + IDLE_S)
         return None if due == _NEVER else max(0.0, due - time.monotonic())
@@ -219,6 +223,10 @@ class Server:
     def _report(self) -> None:
         if self._agent is None or self._in_flight or not self._changed:
             return
+        now = time.monotonic()
+        if now < self._report_at:
+            return
+        self._report_at = now + REPORT_S
         keys = list(self._changed)[:REPORT_MAX]
         for key in keys:
             del self._changed[key]
@@ -244,11 +252,12 @@ class Server:
             self._watch_at = execution.began + WATCH_S
         try:
             execution.log = os.open(plan.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            os.mkdir(plan.directory, 0o700)
-            os.mkdir(f"{plan.directory}/workspace", 0o700)
-            os.mkdir(f"{plan.directory}/tmp", 0o700)
+            room = execution.room = self._rooms.take()
         except OSError as error:
-            course.on_halt(Halt.ERROR, _cannot(f"prepare {error.filename or plan.directory}", error))
+            course.on_halt(Halt.ERROR, _cannot(f"prepare {error.filename or plan.log}", error))
+        else:
+            execution.track.directory = room.directory
+            execution.env = {**plan.env, **room.variables}
         self._go_on(execution)
 
     def _go_on(self, execution: Execution) -> None:
@@ -265,11 +274,13 @@ class Server:
             self._end(execution, now)
 
     def _start(self, execution: Execution, step: StepPlan) -> bool:
-        plan, course, track = execution.plan, execution.course, execution.track
-        env = {**plan.env, **step.env} if step.env else plan.env
+        course, track, room = execution.course, execution.track, execution.room
+        if room is None:
+            return False
+        env = {**execution.env, **step.env} if step.env else execution.env
         try:
             offset = os.fstat(execution.log).st_size
-            pid = self._processes.spawn(step.argv, env, f"{plan.directory}/workspace", execution.log)
+            pid = self._processes.spawn(step.argv, env, room.workspace, execution.log)
         except (OSError, ValueError) as error:
             now = time.monotonic()
             course.on_not_started(step, _cannot(f"start {step.argv[0]!r}", error), execution.instant(now), 0)
@@ -385,15 +396,17 @@ class Server:
         if execution.log >= 0:
             log_bytes = os.fstat(execution.log).st_size
             os.close(execution.log)
-        try:
-            course.results = read_results(Path(plan.directory) / "results")
-        except ValueError as error:
-            course.on_bad_results(str(error))
+        if execution.room is not None:
+            try:
+                course.results = read_results(execution.room.results)
+            except ValueError as error:
+                course.on_bad_results(str(error))
         course.end(execution.instant(now), log_bytes)
         del self._running[plan.key], self._tracks[plan.key]
         if not self._running:
             self._watch_at = _NEVER
-        self._remove(plan)
+        if execution.room is not None:
+            self._rooms.give_back(execution.room)
         self._ended(course)
 
     def _ended(self, course: Course) -> None:
@@ -404,29 +417,6 @@ class Server:
         except OSError as error:
             _say(f"executor.ends-not-kept: {error}; should the executor be killed now, {key} counts as lost")
         self._changed[key] = None
-
-    def _remove(self, plan: Plan) -> None:
-        """Remove an attempt's directory: at once where it is empty, else beside the work."""
-        try:
-            os.rmdir(f"{plan.directory}/workspace")
-            os.rmdir(f"{plan.directory}/tmp")
-            os.rmdir(plan.directory)
-        except FileNotFoundError:
-            pass
-        except OSError:
-            self._discard(plan.directory)
-
-    def _discard(self, path: str) -> None:
-        self._rubbish.append(path)
-        if self._cleaner is None or not self._cleaner.is_alive():
-            self._cleaner = Thread(target=self._clean)
-            self._cleaner.start()
-
-    def _clean(self) -> None:
-        from shutil import rmtree
-
-        while self._rubbish:
-            rmtree(self._rubbish.pop(), onerror=_make_writable)
 
 
 class Connection:
@@ -551,19 +541,6 @@ def _cannot(what: str, error: OSError | ValueError) -> str:
     if number == errno.E2BIG:
         return f"cannot {what}: its arguments and environment are too long"
     return f"cannot {what}: {getattr(error, 'strerror', None) or error}"
-
-
-def _make_writable(_: object, path: str, __: object) -> None:
-    """Remove what a build made read-only; what cannot be removed even so is left, and tried again at the next start."""
-    try:
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.rmdir(path)
-        else:
-            os.unlink(path)
-    except OSError as error:
-        _say(f"executor.not-removed: {path}: {error.strerror}")
 
 
 def _say(text: str) -> None:
