@@ -35,7 +35,9 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     log: str  # file that gets the output of all steps, created by the executor
     env: dict[str, str]  # the whole environment but what the executor says of the room (rooms.py); nothing is inherited
     steps: tuple[StepPlan, ...]  # in the order of execution
-    prepare: tuple[str, ...] = ()  # command that fills the workspace, which it runs in; its failure ends the attempt as error
+    prepare: tuple[
+        str, ...
+    ] = ()  # command that fills the workspace, which it runs in; its failure ends the attempt as error
     timeout_s: float | None = None  # longest time for all steps together
     log_limit: int = 0  # bytes its log may reach before it ends as error; 0: no limit
     grace_s: float = 5.0  # between SIGTERM and SIGKILL when it is stopped
@@ -52,7 +54,9 @@ class StopAttempt(msgspec.Struct, frozen=True, tag="stop", array_like=True):
 
     key: str  # which
     reason: str  # why, for its record
-    only_waiting: bool = False  # cancel: leave it alone if it has started; one that waits ends as cancelled, not as aborted
+    only_waiting: bool = (
+        False  # cancel: leave it alone if it has started; one that waits ends as cancelled, not as aborted
+    )
 
 
 class Forget(msgspec.Struct, frozen=True, tag="forget", array_like=True):

@@ -57,7 +57,10 @@ MIN_FREE = 64 * 1024
 """Bytes free on the disk below which it counts as full."""
 
 REPORT_S = 0.005
-"""Seconds between two reports. Larger: fewer entries in the network's log under load; smaller: ends are known earlier."""
+"""Seconds between two reports while attempts wait for slots. Larger: fewer entries in the network's log under load.
+
+When nothing waits, every report is sent at once: somebody may be looking at just this build.
+"""
 
 REPORT_MAX = 500
 """Attempts in one report."""
@@ -111,7 +114,7 @@ class Server:
         self._of_pid: dict[int, Execution] = {}
         self._changed: dict[str, None] = {}  # keys with news for the agent, in order
         self._in_flight = False
-        self._report_at = 0.0  # when the next report may be sent
+        self._report_at = 0.0  # when the next report may be sent, while attempts wait
         self._agent: Connection | None = None
         self._quitting = False
         self._alone_since = time.monotonic()
@@ -224,7 +227,7 @@ class Server:
         if self._agent is None or self._in_flight or not self._changed:
             return
         now = time.monotonic()
-        if now < self._report_at:
+        if self._waiting and now < self._report_at:
             return
         self._report_at = now + REPORT_S
         keys = list(self._changed)[:REPORT_MAX]
