@@ -116,7 +116,7 @@ def _start(paths: Paths, flags: dict[str, Any]) -> int:
     for name, value in flags.items():
         command += _as_words(name.replace("_", "-"), value)
     with paths.agent_log.open("ab") as log:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own program, no shell
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -135,7 +135,7 @@ def _start(paths: Paths, flags: dict[str, Any]) -> int:
     sys.exit(int(code) if code else Exit.INTERNAL)
 
 
-def _as_words(name: str, value: Any) -> list[str]:  # noqa: ANN401 - a flag of any type
+def _as_words(name: str, value: Any) -> list[str]:
     """Return a flag as words of a command line."""
     if isinstance(value, bool):
         return [f"--{'' if value else 'no-'}{name}"]

@@ -4,8 +4,8 @@
     build = net.builds.submit("demo/test", marker="slow")[0]
     print(build.follow().state)
 
-`net.builds.get("last")` is the method `builds.get`; positional arguments fill its parameters in their order. Results are
-the Structs of core/api.py. Errors are those of core/errors.py, with what the agent said.
+`net.builds.get("last")` is the method `builds.get`; positional arguments fill its parameters in their order. Results
+are the Structs of core/api.py. Errors are those of core/errors.py, with what the agent said.
 """
 
 import asyncio
@@ -123,7 +123,7 @@ def log_bytes(part: api.LogPart) -> bytes:
 
 
 def submission(what: str | Sequence[str], given: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters of builds.submit: a text is a job, words are a command; unknown names are job parameters."""
+    """Return the parameters of builds.submit: a text is a job, words are a command; other names are the job's own."""
     known = set(api.Submit.__struct_fields__)
     params = {name: value for name, value in given.items() if name in known and value is not None}
     own = {name: str(value) for name, value in given.items() if name not in known}
@@ -320,7 +320,7 @@ class AsyncClient:
 
     def __init__(self, data: Path) -> None:
         """Connect to the agent with this data directory. Raises NoAgent when it does not run."""
-        import zmq.asyncio  # noqa: PLC0415 - blocking clients, the command line above all, do without asyncio
+        import zmq.asyncio
 
         path = Paths(data).scripting
         check_agent(path)

@@ -62,12 +62,13 @@ class Finder:
             message = f"{text[:80]!r} is no build: give an id, the beginning of one, project/job#number, or last"
             raise InvalidInput(message)
         page = await self._history.read(self._history.store.find, query)
-        if not page.rows:
+        found = cast("list[Build]", list(page.rows))
+        if not found:
             raise NotFound(missing)
-        if len(page.rows) > 1:
-            message = f"{text} is the beginning of several ids, {page.rows[0].id} and others; give more characters"
+        if len(found) > 1:
+            message = f"{text} is the beginning of several ids, {found[0].id} and others; give more characters"
             raise InvalidInput(message)
-        return cast("Build", page.rows[0])
+        return found[0]
 
     def _newest(self, stored: Build) -> Build:
         """Return what the ledger says of a build, where it is alive: the store may be a moment behind."""

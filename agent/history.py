@@ -55,7 +55,7 @@ class History:
         self._wake.set()
 
     async def reached(self, index: int, timeout_s: float = 2.0) -> bool:
-        """Wait until the store reflects `index`, so that readers see what they just wrote; False when it takes too long."""
+        """Wait until the store reflects `index`: readers see what they just wrote. False when it takes too long."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while self.applied < index and not self.problem:
             if self._moved is None or self._moved.done():

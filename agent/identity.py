@@ -63,7 +63,7 @@ def create(paths: Paths, network_name: str) -> None:
 
 
 def load(paths: Paths, name: str | None = None) -> Identity:
-    """Read who this agent is. Raises NotFound before `create`, Damaged or StorageError where a file is not as it must be."""
+    """Read who this agent is. Raises NotFound before `create`, Damaged or StorageError where a file is wrong."""
     if not exists(paths):
         message = f"{paths.data} belongs to no network yet; run: orchestra up"
         raise NotFound(message)

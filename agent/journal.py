@@ -61,13 +61,13 @@ class Journal:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > FORMAT:
             message = (
-                f"{self.path} was written by a newer version of Job Orchestra (format {version}, this one reads {FORMAT}); "
-                "upgrade this agent"
+                f"{self.path} was written by a newer version of Job Orchestra (format {version}, this one reads "
+                f"{FORMAT}); upgrade this agent"
             )
             raise NewerSchema(message)
         if version == 0:
             self._db.executescript(
-                f"""
+                """
                 BEGIN IMMEDIATE;
                 CREATE TABLE entry (
                     number INTEGER PRIMARY KEY, term INTEGER NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL
@@ -76,7 +76,7 @@ class Journal:
                 INSERT INTO base VALUES (0, 0);
                 CREATE TABLE state (term INTEGER NOT NULL, vote TEXT NOT NULL, committed INTEGER NOT NULL);
                 INSERT INTO state VALUES (0, '', 0);
-                PRAGMA user_version = {FORMAT};
+                PRAGMA user_version = 1;
                 COMMIT;
                 """
             )
@@ -160,8 +160,8 @@ class Journal:
 
     def _damaged(self, what: str) -> Damaged:
         return Damaged(
-            f"the log {self.path} is damaged: {what}. This agent will not start with a hole in its log: restore the file "
-            f"from a backup, or move {self.path.parent} away and begin anew"
+            f"the log {self.path} is damaged: {what}. This agent will not start with a hole in its log: restore the "
+            f"file from a backup, or move {self.path.parent} away and begin anew"
         )
 
     def _translate(self, problem: sqlite3.Error, doing: str) -> StorageError:
@@ -173,9 +173,7 @@ class Journal:
         if primary == sqlite3.SQLITE_FULL or getattr(problem, "errno", None) == errno.ENOSPC:
             return DiskFull(f"the disk is full: the log {self.path} cannot grow; free some space and try again")
         if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            return StorageError(
-                f"{self.path} is in use by another process; is a second agent running on this directory?"
-            )
+            return StorageError(f"{self.path} is in use by another process; does a second agent run here?")
         return StorageError(f"cannot {doing} the log {self.path}: {problem}; check the disk and the permissions")
 
 

@@ -77,7 +77,7 @@ class LineIndex:
         self._read += len(chunk)
 
     def offset_of(self, line: int) -> int:
-        """Return the offset at which line `line` begins (0 is the first; negative counts back from the last complete one).
+        """Return the offset at which a line begins (0 is the first; negative counts back from the last complete one).
 
         Beyond the end it is the end.
         """

@@ -1,7 +1,7 @@
 """Puts one agent together and runs it until it is told to stop.
 
-Order of birth: lock, store, log (replayed), master, worker with its executor, scripting socket. Order of death: the reverse,
-so that whatever was accepted is in the log and, where the store can follow, in the store.
+Order of birth: lock, store, log (replayed), master, worker with its executor, scripting socket. Order of death: the
+reverse, so that whatever was accepted is in the log and, where the store can follow, in the store.
 """
 
 import asyncio
@@ -64,8 +64,9 @@ class Agent:
         self._store = open_store(settings.store_url(paths))
         if fresh and self._store.applied():
             message = (
-                f"the log {paths.journal} is missing, but the store reflects entry {self._store.applied()}: builds that were "
-                f"accepted last may be lost with it. Restore the log from a backup, or move {paths.data} away and begin anew"
+                f"the log {paths.journal} is missing, but the store reflects entry {self._store.applied()}: builds "
+                "that were accepted last may be lost with it. Restore the log from a backup, or move "
+                f"{paths.data} away and begin anew"
             )
             raise Damaged(message)
         ledger = Ledger(self._store.live(now_ms() - REQUEST_MEMORY_MS))

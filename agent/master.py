@@ -1,7 +1,7 @@
 """What the elected master does: turns requests into commands, and waiting builds into assignments, on change only.
 
-Workers are reached through the `WorkerPort` seam, whether they run in this process or on another machine. Refuses to know
-how requests arrive (service, scripting) and how commands become durable (replica).
+Workers are reached through the `WorkerPort` seam, whether they run in this process or on another machine. Refuses to
+know how requests arrive (service, scripting) and how commands become durable (replica).
 """
 
 import asyncio

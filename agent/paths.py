@@ -65,7 +65,7 @@ class Paths:
 
     @property
     def logs(self) -> Path:
-        """Attempts' logs, in a folder per LOGS_IN_FOLDER builds, in their order: neighbours in time are neighbours on disk."""
+        """Attempts' logs, a folder per LOGS_IN_FOLDER builds: neighbours in time are neighbours on disk."""
         return self.data / "logs"
 
     @property

@@ -63,8 +63,8 @@ class SoloReplica:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         if journal.first > ledger.index + 1 or journal.last < ledger.index:
             message = (
-                f"the log {journal.path} (entries {journal.first} to {journal.last}) does not fit the store, which reflects "
-                f"entry {ledger.index}; restore both from the same backup, or begin anew in another --data"
+                f"the log {journal.path} (entries {journal.first} to {journal.last}) does not fit the store, which "
+                f"reflects entry {ledger.index}; restore both from the same backup, or begin anew in another --data"
             )
             raise StorageError(message)
         for entry in journal.entries(ledger.index + 1):

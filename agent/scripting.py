@@ -1,7 +1,7 @@
 """The scripting socket: JSON-RPC 2.0 over a ZeroMQ ROUTER on ipc. Any REQ or DEALER client in any language works.
 
-Every request gets exactly one answer, in its own time: a long wait does not hold up the others. The socket's directory is
-the user's own (0700), which is what admits a client. Refuses to know what the methods do (service).
+Every request gets exactly one answer, in its own time: a long wait does not hold up the others. The socket's directory
+is the user's own (0700), which is what admits a client. Refuses to know what the methods do (service).
 """
 
 import asyncio
@@ -29,7 +29,7 @@ MAX_SUBSCRIBERS = 1_000
 """Clients that may follow events at a time."""
 
 SEND_QUEUE = 100_000
-"""Messages queued for one client. Larger: more patience with slow ones, more memory; a full queue ends a subscription."""
+"""Messages queued for one client. Larger: more patience with slow ones, more memory; a full queue ends its events."""
 
 FRAME_LIMIT = 64 << 20
 """Bytes at which libzmq itself cuts a client off; up to here it gets an answer that says what the limit is."""
@@ -131,7 +131,7 @@ class ScriptingSocket:
             raise InvalidInput(message) from None
         unknown = set(wanted.kinds) - api.EVENT_KINDS
         if unknown:
-            message = f"unknown kind {sorted(unknown)[0]!r}; there are: {', '.join(sorted(api.EVENT_KINDS))}"
+            message = f"unknown kind {min(unknown)!r}; there are: {', '.join(sorted(api.EVENT_KINDS))}"
             raise InvalidInput(message)
         if len(self._subscriptions) >= MAX_SUBSCRIBERS and envelope[0] not in self._subscriptions:
             message = f"{MAX_SUBSCRIBERS} clients follow events already; end some first"

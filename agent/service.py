@@ -12,7 +12,6 @@ from typing import Any, cast
 
 import msgspec
 
-
 from ..core import api, jobfile, views
 from ..core.commands import Apply, NewBuild, SetAgent, StopBuild, Submit
 from ..core.errors import (

@@ -1,7 +1,7 @@
 """Directories that travel with a submission: packed by the client, content-addressed, unpacked into the workspace.
 
-As a program (`python -m job_orchestra.agent.sources ARCHIVE DIRECTORY`) it unpacks: the executor runs it as the first thing
-of an attempt, so that it is killed, logged and timed like a step.
+As a program (`python -m job_orchestra.agent.sources ARCHIVE DIRECTORY`) it unpacks: the executor runs it as the first
+thing of an attempt, so that it is killed, logged and timed like a step.
 """
 
 import io
@@ -28,8 +28,8 @@ def path_of(folder: Path, digest: str) -> Path:
 def pack(directory: Path, folder: Path) -> str:
     """Pack `directory` into `folder` and return the SHA-256 (hex) of the archive; the same content gives the same one.
 
-    Of a git work tree: tracked files and untracked ones that are not ignored. Of any other directory: everything. Raises
-    InvalidInput where `directory` is none.
+    Of a git work tree: tracked files and untracked ones that are not ignored. Of any other directory: everything.
+    Raises InvalidInput where `directory` is none.
     """
     if not directory.is_dir():
         message = f"{directory} is not a directory; name the one to ship with --directory"
@@ -51,7 +51,7 @@ def pack(directory: Path, folder: Path) -> str:
 
 
 def unpack(archive: Path, directory: Path) -> None:
-    """Unpack into an existing directory; names that lead out of it are refused. Raises NotFound when the archive is gone."""
+    """Unpack into an existing directory; names that lead out of it are refused. Raises NotFound for a lost archive."""
     try:
         with tarfile.open(archive) as packed:
             packed.extractall(directory, filter="data")
@@ -104,7 +104,7 @@ def _git_listing(directory: Path) -> list[str] | None:
         "--deduplicate",
     ]
     try:
-        found = subprocess.run(command, capture_output=True, check=False)
+        found = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - git, and words of our own
     except FileNotFoundError:
         return None
     if found.returncode:

@@ -1,7 +1,7 @@
 """An agent in its part of running builds: assignments become plans for the executor, its reports become attempts.
 
-Everything that outlives the agent is in the executor and in the ledger; the worker only carries between the two, so it can
-be restarted at any moment. An attempt is reported until the network has recorded it, and forgotten only then.
+Everything that outlives the agent is in the executor and in the ledger; the worker only carries between the two, so it
+can be restarted at any moment. An attempt is reported until the network has recorded it, and forgotten only then.
 """
 
 import asyncio
@@ -230,7 +230,7 @@ def parameter_variable(name: str) -> str:
 
 
 def base_environment(own: Mapping[str, str], pass_on: Sequence[str]) -> dict[str, str]:
-    """Return what builds see of the agent's own environment: PASSED_ON, and `pass_on` (a trailing `*` stands for any end)."""
+    """Return what builds see of the agent's environment: PASSED_ON, and `pass_on` (a trailing `*` is any end)."""
     wanted = set(PASSED_ON).union(name for name in pass_on if not name.endswith("*"))
     prefixes = tuple(name[:-1] for name in pass_on if name.endswith("*"))
     return {name: value for name, value in own.items() if name in wanted or (prefixes and name.startswith(prefixes))}

@@ -1,4 +1,4 @@
-"""Makes the output of builds harmless for a terminal: colours pass, every other escape and control is shown, not obeyed.
+"""Makes the output of builds harmless for a terminal: colours pass, other escapes and controls are shown, not obeyed.
 
 Output is bytes from strangers. Of the escape sequences only SGR (`ESC [ ... m`: colours and weights) passes; others are
 written with a visible `^[`, C0 and C1 controls except tab, newline and carriage return as `^X`. Works on a stream: a

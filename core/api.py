@@ -1,4 +1,4 @@
-"""Every request a client may make: one table that the scripting socket, the command line, the console and the web share.
+"""Every request a client may make: one table that scripting socket, command line, console and web share.
 
 A method has a name, the shapes of its parameters and result, the permission it needs and the errors it may answer with.
 `schema()` and the reference page in docs/ are generated from the table; nothing is written twice. Refuses to know how a

@@ -2,7 +2,8 @@
 
 A build has a serial number, from 1, in the order of acceptance. Its id is that number put through a bijection of the
 40-bit integers and written in Crockford's base 32: eight characters, all different from the first on, so that three or
-four characters are enough to name a recent build, as with git's commits. Deterministic, so every voter makes the same id.
+four characters are enough to name a recent build, as with git's commits. Deterministic, so every voter makes the same
+id.
 """
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u

@@ -277,15 +277,16 @@ _FILE = mapping(
 
 
 def _jobs(found: Mapping[str, Any], problems: Problems, root: Tree) -> tuple[Job, ...]:
-    given = found.get("jobs")
+    given: dict[str, tuple[Tree, dict[str, Any]]] | None = found.get("jobs")
     if given == {} and not problems.found:
         problems.add(root, "jobs", "there is no job; write at least one, as `test: make test`")
-    defaults = found.get("defaults") or {}
-    env = found.get("env") or {}
+    defaults: dict[str, Any] = found.get("defaults") or {}
+    env: dict[str, str] = found.get("env") or {}
     made: list[Job] = []
     for name, (node, job) in (given or {}).items():
         steps = _steps(f"jobs.{name}", node, job, problems)
-        common = {**defaults, **job}
+        common: dict[str, Any] = {**defaults, **job}
+        runs_on: tuple[str, ...] = common.get("runs-on") or ()
         made.append(
             Job(
                 project=found.get("project") or "",
@@ -293,7 +294,7 @@ def _jobs(found: Mapping[str, Any], problems: Problems, root: Tree) -> tuple[Job
                 spec=Spec(
                     steps=steps,
                     env={**env, **(job.get("env") or {})},
-                    runs_on=tuple(sorted({str(parse_requirement(one)) for one in common.get("runs-on") or ()})),
+                    runs_on=tuple(sorted({str(parse_requirement(one)) for one in runs_on})),
                     timeout_s=common.get("timeout"),
                     shell=common.get("shell") or SHELLS["sh"],
                 ),
@@ -319,8 +320,9 @@ def _steps(key: str, node: Tree, job: Mapping[str, Any], problems: Problems) -> 
         return tuple(Step(f"run-{place}", text) for place, text in enumerate(texts, 1))
     steps: list[Step] = []
     names: set[str] = set()
-    for place, (where, one) in enumerate(job.get("steps") or (), 1):
-        name = one.get("name") or f"step-{place}"
+    given: tuple[tuple[Tree, dict[str, Any]], ...] = job.get("steps") or ()
+    for place, (where, one) in enumerate(given, 1):
+        name: str = one.get("name") or f"step-{place}"
         if name in names:
             problems.add(where, f"{key}.steps", f"two steps are called {name!r}; rename one")
         names.add(name)

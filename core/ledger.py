@@ -336,7 +336,7 @@ class Ledger:
     # -- shared by the above
 
     def _advance(self, at: Millis) -> Millis:
-        """Return the time of a command: `at`, but never before an earlier command's (a master's clock may be behind)."""
+        """Return the time of a command: `at`, but never before an earlier command's (a clock may be set back)."""
         self.counters.at = max(self.counters.at, at)
         return self.counters.at
 

@@ -2,8 +2,9 @@
 
 Refuses to know how they change (lifecycle, ledger), where they are kept (store) and how they look to a client (views).
 Instants are int milliseconds since the epoch, UTC; durations are seconds and say so with `_s`. Everything is encoded
-with msgspec; fields are only ever added, at the end, with defaults, so that yesterday's bytes still decode. No value can be part
-of a cycle, so all are invisible to the garbage collector (gc=False): a hundred thousand pending builds cost it nothing.
+with msgspec; fields are only ever added, at the end, with defaults, so that yesterday's bytes still decode. No value
+can be part of a cycle, so all are invisible to the garbage collector (gc=False): a hundred thousand pending builds
+cost it nothing.
 """
 
 from enum import StrEnum

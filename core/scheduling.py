@@ -220,7 +220,7 @@ class Scheduler:
         ]
 
     def _choose(self, queue: _Queue, digest: str) -> _Place | None:
-        """Return the worker with most free slots; where all are full, the one least ahead of them, if that is allowed."""
+        """Return the worker with most free slots; where all are full, the one least ahead, if that is allowed."""
         best = max(queue.able, key=lambda place: place.free / place.worker.slots, default=None)
         if best is None or best.free > 0:
             return best

@@ -1,7 +1,7 @@
 """Reading a YAML tree against an expected shape: values come out typed, problems with their place and key. Pure.
 
-A `Shape` is what one value may look like: how to read it and the JSON Schema that says the same to editors. Reading never
-stops at the first problem, so that one run tells of all.
+A `Shape` is what one value may look like: how to read it and the JSON Schema that says the same to editors. Reading
+never stops at the first problem, so that one run tells of all.
 """
 
 from collections.abc import Callable, Mapping

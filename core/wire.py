@@ -1,7 +1,7 @@
 """JSON-RPC 2.0 as it goes over the scripting socket: bytes to requests, results and errors to bytes. Pure.
 
-Whatever arrives gets an answer, except a notification (a request without `id`), as the protocol wants it. Refuses to know
-which methods exist and who answers them.
+Whatever arrives gets an answer, except a notification (a request without `id`), as the protocol wants it. Refuses to
+know which methods exist and who answers them.
 """
 
 from typing import Any, TypeAlias
@@ -113,7 +113,7 @@ def _refuse(code: Code, text: str, kind: str) -> Message:
     return Message([Malformed(None, error(code, text, kind))], batch=False)
 
 
-def _one(part: bytes) -> Request | Malformed:
+def _one(part: bytes) -> Request | Malformed:  # noqa: PLR0911 - one answer per thing that can be wrong
     try:
         found = _envelope.decode(part)
     except msgspec.ValidationError:

@@ -83,15 +83,19 @@ def read(text: str) -> Tree:
     try:
         root = loader.compose(text)
     except MarkedYAMLError as problem:
-        mark: Any = problem.problem_mark or problem.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        what = str(problem.problem or problem.context or "wrong YAML")
-        raise Malformed(line, column, f"this is no YAML: {what}; check indentation, quotes and brackets") from None
+        raise _marked(problem) from None
     except (YAMLError, ValueError, RecursionError) as problem:
         raise Malformed(1, 1, f"this is no YAML: {_first_line(problem)}; save the file as UTF-8 text") from None
     if root is None:
         raise Malformed(1, 1, "the file is empty; begin with `project: NAME` and `jobs:`")
     return _Reader().tree(root, 0)
+
+
+def _marked(problem: Any) -> Malformed:  # noqa: ANN401 - ruamel's errors have no types
+    mark = problem.problem_mark or problem.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    what = str(problem.problem or problem.context or "wrong YAML")
+    return Malformed(line, column, f"this is no YAML: {what}; check indentation, quotes and brackets")
 
 
 def _first_line(problem: Exception) -> str:
@@ -102,7 +106,7 @@ def _first_line(problem: Exception) -> str:
 class _Reader:
     count: int = field(default=0)
 
-    def tree(self, node: Any, depth: int) -> Tree:
+    def tree(self, node: Any, depth: int) -> Tree:  # noqa: ANN401 - a node of ruamel
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
         self.count += 1
         if self.count > MAX_NODES:
@@ -110,19 +114,19 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise Malformed(line, column, f"nested more than {MAX_DEPTH} levels deep; flatten it")
         tag = str(node.tag)
+        value: Any = node.value
         if isinstance(node, ScalarNode):
             kind = _KINDS.get(tag.removeprefix(_TAG)) if tag.startswith(_TAG) else None
             if kind is None:
                 raise Malformed(line, column, f"the tag {tag} means nothing here; remove it")
-            return Scalar(str(node.value), kind, line, column)
+            return Scalar(str(value), kind, line, column)
         if isinstance(node, SequenceNode):
-            items: Any = node.value
-            return Listing([self.tree(one, depth + 1) for one in items], line, column)
+            return Listing([self.tree(one, depth + 1) for one in value], line, column)
         if isinstance(node, MappingNode):
             return self._table(node, depth, line, column)
         raise Malformed(line, column, "only mappings, lists and values are understood here")
 
-    def _table(self, node: Any, depth: int, line: int, column: int) -> Table:
+    def _table(self, node: Any, depth: int, line: int, column: int) -> Table:  # noqa: ANN401 - a node of ruamel
         own: dict[str, Entry] = {}
         merged: dict[str, Entry] = {}
         for key_node, value_node in node.value:
@@ -139,7 +143,7 @@ class _Reader:
             own[key.text] = Entry(key, self.tree(value_node, depth + 1))
         return Table({**{name: entry for name, entry in merged.items() if name not in own}, **own}, line, column)
 
-    def _merge(self, node: Any, depth: int) -> list[tuple[str, Entry]]:
+    def _merge(self, node: Any, depth: int) -> list[tuple[str, Entry]]:  # noqa: ANN401 - a node of ruamel
         found = self.tree(node, depth + 1)
         tables = found.items if isinstance(found, Listing) else [found]
         entries: list[tuple[str, Entry]] = []

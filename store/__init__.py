@@ -1,1 +1,1 @@
-"""What is remembered: databases behind one contract (contract.py). Imports core only; the agent writes, the faces read."""
+"""What is remembered: databases behind one contract (contract.py). Imports core; the agent writes."""

@@ -11,8 +11,8 @@ from .contract import Store
 def open_store(url: str) -> Store:
     """Open, and create where it is missing, the store that `url` names.
 
-    Raises InvalidInput for a URL that names none, NewerSchema for one of a newer version, StorageError for one that cannot
-    be used; each with the remedy.
+    Raises InvalidInput for a URL that names none, NewerSchema for one of a newer version, StorageError for one that
+    cannot be used; each with the remedy.
     """
     scheme, colon, rest = url.partition(":")
     opener = _OPENERS.get(scheme)
@@ -32,7 +32,8 @@ def _sqlite(rest: str) -> Store:
             f"'sqlite:{rest[:120]}' names no file; write sqlite:/// and the path, as sqlite:////home/ann/history.db"
         )
         raise InvalidInput(message)
-    # sqlite:////a/b is the absolute path /a/b as SQLAlchemy and peewee write it; ///a/b, where /a/b is meant, is taken too
+    # sqlite:////a/b is the absolute path /a/b as SQLAlchemy and peewee write it; ///a/b, where /a/b is meant, is taken
+    # too
     path = Path("/" + rest.lstrip("/"))
     return SqlStore.sqlite(path)
 

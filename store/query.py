@@ -210,7 +210,7 @@ def _of_one_job(where: tuple[Filter, ...]) -> bool:
     return {"project", "job"} <= {one.field for one in where if one.operator is Operator.EQ}
 
 
-def _value(field: str, kind: Kind, value: Any) -> Any:
+def _value(field: str, kind: Kind, value: Any) -> Any:  # noqa: ANN401 - whatever a client sent
     if value is None or (kind is Kind.TEXT and isinstance(value, str)):
         return value
     if kind is not Kind.TEXT and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 62:
@@ -263,7 +263,7 @@ def _cursor(text: str, collection: str, order: tuple[Order, ...], fields: Mappin
     except ValueError:
         right, values = False, []
     if not right:
-        message = "the cursor does not belong to this query; use `next` of the page before, with the same collection and order"
+        message = "the cursor is not of this query; use `next` of the page before, with the same collection and order"
         raise InvalidInput(message)
     return tuple(values)
 

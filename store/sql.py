@@ -1,8 +1,8 @@
 """Stores in SQL databases, through peewee. Today: SQLite.
 
-One table per collection: the fields that one filters by as columns (query.FIELDS), the whole record as JSON in `doc`. Writing
-is a few statements of many rows each, because SQLite then works for long stretches without the interpreter's lock, and the
-agent's event loop goes on meanwhile (docs/decisions/0004-store-writes.md).
+One table per collection: the fields that one filters by as columns (query.FIELDS), the whole record as JSON in `doc`.
+Writing is a few statements of many rows each, because SQLite then works for long stretches without the interpreter's
+lock, and the agent's event loop goes on meanwhile (docs/decisions/0004-store-writes.md).
 """
 
 import sqlite3
@@ -54,7 +54,7 @@ class _Database(peewee.SqliteDatabase):
         self._opened: list[sqlite3.Connection] = []
 
     def _connect(self) -> sqlite3.Connection:
-        connection = super()._connect()
+        connection: sqlite3.Connection = super()._connect()  # type: ignore[misc] - peewee has no types
         self._opened.append(connection)
         return connection
 
@@ -67,10 +67,9 @@ class _Database(peewee.SqliteDatabase):
 class SqlStore:
     """Tables behind the contract."""
 
-    def __init__(self, database: _Database, url: str, path: Path) -> None:
+    def __init__(self, database: _Database, url: str) -> None:
         """Check the schema, and create it where there is none. Raises NewerSchema, Damaged or StorageError."""
         self.url = url
-        self._path = path
         self._db = database
         self._models = _models(database)
         self._writing = threading.Lock()
@@ -81,15 +80,15 @@ class SqlStore:
     @classmethod
     def sqlite(cls, path: Path) -> Self:
         """Open, and create where it is missing, an SQLite file."""
-        return cls(_Database(path), f"sqlite:///{path}", path)
+        return cls(_Database(path), f"sqlite:///{path}")
 
     def _prepare(self) -> None:
         meta = self._models["meta"]
         found = int(self._meta("schema") or 0) if meta.table_exists() else 0
         if found > SCHEMA_VERSION:
             message = (
-                f"the store {self.url} has schema {found}, this version of Job Orchestra knows {SCHEMA_VERSION}: it was written "
-                "by a newer one; upgrade this agent"
+                f"the store {self.url} has schema {found}, this version of Job Orchestra knows {SCHEMA_VERSION}: "
+                "a newer one wrote it; upgrade this agent"
             )
             raise NewerSchema(message)
         if found == SCHEMA_VERSION:
@@ -172,8 +171,8 @@ class SqlStore:
             wanted = build.select(build.spec).where(alive).distinct()
             specs = spec.select(spec.digest, spec.doc).where(spec.digest.in_(wanted)).tuples()
             requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}
-            asked = build.select(build.request, build.created, build.id)
-            asked = asked.where((build.request != "") & (build.created >= requests_since)).order_by(build.created, build.serial)  # fmt: skip
+            recent = (build.request != "") & (build.created >= requests_since)
+            asked = build.select(build.request, build.created, build.id).where(recent).order_by(build.serial)
             for request, created, one in asked.tuples():
                 requests[request] = (created, (*requests.get(request, (0, ()))[1], one))
             meta: Any = self._models["meta"]
@@ -274,14 +273,12 @@ class SqlStore:
         primary = code & 0xFF if code is not None else None
         if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return Damaged(
-                f"the store {self.url} is damaged ({cause}); restore it from a backup, or move it away: an agent fills a new one "
-                "with what its log still has"
+                f"the store {self.url} is damaged ({cause}); restore it from a backup, or move it away: an agent fills "
+                "a new one with what its log still has"
             )
         if primary == sqlite3.SQLITE_FULL:
             return DiskFull(f"the disk is full: the store {self.url} cannot grow; free some space")
-        return StorageError(
-            f"cannot {doing} the store {self.url}: {cause}; check the disk and the permissions of {self._path}"
-        )
+        return StorageError(f"cannot {doing} the store {self.url}: {cause}; check the disk and the permissions")
 
 
 # -- records and rows
@@ -301,7 +298,7 @@ def _json(record: object) -> str:
     return _encoder.encode(record).decode()
 
 
-def _decode(collection: str, doc: str) -> Any:
+def _decode(collection: str, doc: str) -> Any:  # noqa: ANN401 - the collection decides the type
     return _decoders[collection](doc)
 
 
@@ -371,7 +368,7 @@ def _bound(database: peewee.Database, name: str, columns: dict[str, Any], meta: 
 # -- queries
 
 
-def _condition(column: Any, condition: Filter) -> Any:  # noqa: PLR0911 - one answer per operator
+def _condition(column: Any, condition: Filter) -> Any:  # noqa: ANN401, PLR0911 - of peewee; an answer per operator
     value = condition.value
     match condition.operator:
         case Operator.EQ:
@@ -393,15 +390,15 @@ def _condition(column: Any, condition: Filter) -> Any:  # noqa: PLR0911 - one an
             return (column >= value) & (column < value + "\U0010ffff")
 
 
-def _sortable(model: Any, collection: str, field: str) -> Any:
+def _sortable(model: Any, collection: str, field: str) -> Any:  # noqa: ANN401 - of peewee
     """Return what rows are ordered by: the column, or 0 where it may be missing."""
     column = getattr(model, field)
     return peewee.fn.COALESCE(column, 0) if FIELDS[collection][field] is Kind.MAYBE else column
 
 
-def _behind(resolved: Resolved, columns: Sequence[Any]) -> Any:
+def _behind(resolved: Resolved, columns: Sequence[Any]) -> Any:  # noqa: ANN401 - of peewee
     """Return the condition that a row comes after the cursor."""
-    after = resolved.after or ()
+    after = list(resolved.after or ())
     condition: Any = None
     for column, one, value in reversed(list(zip(columns, resolved.order, after, strict=True))):
         beyond = column < value if one.descending else column > value

@@ -1,4 +1,4 @@
-"""The executor as a program: `python -m job_orchestra.agent.executor SOCKET STATE WORK`, started by the agent (link)."""
+"""The executor as a program: `python -m job_orchestra.agent.executor SOCKET STATE WORK`; the agent starts it (link)."""
 
 import fcntl
 import os

@@ -47,10 +47,9 @@ class Course:
 
     def following(self) -> StepPlan | None:
         """Return the step to run now; None when there is none left. Steps that must not run are marked as skipped."""
-        if self._next == 0 and self.plan.prepare and not self._preparing and self.state is BuildState.ASSIGNED:
-            if self.halt is None:
-                self._preparing = True
-                return StepPlan("prepare", self.plan.prepare)
+        if self.plan.prepare and self.state is BuildState.ASSIGNED and not self._preparing and self.halt is None:
+            self._preparing = True
+            return StepPlan("prepare", self.plan.prepare)
         while self._next < len(self.plan.steps):
             step = self.plan.steps[self._next]
             self._next += 1

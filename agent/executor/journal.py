@@ -1,7 +1,7 @@
-"""The ends that an executor has not yet been told to forget, in a file: so that an executor that is killed loses no end.
+"""The ends that an executor was not yet told to forget, in a file: so that an executor that is killed loses no end.
 
-Frames of length, checksum and msgpack, appended without fsync: the file must survive the process, not the machine (after a
-power loss every attempt of this worker is lost anyway, and is recorded so). A torn tail is dropped.
+Frames of length, checksum and msgpack, appended without fsync: the file must survive the process, not the machine
+(after a power loss every attempt of this worker is lost anyway, and is recorded so). A torn tail is dropped.
 """
 
 import os
@@ -68,6 +68,6 @@ class Ends:
             if isinstance(found, Report):
                 self.known.update((status.key, status) for status in found.attempts)
             else:
-                for key in found:
+                for key in found.keys:
                     self.known.pop(key, None)
             position += _FRAME.size + length

@@ -1,4 +1,4 @@
-"""The agent's end of the wire to the executor: finds the one that runs, or starts one, and speaks with it on asyncio."""
+"""The agent's end of the wire to the executor: finds the one that runs, or starts one, and speaks with it."""
 
 import asyncio
 import contextlib
@@ -91,7 +91,7 @@ class ExecutorLink:
         link = cls(reader, writer, on_report, on_lost)
         hello = await link._receive()
         if not isinstance(hello, Hello):
-            message = f"the executor at {paths.executor_socket} does not answer rightly; stop it, and the agent starts another"
+            message = f"the executor at {paths.executor_socket} answers wrongly; stop it, and another is started"
             raise Unavailable(message)
         link.session, link.pid, link.attempts = hello.session, hello.pid, hello.attempts
         link._listening = asyncio.get_running_loop().create_task(link._listen())
@@ -169,7 +169,7 @@ def _start(paths: Paths) -> subprocess.Popen[bytes]:
     ]
     try:
         with (paths.executor / "executor.log").open("ab") as log:
-            child = subprocess.Popen(
+            child = subprocess.Popen(  # noqa: S603 - our own program, no shell
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
             )
     except OSError as error:

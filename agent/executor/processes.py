@@ -1,9 +1,9 @@
 """Starting processes, finding all that they started, and ending them.
 
-On Linux the executor is the reaper of its descendants: whatever a build leaves behind, however often it forked, becomes a
-child of the executor when its parent ends, so nothing can slip away. Which attempt such an orphan belongs to is told by its
-session, its environment, its directory; failing these, by which attempts ran when it appeared. Elsewhere (macOS) the
-process groups of the steps are what is found.
+On Linux the executor is the reaper of its descendants: whatever a build leaves behind, however often it forked,
+becomes a child of the executor when its parent ends, so nothing can slip away. Which attempt such an orphan belongs to
+is told by its session, its environment, its directory; failing these, by which attempts ran when it appeared. Elsewhere
+(macOS) the process groups of the steps are what is found.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ MARK = "ORCHESTRA_WORKSPACE"
 """Variable by which a process is recognised as a build's: the path of its workspace."""
 
 _PR_SET_CHILD_SUBREAPER = 36
-_RESET = [number for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)]
+_RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass
@@ -56,7 +56,9 @@ class Processes:
             (os.POSIX_SPAWN_DUP2, log, 1),
             (os.POSIX_SPAWN_DUP2, log, 2),
         ]
-        return os.posix_spawn(program, argv, env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_RESET)
+        return os.posix_spawn(
+            program, tuple(argv), env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_RESET
+        )
 
     def _program(self, name: str, path: str) -> str:
         if "/" in name:
@@ -127,7 +129,7 @@ class Processes:
 
 
 def leftovers(work: str) -> set[int]:
-    """Return living processes that an executor before this one left behind: those of builds below the directory `work`."""
+    """Return the living processes of an executor before this one: those of builds in rooms below `work`."""
     if not LINUX:
         return set()
     own = {os.getpid(), os.getppid()}

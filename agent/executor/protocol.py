@@ -1,8 +1,9 @@
 """What agent and executor say to each other: msgpack messages with a length before each, over a Unix stream socket.
 
-The agent sends Start, Stop, Forget; the executor sends Hello once, then Reports. A Report holds *snapshots* of attempts,
-so that only the newest matters: repeating one is harmless, and what changed while a report was not yet answered by
-Received is merged into the next. That is the flow control: one report in flight, everything else accumulates.
+The agent sends Start, Stop, Forget; the executor sends Hello once, then Reports. A Report holds *snapshots* of
+attempts, so that only the newest matters: repeating one is harmless, and what changed while a report was not yet
+answered by Received is merged into the next. That is the flow control: one report in flight, everything else
+accumulates.
 """
 
 import struct

@@ -14,7 +14,7 @@ MAX_KEYS = 256
 def read_results(path: str) -> dict[str, str]:
     """Return the results; none when the file was not written. Raises ValueError with what is wrong."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a Path costs more than the reading, and most builds have no results
+        with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return {}

@@ -1,8 +1,9 @@
 """Where attempts work: one directory per slot, used again as long as it is left as it was found.
 
-Making and removing directories for each build costs more than the smallest builds themselves, above all while the agent syncs
-the same disk; so an attempt that leaves its room empty hands it on. Any other room is put aside and removed beside the work,
-and its place gets a new one. Paths stay the same from build to build, which compilers' caches like.
+Making and removing directories for each build costs more than the smallest builds themselves, above all while the
+agent syncs the same disk; so an attempt that leaves its room empty hands it on. Any other room is put aside and
+removed beside the work, and its place gets a new one. Paths stay the same from build to build, which compilers' caches
+like.
 """
 
 import os
@@ -35,7 +36,7 @@ class Room:
     @property
     def variables(self) -> dict[str, str]:
         """What a build's environment says of its room."""
-        tmp = f"{self.directory}/tmp"
+        tmp = f"{self.directory}/tmp"  # noqa: S108 - in a directory of our own
         return {
             "ORCHESTRA_WORKSPACE": self.workspace,
             "ORCHESTRA_TMP": tmp,

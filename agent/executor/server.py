@@ -14,6 +14,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -29,7 +30,6 @@ from .protocol import (
     Configure,
     Forget,
     Hello,
-    Plan,
     Quit,
     Received,
     Report,
@@ -125,7 +125,7 @@ class Server:
         self._selector.register(self._listener, selectors.EVENT_READ, self._on_connect)
         self._wakes, wake = socket.socketpair()
         for end in (self._wakes, wake):
-            end.setblocking(False)
+            end.setblocking(False)  # noqa: FBT003 - how the socket module has it
         self._wake = wake
         self._selector.register(self._wakes, selectors.EVENT_READ, self._on_wake)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
@@ -169,7 +169,7 @@ class Server:
         connection, _ = self._listener.accept()
         if self._agent is not None:  # a new agent takes the place of one that is gone without our noticing
             self._hang_up()
-        connection.setblocking(False)
+        connection.setblocking(False)  # noqa: FBT003 - how the socket module has it
         self._agent = Connection(connection, self._selector, self._on_request, self._hang_up)
         statuses = [course.status() for course in self._known.values()] + list(self._ends.known.values())
         self._in_flight = False
@@ -451,10 +451,8 @@ class Connection:
     def drain(self) -> None:
         """Send what is left, waiting for the other side, then close."""
         self._socket.settimeout(2.0)
-        try:
+        with suppress(OSError):
             self._socket.sendall(self._outgoing)
-        except OSError:
-            pass
         self._socket.close()
 
     def close(self) -> None:
@@ -520,7 +518,7 @@ def _listen(path: Path) -> socket.socket:
     listener.bind(os.fspath(path))
     path.chmod(0o600)
     listener.listen()
-    listener.setblocking(False)
+    listener.setblocking(False)  # noqa: FBT003 - how the socket module has it
     return listener
 
 

@@ -46,7 +46,7 @@ def apply(net: Client, file: Path, as_json: bool) -> None:
 @json_option
 def validate(file: Path, as_json: bool) -> None:
     """Check FILE without an agent; every problem is told with its line and column."""
-    from ...core import jobfile  # noqa: PLC0415 - YAML is loaded only where it is read
+    from ...core import jobfile
 
     parsed = jobfile.parse(_text(file), filename=str(file))
     found = api.Applied(parsed.project, [job.name for job in parsed.jobs], changed=False)
@@ -60,7 +60,7 @@ def validate(file: Path, as_json: bool) -> None:
 @click.option("--api", "of_api", is_flag=True, help="Print the schema of the scripting contract instead.")
 def schema(of_api: bool) -> None:
     """Print the JSON Schema of job files, for completion and checks in an editor."""
-    from ...core import jobfile  # noqa: PLC0415 - YAML is loaded only where it is read
+    from ...core import jobfile
 
     found = api.schema() if of_api else jobfile.schema()
     click.echo(msgspec.json.format(msgspec.json.encode(found)))

@@ -181,7 +181,7 @@ def show(net: Client, build: str, as_json: bool) -> None:
         show_table(("ATTEMPT", "STATE", "AGENT", "REASON"), rows, "")
 
 
-def _step(step: StepView, moment: Any) -> tuple[str, str, str, str]:  # noqa: ANN401 - a datetime
+def _step(step: StepView, moment: Any) -> tuple[str, str, str, str]:
     return (step.name, step.state.value, duration(between(step.started, step.finished, moment)), how_it_ended(step))
 
 

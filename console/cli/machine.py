@@ -14,7 +14,7 @@ from ...core.errors import NoAgent, TimedOut
 from .output import say
 from .session import data_option
 
-_AGENT = f"{__package__.rsplit('.', 2)[0]}.agent"
+_AGENT = f"{__name__.split('.', 1)[0]}.agent"
 _GONE_S = 30.0  # longest time for an agent without builds to end
 
 

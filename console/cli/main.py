@@ -46,11 +46,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 class Orchestra(click.Group):
     """The group of all commands, which are imported when they are used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click has it
         """Return the commands in the order of the help."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as click has it
         """Import and return a command."""
         if cmd_name not in COMMANDS:
             return None
@@ -69,7 +69,7 @@ class Orchestra(click.Group):
             raise click.UsageError(message)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as click has it
         """Write the list of commands from their summaries, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
@@ -83,9 +83,9 @@ class Orchestra(click.Group):
 def orchestra(ctx: click.Context, verbose: bool, color: bool | None) -> None:
     """Run builds on the computers you already have.
 
-    First steps: `orchestra up`, then `orchestra run -- make test` in a project. Builds are named by id, by the beginning of
-    one, as project/job#12, or as `last`. Exit codes: 0 done, 1 the build failed, 2 usage, 3 no agent or master, 4 not
-    allowed, 5 not found, 124 timeout, 130 interrupted; `run` returns the command's own.
+    First steps: `orchestra up`, then `orchestra run -- make test` in a project. Builds are named by id, by the
+    beginning of one, as project/job#12, or as `last`. Exit codes: 0 done, 1 the build failed, 2 usage, 3 no agent or
+    master, 4 not allowed, 5 not found, 124 timeout, 130 interrupted; `run` returns the command's own.
     """
     ctx.ensure_object(dict)["verbose"] = verbose
     if color is not None:
@@ -95,7 +95,7 @@ def orchestra(ctx: click.Context, verbose: bool, color: bool | None) -> None:
             os.environ["NO_COLOR"] = "1"
 
 
-def main(arguments: list[str] | None = None) -> Any:  # noqa: ANN401 - never returns
+def main(arguments: list[str] | None = None) -> Any:
     """Run the command line and exit with its code; errors are one line each, never a traceback."""
     verbose = "--verbose" in (sys.argv[1:] if arguments is None else arguments)
     try:

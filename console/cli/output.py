@@ -37,7 +37,7 @@ def state(value: str) -> str:
     return click.style(value, fg=COLOURS.get(BuildState(value))) if colour_wanted() else value
 
 
-def show_json(value: Any) -> None:  # noqa: ANN401 - any result
+def show_json(value: Any) -> None:
     """Print a result of the scripting contract, with the version of its shape."""
     built = msgspec.to_builtins(value)
     click.echo(msgspec.json.format(msgspec.json.encode({"schema_version": SCHEMA_VERSION, **built})))

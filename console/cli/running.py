@@ -94,6 +94,10 @@ def follow(net: Client, build: str) -> BuildView:
         sys.exit(int(Exit.INTERRUPTED))
 
 
+def _wait(net: Client, build: str) -> BuildView:
+    return net.call("builds.wait", id=build).build
+
+
 def code_of_command(build: BuildView) -> int:
     """Return the exit code of the command that a build ran, as a shell would."""
     if build.state is BuildState.SUCCEEDED:
@@ -149,9 +153,8 @@ def _see_through(net: Client, found: api.Submitted, wait: bool, following: bool,
     if not as_json:
         for build in found.builds:
             say(f"Build {build.project}/{build.job}#{build.number} ({build.id})")
-    ends: list[BuildView] = []
-    for build in found.builds if wait or following else []:
-        ends.append(follow(net, build.id) if following else net.call("builds.wait", id=build.id).build)
+    see_end = follow if following else _wait
+    ends = [see_end(net, build.id) for build in found.builds] if wait or following else []
     if as_json:
         show_json(api.OneBuild(ends[0]) if len(ends) == 1 else found)
     elif not ends:

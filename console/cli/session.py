@@ -23,7 +23,7 @@ def with_agent(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @data_option
     @functools.wraps(command)
-    def connected(*positional: Any, data: Path | None, **named: Any) -> Any:  # noqa: ANN401 - passes on
+    def connected(*positional: Any, data: Path | None, **named: Any) -> Any:
         with connect(data) as net:
             return command(net, *positional, **named)
 
