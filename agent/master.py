@@ -78,14 +78,16 @@ class Master:
 
     # -- workers come, report and go
 
-    async def join(self, record: AgentRecord, reports: Iterable[Attempt], port: WorkerPort) -> None:
+    async def join(
+        self, record: AgentRecord, reports: Iterable[Attempt], begun: tuple[str, ...] | None, port: WorkerPort
+    ) -> None:
         """Let a worker in: first what it has to tell, then its session, then what it should have but does not.
 
-        Attempts of the worker's earlier sessions that it does not report are lost: nobody can say what became of them.
+        What its earlier sessions had and it does not report is lost if it was begun, or if that is unknown (see Join).
         """
         told = tuple(reports)
         at = self._clock()
-        await self.propose(Record(at, record.id, told), Join(at, record))
+        await self.propose(Record(at, record.id, told), Join(at, record, begun))
         self._workers[record.id] = port
         self._scheduler.on_worker(Worker.of(self._replica.ledger.agents[record.id], reachable=True))
         known = {attempt.key for attempt in told}

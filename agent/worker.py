@@ -34,7 +34,9 @@ REPORT_RETRY_S = 1.0
 class MasterPort(Protocol):
     """The way to the master, whether it is in this process or on another machine."""
 
-    async def join(self, record: AgentRecord, reports: Sequence[Attempt], port: WorkerPort) -> None:
+    async def join(
+        self, record: AgentRecord, reports: Sequence[Attempt], begun: tuple[str, ...] | None, port: WorkerPort
+    ) -> None:
         """Begin a worker session; see Master.join."""
         ...
 
@@ -86,12 +88,13 @@ class Worker:
             self.record = replace(self.record, session=link.session)
             link.configure(self.record.slots)
             told = self._take(link.attempts)
-            await self._until_accepted(lambda reports=told: self._master.join(self.record, reports, self))
-            # what the executor never heard of, in a session that is over, was lost with it when we joined
-            self._attempts = {
-                key: one for key, one in self._attempts.items() if one.session == link.session or one.state.ended
-            }
-            self._settle([status.key for status in link.attempts if status.state.ended])
+            begun = tuple(link.begun) if link.sure else None
+            await self._until_accepted(
+                lambda reports=told, begun=begun: self._master.join(self.record, reports, begun, self)
+            )
+            # what belongs to a session that is over has come to its end, or back into the queue, when we joined
+            over = [key for key, one in self._attempts.items() if one.session != link.session]
+            self._settle([*over, *(status.key for status in link.attempts if status.state.ended)], always=True)
             await self._lost.wait()
             log.warning("worker.executor-lost: the executor died; its attempts are lost, a new one is started")
             self._link = None
@@ -164,11 +167,11 @@ class Worker:
             reports.append(report)
         return reports
 
-    def _settle(self, keys: Sequence[str]) -> None:
+    def _settle(self, keys: Sequence[str], *, always: bool = False) -> None:
         """Forget attempts whose end is recorded."""
         for key in keys:
             self._attempts.pop(key, None)
-        if keys and self._link is not None:
+        if (keys or always) and self._link is not None:
             self._link.forget(tuple(keys))
         if self._idle is not None and not self.running:
             self._idle.set()

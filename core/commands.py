@@ -67,10 +67,13 @@ class Record(msgspec.Struct, frozen=True, tag="record", omit_defaults=True):
 
 
 class Join(msgspec.Struct, frozen=True, tag="join", omit_defaults=True):
-    """Add an agent or renew its record. A new worker session loses the attempts of the one before."""
+    """Add an agent or renew its record. A new worker session ends what the one before had."""
 
     at: Millis  # the master's clock
     agent: AgentRecord  # as it should be; enabled and draining are kept from before
+    begun: tuple[str, ...] | None = None
+    """Keys of attempts of earlier sessions that were begun: these are lost, others go back into the queue. None: unknown,
+    all are lost."""
 
 
 class SetAgent(msgspec.Struct, frozen=True, tag="set-agent", omit_defaults=True):

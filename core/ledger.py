@@ -314,6 +314,20 @@ class Ledger:
             build = replace(build, **fields, state=report.state, stop=stop)
             self.builds[build.id] = changes.builds[build.id] = build
 
+    def _give_back(self, attempt: Attempt, reason: str, changes: Changes) -> None:
+        """Put a build whose attempt was never begun back into the queue, or end it if it was asked to stop."""
+        at = self.counters.at
+        build = self.builds[attempt.build]
+        changes.attempts[attempt.key] = replace(attempt, state=BuildState.LOST, finished=at, reason=reason)
+        if build.stop is not None:
+            state = BuildState.ABORTED if build.stop is Stop.ABORT else BuildState.CANCELLED
+            self._end(replace(build, finished=at, stop=None), state, changes)
+            return
+        lifecycle.check(build.state, BuildState.PENDING)
+        del self.attempts[build.id]
+        back = replace(build, state=BuildState.PENDING, agent="", reason=reason)
+        self.builds[build.id] = changes.builds[build.id] = back
+
     def _join(self, command: Join, changes: Changes) -> Outcome:
         at = self._advance(command.at)
         record = command.agent
@@ -327,10 +341,11 @@ class Ledger:
             self.agents[record.id] = changes.agents[record.id] = record
         gone = [one for one in self.attempts.values() if one.agent == record.id and one.session != record.session]
         for attempt in gone:
-            lost = replace(
-                attempt, state=BuildState.LOST, finished=at, reason=f"the executor on {record.name} was lost with it"
-            )
-            self._take(attempt, lost, changes)
+            if command.begun is not None and attempt.state is BuildState.ASSIGNED and attempt.key not in command.begun:
+                self._give_back(attempt, f"the executor on {record.name} died before it began", changes)
+                continue
+            reason = f"the executor on {record.name} died while it ran"
+            self._take(attempt, replace(attempt, state=BuildState.LOST, finished=at, reason=reason), changes)
         return Outcome(tuple(one.build for one in gone))
 
     # -- shared by the above

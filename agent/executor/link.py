@@ -53,6 +53,10 @@ class ExecutorLink:
         self.pid = 0
         self.attempts: tuple[AttemptStatus, ...] = ()
         """What the executor knew when the connection was made."""
+        self.begun: frozenset[str] = frozenset()
+        """Attempts that executors before this one began and did not live to end."""
+        self.sure = False
+        """Whether all other attempts of executors before this one were never begun."""
         self._reader = reader
         self._writer = writer
         self._on_report = on_report
@@ -94,6 +98,7 @@ class ExecutorLink:
             message = f"the executor at {paths.executor_socket} answers wrongly; stop it, and another is started"
             raise Unavailable(message)
         link.session, link.pid, link.attempts = hello.session, hello.pid, hello.attempts
+        link.begun, link.sure = frozenset(hello.begun), hello.sure
         link._listening = asyncio.get_running_loop().create_task(link._listen())
         return link
 
@@ -111,8 +116,7 @@ class ExecutorLink:
 
     def forget(self, keys: Sequence[str]) -> None:
         """Let it drop ends that are recorded."""
-        if keys:
-            self._send(Forget(tuple(keys)))
+        self._send(Forget(tuple(keys)))
 
     async def quit(self, reason: str) -> None:
         """Have it stop everything and end; return when it has, and its last reports are passed on."""

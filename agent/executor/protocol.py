@@ -61,7 +61,7 @@ class StopAttempt(msgspec.Struct, frozen=True, tag="stop", array_like=True):
 
 
 class Forget(msgspec.Struct, frozen=True, tag="forget", array_like=True):
-    """The ends of these attempts are recorded by the network: drop them."""
+    """What became of these attempts is recorded: drop them. The first one says so of all earlier executors' attempts."""
 
     keys: tuple[str, ...]  # attempts that have ended
 
@@ -104,6 +104,8 @@ class Hello(msgspec.Struct, frozen=True, tag="hello", array_like=True):
     session: str  # the executor's life: random, new at each start of the process
     pid: int  # its process id
     attempts: tuple[AttemptStatus, ...]  # all that it knows and was not told to forget
+    begun: tuple[str, ...] = ()  # attempts that executors before this one began and did not live to end
+    sure: bool = False  # whether all other attempts of those, beside `attempts`, were never begun
     version: int = 1  # of this protocol
 
 

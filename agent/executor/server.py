@@ -21,7 +21,7 @@ import msgspec
 
 from ...core.model import BuildState, Millis
 from .attempt import Course, Halt
-from .journal import Ends
+from .journal import Journal, boot_id
 from .processes import Processes, Track, leftovers
 from .protocol import (
     LENGTH,
@@ -106,7 +106,8 @@ class Server:
         self._slots = 1
         self._processes = Processes()
         _end_leftovers(str(work))
-        self._ends = Ends(state / "ends")
+        self._journal = Journal(state / "journal", boot_id())
+        self._lost = tuple(self._journal.begun)  # begun by an executor before this one, which did not live to end them
         self._waiting: deque[Course] = deque()
         self._known: dict[str, Course] = {}  # waiting and running ones
         self._running: dict[str, Execution] = {}
@@ -171,10 +172,10 @@ class Server:
             self._hang_up()
         connection.setblocking(False)  # noqa: FBT003 - how the socket module has it
         self._agent = Connection(connection, self._selector, self._on_request, self._hang_up)
-        statuses = [course.status() for course in self._known.values()] + list(self._ends.known.values())
+        statuses = [course.status() for course in self._known.values()] + list(self._journal.ends.values())
         self._in_flight = False
         self._changed.clear()
-        self._agent.send(Hello(self.session, os.getpid(), tuple(statuses)))
+        self._agent.send(Hello(self.session, os.getpid(), tuple(statuses), self._lost, self._journal.sure))
 
     def _hang_up(self) -> None:
         if self._agent is not None:
@@ -186,19 +187,27 @@ class Server:
         match request:
             case Start(plans):
                 for plan in plans:
-                    if plan.key not in self._known and plan.key not in self._ends.known:
+                    if plan.key not in self._known and plan.key not in self._journal.ends:
                         course = self._known[plan.key] = Course(plan)
                         self._waiting.append(course)
             case StopAttempt(key, reason, only_waiting):
                 self._stop(key, reason, only_waiting=only_waiting)
             case Forget(keys):
-                self._ends.forget(keys)
+                self._forget(keys)
             case Configure(slots):
                 self._slots = slots
             case Received():
                 self._in_flight = False
             case Quit(reason):
                 self._quit(reason)
+
+    def _forget(self, keys: tuple[str, ...]) -> None:
+        self._lost = tuple(key for key in self._lost if key not in keys)
+        try:
+            self._journal.forget(keys)
+            self._journal.settle()
+        except OSError as error:
+            _say(f"executor.journal-not-written: {error.strerror}; it is reported once more to the next agent")
 
     def _quit(self, reason: str) -> None:
         self._quitting = True
@@ -239,7 +248,7 @@ class Server:
 
     def _status(self, key: str) -> AttemptStatus | None:
         course = self._known.get(key)
-        return course.status() if course is not None else self._ends.known.get(key)
+        return course.status() if course is not None else self._journal.ends.get(key)
 
     # -- attempts begin and go on
 
@@ -254,6 +263,7 @@ class Server:
         if self._watch_at == _NEVER:
             self._watch_at = execution.began + WATCH_S
         try:
+            self._journal.begin(plan.key)
             execution.log = os.open(plan.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             room = execution.room = self._rooms.take()
         except OSError as error:
@@ -416,7 +426,7 @@ class Server:
         key = course.plan.key
         del self._known[key]
         try:
-            self._ends.add(course.status())
+            self._journal.end(course.status())
         except OSError as error:
             _say(f"executor.ends-not-kept: {error}; should the executor be killed now, {key} counts as lost")
         self._changed[key] = None

@@ -1,0 +1,32 @@
+"""Fixtures for all tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.agents import AgentProcess, agent_in
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[AgentProcess]:
+    """Give an agent that is not started yet, in a directory of its own."""
+    with agent_in(tmp_path / "agent") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def running_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
+    """Give an agent that runs for all tests of a module."""
+    with agent_in(tmp_path_factory.mktemp("shared") / "agent") as found:
+        yield found.start("--slots", "2", "--name", "box")
+
+
+def needs(condition: object, reason: str) -> None:
+    """Skip the test where something is missing on a developer's machine; in CI that is a failure."""
+    if condition:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"missing in CI: {reason}")
+    pytest.skip(reason)

@@ -1,0 +1,1 @@
+"""What tests share: real agents in temporary directories, and waiting for conditions."""
