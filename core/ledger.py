@@ -118,7 +118,6 @@ class Ledger:
         changes = Changes(index=index)
         outcomes = [self._appliers[type(command)](command, changes) for command in commands]
         self.index = index
-        self._forget_requests()
         changes.meta[COUNTERS] = msgspec.json.encode(self.counters).decode()
         return outcomes, changes
 
@@ -346,6 +345,7 @@ class Ledger:
     def _advance(self, at: Millis) -> Millis:
         """Return the time of a command: `at`, but never before an earlier command's (a master's clock may be behind)."""
         self.counters.at = max(self.counters.at, at)
+        self._forget_requests()
         return self.counters.at
 
     def _end(self, build: Build, state: BuildState, changes: Changes) -> None:
