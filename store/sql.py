@@ -175,7 +175,9 @@ class SqlStore:
             asked = build.select(build.request, build.created, build.id)
             asked = asked.where((build.request != "") & (build.created >= requests_since)).order_by(build.created, build.serial)  # fmt: skip
             for request, created, one in asked.tuples():
-                requests[request] = (created, (*requests.get(request, (0, ()))[1], one))
+                before, ids = requests.get(request, (0, ()))
+                same = before == created  # else the id was used again, after a day: its last use counts
+                requests[request] = (created, (*ids, one) if same else (one,))
             meta: Any = self._models["meta"]
             return Remembered(
                 index=int(self._meta("applied") or 0),
