@@ -31,7 +31,7 @@ def test_neighbours_differ_and_none_repeats() -> None:
     ids = [build_id(serial) for serial in range(1, 20_001)]
     assert len(set(ids)) == len(ids)
     assert len({one[:4] for one in ids[:1000]}) > 950, "four characters are enough to name a recent build"
-    assert not any(one[:3] == two[:3] for one, two in pairwise(ids))
+    assert not any(one[:4] == two[:4] for one, two in pairwise(ids))
 
 
 def test_ids_stay_what_they_were() -> None:
