@@ -4,6 +4,7 @@ A `Shape` is what one value may look like: how to read it and the JSON Schema th
 stops at the first problem, so that one run tells of all.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -205,17 +206,25 @@ def _duration(node: Tree, key: str, problems: Problems) -> float | None:
 
 
 def _integer(node: Tree, key: str, problems: Problems) -> int | None:
-    if isinstance(node, Scalar) and node.kind == "integer":
-        try:
-            found = int(node.text.replace("_", ""), 0)
-        except ValueError:
-            found = int(node.text.lstrip("+0") or "0")
-        if abs(found) <= 1_000_000:  # noqa: PLR2004 - more than anybody distinguishes
-            return found
-        problems.add(node, key, f"{node.text} is out of range; use -1000000 to 1000000")
+    if not isinstance(node, Scalar) or node.kind != "integer":
+        expected(node, key, problems, "a whole number", "`10`")
         return None
-    expected(node, key, problems, "a whole number", "`10`")
+    try:
+        found = _whole(node.text.replace("_", ""))
+    except ValueError:  # its tag says so, not its text
+        problems.add(node, key, f"{node.text[:40]!r} is no whole number; write it as `10`")
+        return None
+    if abs(found) <= 1_000_000:  # noqa: PLR2004 - more than anybody distinguishes
+        return found
+    problems.add(node, key, f"{node.text[:40]} is out of range; use -1000000 to 1000000")
     return None
+
+
+def _whole(text: str) -> int:
+    """Return a whole number of YAML 1.2: 0o and 0x, and zeros in front mean nothing. Raises ValueError."""
+    if re.fullmatch(r"[-+]?[0-9]+", text):
+        return int(text[:100])  # what is longer is out of range as well; Python refuses thousands of digits
+    return int(text, 0)
 
 
 def _truth(node: Tree, key: str, problems: Problems) -> bool | None:
