@@ -228,7 +228,7 @@ def _whole(text: str) -> int:
 
 
 def _truth(node: Tree, key: str, problems: Problems) -> bool | None:
-    if isinstance(node, Scalar) and node.kind == "boolean":
+    if isinstance(node, Scalar) and node.kind == "boolean" and node.text.lower() in {"true", "false"}:
         return node.text.lower() == "true"
     expected(node, key, problems, "true or false", "`true`")
     return None
