@@ -164,7 +164,7 @@ def choice(*words: str) -> Shape[str]:
             return node.text
         guess = nearest(node.text, words) if isinstance(node, Scalar) else None
         hint = f"did you mean {guess}?" if guess else f"there are: {', '.join(words)}"
-        problems.add(node, key, f"{node.text!r} is none of the choices; {hint}" if isinstance(node, Scalar) else hint)
+        problems.add(node, key, f"{node.text[:40]!r} is none of the choices; {hint}" if isinstance(node, Scalar) else hint)
         return None
 
     return Shape(read, {"enum": list(words)})
@@ -176,7 +176,7 @@ def _text(node: Tree, key: str, problems: Problems) -> str | None:
         expected(node, key, problems, "a text", "`key: text`")
     elif node.kind in {"number", "boolean"}:
         sees = "a number with a fraction" if node.kind == "number" else "true or false"
-        problems.add(node, key, f'{node.text} without quotes is {sees} to YAML; write "{node.text}" in quotes')
+        problems.add(node, key, f'{node.text[:40]} without quotes is {sees} to YAML; write "{node.text[:40]}" in quotes')
     elif node.kind == "nothing":
         problems.add(node, key, 'there is no value; write "" for the empty text')
     elif "\0" in node.text:
@@ -187,6 +187,9 @@ def _text(node: Tree, key: str, problems: Problems) -> str | None:
 
 
 def _line(node: Tree, key: str, problems: Problems) -> str | None:
+    if node.kind == "nothing":
+        problems.add(node, key, "there is no value; write what it should be, or remove the key")
+        return None
     found = _text(node, key, problems)
     if found is not None and not found.strip():
         problems.add(node, key, "is empty; write what it should be, or remove the key")
@@ -201,7 +204,7 @@ def _duration(node: Tree, key: str, problems: Problems) -> float | None:
     try:
         return parse_duration(node.text)
     except ValueError as error:
-        problems.add(node, key, f"{node.text!r} {error}")
+        problems.add(node, key, f"{node.text[:40]!r} {error}")
         return None
 
 
