@@ -76,7 +76,13 @@ Tree: TypeAlias = Scalar | Listing | Table
 
 def read(text: str) -> Tree:
     """Return the tree of the one document in `text`. Raises Malformed."""
-    if len(text.encode()) > MAX_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as problem:
+        line = text.count("\n", 0, problem.start) + 1
+        column = problem.start - text.rfind("\n", 0, problem.start)
+        raise Malformed(line, column, "there is half a character (a surrogate); save the file as UTF-8 text") from None
+    if size > MAX_BYTES:
         raise Malformed(1, 1, f"the file has more than {MAX_BYTES >> 20} MiB; split it into several projects")
     loader: Any = YAML(typ="safe", pure=True)
     loader.allow_duplicate_keys = True  # seen below, with the place of the second
@@ -87,7 +93,9 @@ def read(text: str) -> Tree:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = str(problem.problem or problem.context or "wrong YAML")
         raise Malformed(line, column, f"this is no YAML: {what}; check indentation, quotes and brackets") from None
-    except (YAMLError, ValueError, RecursionError) as problem:
+    except RecursionError:
+        raise Malformed(1, 1, f"nested more than {MAX_DEPTH} levels deep; flatten it") from None
+    except (YAMLError, ValueError) as problem:
         raise Malformed(1, 1, f"this is no YAML: {_first_line(problem)}; save the file as UTF-8 text") from None
     if root is None:
         raise Malformed(1, 1, "the file is empty; begin with `project: NAME` and `jobs:`")
