@@ -114,7 +114,7 @@ class _Reader:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
         self.count += 1
         if self.count > MAX_NODES:
-            raise Malformed(line, column, f"aliases expand to more than {MAX_NODES} values; write fewer of them")
+            raise Malformed(line, column, f"more than {MAX_NODES} values, with aliases expanded; write fewer of them")
         if depth > MAX_DEPTH:
             raise Malformed(line, column, f"nested more than {MAX_DEPTH} levels deep; flatten it")
         tag = str(node.tag)
