@@ -295,7 +295,7 @@ class Ledger:
         return Outcome(tuple(touched), changed=bool(touched))
 
     def _fits(self, report: Attempt) -> bool:
-        """Whether a worker may say this of its build as it stands. To raise for what it may not would stop every voter."""
+        """Whether a worker may say this of its build as it stands. To raise where it may not would stop every voter."""
         state = self.builds[report.build].state
         if report.state is BuildState.PENDING:
             return False  # whether there is another attempt is not the worker's to say

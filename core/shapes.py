@@ -164,7 +164,9 @@ def choice(*words: str) -> Shape[str]:
             return node.text
         guess = nearest(node.text, words) if isinstance(node, Scalar) else None
         hint = f"did you mean {guess}?" if guess else f"there are: {', '.join(words)}"
-        problems.add(node, key, f"{node.text[:40]!r} is none of the choices; {hint}" if isinstance(node, Scalar) else hint)
+        problems.add(
+            node, key, f"{node.text[:40]!r} is none of the choices; {hint}" if isinstance(node, Scalar) else hint
+        )
         return None
 
     return Shape(read, {"enum": list(words)})
@@ -176,7 +178,9 @@ def _text(node: Tree, key: str, problems: Problems) -> str | None:
         expected(node, key, problems, "a text", "`key: text`")
     elif node.kind in {"number", "boolean"}:
         sees = "a number with a fraction" if node.kind == "number" else "true or false"
-        problems.add(node, key, f'{node.text[:40]} without quotes is {sees} to YAML; write "{node.text[:40]}" in quotes')
+        problems.add(
+            node, key, f'{node.text[:40]} without quotes is {sees} to YAML; write "{node.text[:40]}" in quotes'
+        )
     elif node.kind == "nothing":
         problems.add(node, key, 'there is no value; write "" for the empty text')
     elif "\0" in node.text:
