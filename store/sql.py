@@ -271,8 +271,11 @@ class SqlStore:
 
     def _translate(self, problem: Exception, doing: str) -> StorageError:
         """Return our error for one of the database's."""
-        cause = problem.args[0] if problem.args and isinstance(problem.args[0], sqlite3.Error) else problem
+        cause: BaseException | None = problem
+        while cause is not None and not isinstance(cause, sqlite3.Error):
+            cause = cause.__context__  # peewee wraps them, while connecting even twice
         code = getattr(cause, "sqlite_errorcode", None)
+        cause = cause or problem
         primary = code & 0xFF if code is not None else None
         if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return Damaged(
