@@ -74,9 +74,13 @@ class SqlStore:
         self._db = database
         self._models = _models(database)
         self._writing = threading.Lock()
-        with self._guard("open"):
-            self._prepare()
-            self._applied = int(self._meta("applied") or 0)
+        try:
+            with self._guard("open"):
+                self._prepare()
+                self._applied = int(self._meta("applied") or 0)
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def sqlite(cls, path: Path) -> Self:
