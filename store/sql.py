@@ -39,6 +39,8 @@ _INDEXES: Mapping[str, tuple[tuple[tuple[str, ...], bool], ...]] = {
     ),
 }
 
+_RESTORE = "restore it from a backup, or move it away: an agent fills a new one with what its log still has"
+
 _REQUESTS_INDEX = "CREATE INDEX IF NOT EXISTS builds_request ON builds (created) WHERE request <> ''"
 
 _T = TypeVar("_T")
@@ -188,7 +190,7 @@ class SqlStore:
                 builds=tuple(builds),
                 attempts=tuple(self._all("attempts", joined)),
                 jobs=tuple(self._all("jobs", self._models["jobs"].select(self._doc("jobs")))),
-                specs={digest: _decode("specs", doc) for digest, doc in specs},
+                specs={digest: self._record("specs", doc) for digest, doc in specs},
                 agents=tuple(self._all("agents", self._models["agents"].select(self._doc("agents")))),
                 requests=requests,
                 meta={
@@ -237,7 +239,14 @@ class SqlStore:
         return query.order_by(*ordering).limit(resolved.limit + 1)
 
     def _all(self, collection: str, query: Any) -> list[Any]:  # noqa: ANN401 - a query of peewee
-        return [_decode(collection, doc) for (doc,) in query.tuples()]
+        return [self._record(collection, doc) for (doc,) in query.tuples()]
+
+    def _record(self, collection: str, doc: str) -> Any:  # noqa: ANN401 - the collection decides the type
+        try:
+            return _decoders[collection](doc)
+        except msgspec.DecodeError as problem:
+            message = f"the store {self.url} is damaged: a record of {collection} cannot be read ({problem}); {_RESTORE}"
+            raise Damaged(message) from None
 
     def _doc(self, collection: str) -> Any:  # noqa: ANN401 - a column of peewee
         model: Any = self._models[collection]
@@ -282,10 +291,7 @@ class SqlStore:
         cause = cause or problem
         primary = code & 0xFF if code is not None else None
         if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            return Damaged(
-                f"the store {self.url} is damaged ({cause}); restore it from a backup, or move it away: an agent fills a new one "
-                "with what its log still has"
-            )
+            return Damaged(f"the store {self.url} is damaged ({cause}); {_RESTORE}")
         if primary == sqlite3.SQLITE_FULL:
             return DiskFull(f"the disk is full: the store {self.url} cannot grow; free some space")
         return StorageError(
@@ -308,10 +314,6 @@ def _parts(items: Iterable[_T]) -> Iterator[tuple[_T, ...]]:
 
 def _json(record: object) -> str:
     return _encoder.encode(record).decode()
-
-
-def _decode(collection: str, doc: str) -> Any:
-    return _decoders[collection](doc)
 
 
 def _values_of(collection: str) -> Callable[[Any], Iterable[Any]]:
