@@ -263,12 +263,18 @@ class SqlStore:
         if target.exists():
             message = f"{target} exists; name a new file for the backup"
             raise StorageError(message)
-        with self._guard("back up"):
+        try:
             copy = sqlite3.connect(target)
             try:
-                self._db.connection().backup(copy, pages=1000)
+                with self._guard("back up"):
+                    source = self._db.connection()
+                source.backup(copy, pages=1000)
             finally:
                 copy.close()
+        except sqlite3.Error as problem:
+            target.unlink(missing_ok=True)  # half a backup is none
+            message = f"cannot write the backup {target}: {problem}; name a new file in a directory with room"
+            raise StorageError(message) from None
 
     def close(self) -> None:
         """See Store."""
