@@ -245,7 +245,9 @@ class SqlStore:
         try:
             return _decoders[collection](doc)
         except msgspec.DecodeError as problem:
-            message = f"the store {self.url} is damaged: a record of {collection} cannot be read ({problem}); {_RESTORE}"
+            message = (
+                f"the store {self.url} is damaged: a record of {collection} cannot be read ({problem}); {_RESTORE}"
+            )
             raise Damaged(message) from None
 
     def _doc(self, collection: str) -> Any:  # noqa: ANN401 - a column of peewee

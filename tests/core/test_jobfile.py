@@ -583,7 +583,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "a choice that is a truth": (
         PARAMETER + "{name: x, choices: [yes, true]}\n",
-        'f:6:33: jobs.t.parameters[0].choices[1]: true without quotes is true or false to YAML; write "true" in quotes',
+        'f:6:34: jobs.t.parameters[0].choices[1]: true without quotes is true or false to YAML; write "true" in quotes',
     ),
     "a text as a parameter": (
         PARAMETER + "x\n",
