@@ -208,6 +208,11 @@ def test_anchors_aliases_and_merges() -> None:
     assert two.priority == 1
 
 
+def test_what_is_merged_comes_first() -> None:
+    found = parse("project: p\njobs:\n  z: one\n  <<: {a: two, z: three}\n  b: four\n").jobs
+    assert [(one.name, one.spec.steps[0].run) for one in found] == [("a", "two"), ("z", "one"), ("b", "four")]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -30,6 +30,10 @@ def test_values_are_filled_in_in_the_order_of_the_file(given: dict[str, str], bo
     assert list(found) == ["level", "target", "note"]
 
 
+def test_an_empty_value_is_a_value() -> None:
+    assert bind(of(Parameter("note", default="x")), {"note": ""}) == {"note": ""}
+
+
 def test_a_job_without_parameters() -> None:
     assert bind(of(), {}) == {}
 

@@ -139,6 +139,7 @@ def test_applying_the_same_again_changes_nothing_but_is_a_task(net: Network) -> 
 
 def test_a_job_that_comes_and_goes_in_one_entry_is_not_stored(net: Network) -> None:
     net.entry(apply(job("a")), apply())
+    assert net.changes.jobs == {}
     assert net.store.get("jobs", ("shop", "a")) is None
     net.entry(apply(), apply(job("a")))
     net.entry(apply(), apply(job("a")))
@@ -253,6 +254,15 @@ def test_foreign_late_and_superseded_reports_change_no_build(net: Network, which
     assert net.ledger.attempts == {one.id: before}
     assert not net.changes.builds
     assert set(net.changes.attempts) <= {report.key} - {before.key}
+
+
+def test_the_history_of_an_attempt_is_its_own_workers_to_tell(net: Network) -> None:
+    one = net.running()
+    old = replace(net.ledger.attempts[one.id], number=0, state=S.LOST)
+    net.do(record(old, agent="a2"))
+    assert net.kinds() == {}
+    net.do(record(old))
+    assert net.kinds() == {"attempts": [old.key]}
 
 
 @pytest.mark.parametrize("state", list(S))
@@ -433,6 +443,7 @@ def test_the_digest_is_of_the_whole_state() -> None:
         (join(slots=2),),
         (apply(job()),),
         (submit(), stop(build_id(1))),
+        (submit(), stop(build_id(1)), Refuse(T0, "eve", "builds.abort", "x", "may not")),
         (submit(), join(), assign(build_id(1))),
     ]
     assert len({digest(*one) for one in stories}) == len(stories)
