@@ -209,7 +209,7 @@ def test_anchors_aliases_and_merges() -> None:
 
 
 def test_what_is_merged_comes_first() -> None:
-    found = parse("project: p\njobs:\n  z: one\n  <<: {a: two, z: three}\n  b: four\n").jobs
+    found = parse("project: p\njobs:\n  z: one\n  <<: {z: three, a: two}\n  b: four\n").jobs
     assert [(one.name, one.spec.steps[0].run) for one in found] == [("a", "two"), ("z", "one"), ("b", "four")]
 
 

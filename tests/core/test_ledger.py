@@ -104,6 +104,13 @@ def test_a_spec_known_from_a_definition_need_not_come_along(net: Network) -> Non
     assert "specs" not in net.kinds()
 
 
+def test_a_spec_is_told_once(net: Network) -> None:
+    net.submitted()
+    assert net.kinds()["specs"] == [spec().digest()]
+    net.submitted()
+    assert "specs" not in net.kinds()
+
+
 def test_specs_stay_as_long_as_a_build_or_a_job_refers_to_them(net: Network) -> None:
     net.do(apply(job()))
     (one,) = net.submitted(specs={})

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -212,7 +213,7 @@ UNWILLING = [
 
 
 @pytest.mark.parametrize(("fields", "why"), UNWILLING)
-def test_an_unwilling_worker_gets_nothing_until_it_is_willing(fields: dict[str, bool], why: str) -> None:
+def test_an_unwilling_worker_gets_nothing_until_it_is_willing(fields: dict[str, Any], why: str) -> None:
     scheduler = waiting(B1)
     scheduler.on_worker(worker(**fields))
     assert scheduler.assignments() == []

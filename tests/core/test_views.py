@@ -1,6 +1,7 @@
 """How things look to a client."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -195,7 +196,7 @@ def test_a_build_with_everything() -> None:
         ({}, False, "unreachable"),
     ],
 )
-def test_the_state_of_an_agent(fields: dict[str, bool], reachable: bool, state: str) -> None:
+def test_the_state_of_an_agent(fields: dict[str, Any], reachable: bool, state: str) -> None:
     assert views.agent(agent(**fields), reachable=reachable, used=0, roles=(), addresses=()).state == state
 
 

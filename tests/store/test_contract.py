@@ -401,8 +401,8 @@ def expected(query: Query) -> list[Any]:
 
     def compare(one: Any, two: Any) -> int:  # noqa: ANN401 - records
         for key, descending in order:
-            left, right = value(name, one, key) or 0, value(name, two, key) or 0
-            left, right = (left or "", right or "") if isinstance(left or right, str) else (left, right)
+            left: Any = 0 if value(name, one, key) is None else value(name, one, key)
+            right: Any = 0 if value(name, two, key) is None else value(name, two, key)
             if left != right:
                 return (1 if left > right else -1) * (-1 if descending else 1)
         return 0

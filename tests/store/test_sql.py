@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from job_orchestra.core.errors import Damaged, DiskFull, Exit, NewerSchema, StorageError
@@ -81,6 +82,15 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
         f"{SCHEMA_VERSION}: it was written by a newer one; upgrade this agent"
     )
     assert path.read_bytes() == before
+
+
+def test_the_file_of_a_refused_store_is_closed(path: Path) -> None:
+    SqlStore.sqlite(path).close()
+    change(path, f"UPDATE meta SET value = '{SCHEMA_VERSION + 1}' WHERE name = 'schema'")
+    with pytest.raises(NewerSchema) as raised:
+        SqlStore.sqlite(path)
+    opened = {one.path for one in psutil.Process().open_files()}
+    assert str(path.resolve()) not in opened, raised.value  # which keeps alive what was local when it was raised
 
 
 def change(path: Path, statement: str) -> None:
@@ -283,6 +293,21 @@ def test_a_backup_is_a_store(store: SqlStore, tmp_path: Path) -> None:
     assert copy.get("builds", build(1).id) == build(1)
     assert len(copy.live(0).builds) == 50
     copy.close()
+
+
+def test_half_a_backup_is_removed(store: SqlStore, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits are those of POSIX")
+    store.write(some(count=2000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(StorageError) as raised:
+            store.backup(tmp_path / "copy.db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(raised.value).startswith(f"cannot write the backup {tmp_path}/copy.db: ")
+    assert [one.name for one in tmp_path.glob("copy*")] == []
+    store.backup(tmp_path / "copy.db")
 
 
 # -- plans
