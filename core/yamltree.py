@@ -86,6 +86,7 @@ def read(text: str) -> Tree:
         raise Malformed(1, 1, f"the file has more than {MAX_BYTES >> 20} MiB; split it into several projects")
     loader: Any = YAML(typ="safe", pure=True)
     loader.allow_duplicate_keys = True  # seen below, with the place of the second
+    loader.composer.warn_double_anchors = False  # the last one counts, says YAML
     try:
         root = loader.compose(text)
     except MarkedYAMLError as problem:
