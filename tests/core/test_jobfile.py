@@ -208,6 +208,11 @@ def test_anchors_aliases_and_merges() -> None:
     assert two.priority == 1
 
 
+def test_of_anchors_of_the_same_name_the_last_one_counts() -> None:
+    found = parse("project: p\njobs:\n  a: &x one\n  b: *x\n  c: &x two\n  d: *x\n").jobs
+    assert [one.spec.steps[0].run for one in found] == ["one", "one", "two", "two"]
+
+
 def test_what_is_merged_comes_first() -> None:
     found = parse("project: p\njobs:\n  z: one\n  <<: {z: three, a: two}\n  b: four\n").jobs
     assert [(one.name, one.spec.steps[0].run) for one in found] == [("a", "two"), ("z", "one"), ("b", "four")]
@@ -678,7 +683,9 @@ def parsed(text: str) -> jobfile.JobFile | str:
 
 
 @given(st.text())
-@example("project: p\njobs:\n  t: {run: a, priority: 0_}\n")
+@example("0_")
+@example("&0")
+@example("!!int x")
 def test_any_text_is_a_job_file_or_told_what_is_wrong(text: str) -> None:
     for whole in (text, HEAD + f"  t: {text}\n", HEAD + f"  t: {{run: a, priority: {text}, timeout: {text}}}\n"):
         found = parsed(whole)
