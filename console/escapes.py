@@ -8,7 +8,7 @@ sequence that is split between two parts is recognised.
 import re
 
 _SGR = re.compile(rb"\x1b\[[0-9;:]{0,64}m")
-_SGR_BEGUN = re.compile(rb"\x1b(\[[0-9;:]{0,64})?$")
+_BEGUN = re.compile(rb"(\x1b(\[[0-9;:]{0,64})?|\xc2)\Z")  # not `$`, which also matches before a last newline
 _UNSAFE = re.compile(rb"\x1b\[[0-9;:]{0,64}m|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
@@ -23,7 +23,7 @@ class Neutraliser:
         """Return what of `data`, and of what was held before, can be shown now."""
         data = self._held + data
         self._held = b""
-        begun = _SGR_BEGUN.search(data) or re.search(rb"\xc2$", data)
+        begun = _BEGUN.search(data)
         if begun:
             data, self._held = data[: begun.start()], data[begun.start() :]
         return _UNSAFE.sub(_shown, data)

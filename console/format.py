@@ -13,7 +13,7 @@ def duration(seconds: float | None) -> str:
     """Return a duration as two units at most: `0.4s`, `12s`, `3m05s`, `2h07m`, `4d03h`; `-` for None."""
     if seconds is None:
         return "-"
-    if seconds < 10:  # noqa: PLR2004 - below, tenths matter
+    if seconds < 9.95:  # noqa: PLR2004 - below 10 as it is shown, tenths matter
         return f"{max(seconds, 0):.1f}s"
     whole = round(seconds)
     if whole < _MINUTE:
@@ -47,8 +47,10 @@ def size(count: int) -> str:
     """Return a number of bytes as `312 B`, `4.2 KiB`, `1.0 GiB`."""
     value = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:  # noqa: PLR2004 - a KiB
-            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+        if unit == "B" and count < 1024:  # noqa: PLR2004 - a KiB
+            return f"{count} B"
+        if unit != "B" and value < 1023.95:  # noqa: PLR2004 - a unit more, as it is shown
+            return f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
 

@@ -1,6 +1,7 @@
 """Durations as people write them: `90`, `45s`, `30m`, `1h30m`, `2d`. Pure."""
 
 import re
+from math import isinf
 
 _PART = re.compile(r"(?P<count>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -12,11 +13,7 @@ def parse_duration(text: str) -> float:
     Units: ms, s, m, h, d; several add up.
     """
     text = text.strip()
-    try:
-        return _positive(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else _sum(text))
-    except OverflowError:
-        message = "is too long"
-        raise ValueError(message) from None
+    return _positive(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else _sum(text))
 
 
 def _sum(text: str) -> float:
@@ -28,7 +25,10 @@ def _sum(text: str) -> float:
 
 
 def _positive(seconds: float) -> float:
-    if not 0 < seconds < float("inf"):
+    if seconds <= 0:
         message = "must be longer than nothing"
+        raise ValueError(message)
+    if isinf(seconds):
+        message = "is too long"
         raise ValueError(message)
     return seconds

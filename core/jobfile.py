@@ -311,13 +311,25 @@ def _steps(key: str, node: Tree, job: Mapping[str, Any], problems: Problems) -> 
         problems.add(node, key, "has both `run` and `steps`; keep one of them")
     elif "run" not in job and "steps" not in job:
         problems.add(node, key, "says nothing to do; give it `run` or `steps`")
-    elif job.get("run") == () or job.get("steps") == ():
+    elif _is_empty(node):
         problems.add(node, key, "has an empty list of steps; write at least one")
     if "steps" not in job:
         texts: tuple[str, ...] = job.get("run") or ()
         if len(texts) == 1:
             return (Step("run", texts[0]),)
         return tuple(Step(f"run-{place}", text) for place, text in enumerate(texts, 1))
+    return _own_steps(key, job, problems)
+
+
+def _is_empty(node: Tree) -> bool:
+    """Whether a job's list of steps was written empty (one whose items are all wrong is told of by its items)."""
+    if isinstance(node, Table):
+        given = [node.entries[name].value for name in ("run", "steps") if name in node.entries]
+        return any(_is_empty(one) for one in given if isinstance(one, Listing))
+    return isinstance(node, Listing) and not node.items
+
+
+def _own_steps(key: str, job: Mapping[str, Any], problems: Problems) -> tuple[Step, ...]:
     steps: list[Step] = []
     names: set[str] = set()
     given: tuple[tuple[Tree, dict[str, Any]], ...] = job.get("steps") or ()

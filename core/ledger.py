@@ -118,7 +118,6 @@ class Ledger:
         changes = Changes(index=index)
         outcomes = [self._appliers[type(command)](command, changes) for command in commands]
         self.index = index
-        self._forget_requests()
         changes.meta[COUNTERS] = msgspec.json.encode(self.counters).decode()
         return outcomes, changes
 
@@ -286,13 +285,21 @@ class Ledger:
         for report in command.attempts:
             current = self.attempts.get(report.build)
             if current is not None and current.number == report.number:
-                if current.agent == command.agent == report.agent and current.session == report.session:
+                mine = current.agent == command.agent == report.agent and current.session == report.session
+                if mine and self._fits(report):
                     self._take(current, report, changes)
                     touched.append(report.build)
             elif report.state.ended and report.agent == command.agent:
                 # superseded, or of a build that has ended: that attempt's own history, nothing else
                 changes.attempts[report.key] = report
         return Outcome(tuple(touched), changed=bool(touched))
+
+    def _fits(self, report: Attempt) -> bool:
+        """Whether a worker may say this of its build as it stands. To raise where it may not would stop every voter."""
+        state = self.builds[report.build].state
+        if report.state is BuildState.PENDING:
+            return False  # whether there is another attempt is not the worker's to say
+        return report.state is state or report.state in lifecycle.BUILD[state]
 
     def _take(self, current: Attempt, report: Attempt, changes: Changes) -> None:
         """Let the current attempt of a live build, and so the build, follow its worker's report."""
@@ -353,6 +360,7 @@ class Ledger:
     def _advance(self, at: Millis) -> Millis:
         """Return the time of a command: `at`, but never before an earlier command's (a clock may be set back)."""
         self.counters.at = max(self.counters.at, at)
+        self._forget_requests()
         return self.counters.at
 
     def _end(self, build: Build, state: BuildState, changes: Changes) -> None:

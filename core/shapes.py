@@ -4,6 +4,7 @@ A `Shape` is what one value may look like: how to read it and the JSON Schema th
 never stops at the first problem, so that one run tells of all.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -163,7 +164,9 @@ def choice(*words: str) -> Shape[str]:
             return node.text
         guess = nearest(node.text, words) if isinstance(node, Scalar) else None
         hint = f"did you mean {guess}?" if guess else f"there are: {', '.join(words)}"
-        problems.add(node, key, f"{node.text!r} is none of the choices; {hint}" if isinstance(node, Scalar) else hint)
+        problems.add(
+            node, key, f"{node.text[:40]!r} is none of the choices; {hint}" if isinstance(node, Scalar) else hint
+        )
         return None
 
     return Shape(read, {"enum": list(words)})
@@ -175,7 +178,9 @@ def _text(node: Tree, key: str, problems: Problems) -> str | None:
         expected(node, key, problems, "a text", "`key: text`")
     elif node.kind in {"number", "boolean"}:
         sees = "a number with a fraction" if node.kind == "number" else "true or false"
-        problems.add(node, key, f'{node.text} without quotes is {sees} to YAML; write "{node.text}" in quotes')
+        problems.add(
+            node, key, f'{node.text[:40]} without quotes is {sees} to YAML; write "{node.text[:40]}" in quotes'
+        )
     elif node.kind == "nothing":
         problems.add(node, key, 'there is no value; write "" for the empty text')
     elif "\0" in node.text:
@@ -186,6 +191,9 @@ def _text(node: Tree, key: str, problems: Problems) -> str | None:
 
 
 def _line(node: Tree, key: str, problems: Problems) -> str | None:
+    if node.kind == "nothing":
+        problems.add(node, key, "there is no value; write what it should be, or remove the key")
+        return None
     found = _text(node, key, problems)
     if found is not None and not found.strip():
         problems.add(node, key, "is empty; write what it should be, or remove the key")
@@ -200,26 +208,34 @@ def _duration(node: Tree, key: str, problems: Problems) -> float | None:
     try:
         return parse_duration(node.text)
     except ValueError as error:
-        problems.add(node, key, f"{node.text!r} {error}")
+        problems.add(node, key, f"{node.text[:40]!r} {error}")
         return None
 
 
 def _integer(node: Tree, key: str, problems: Problems) -> int | None:
-    if isinstance(node, Scalar) and node.kind == "integer":
-        try:
-            found = int(node.text.replace("_", ""), 0)
-        except ValueError:
-            found = int(node.text.lstrip("+0") or "0")
-        if abs(found) <= 1_000_000:  # noqa: PLR2004 - more than anybody distinguishes
-            return found
-        problems.add(node, key, f"{node.text} is out of range; use -1000000 to 1000000")
+    if not isinstance(node, Scalar) or node.kind != "integer":
+        expected(node, key, problems, "a whole number", "`10`")
         return None
-    expected(node, key, problems, "a whole number", "`10`")
+    try:
+        found = _whole(node.text.replace("_", ""))
+    except ValueError:  # its tag says so, not its text
+        problems.add(node, key, f"{node.text[:40]!r} is no whole number; write it as `10`")
+        return None
+    if abs(found) <= 1_000_000:  # noqa: PLR2004 - more than anybody distinguishes
+        return found
+    problems.add(node, key, f"{node.text[:40]} is out of range; use -1000000 to 1000000")
     return None
 
 
+def _whole(text: str) -> int:
+    """Return a whole number of YAML 1.2: 0o and 0x, and zeros in front mean nothing. Raises ValueError."""
+    if re.fullmatch(r"[-+]?[0-9]+", text):
+        return int(text[:100])  # what is longer is out of range as well; Python refuses thousands of digits
+    return int(text, 0)
+
+
 def _truth(node: Tree, key: str, problems: Problems) -> bool | None:
-    if isinstance(node, Scalar) and node.kind == "boolean":
+    if isinstance(node, Scalar) and node.kind == "boolean" and node.text.lower() in {"true", "false"}:
         return node.text.lower() == "true"
     expected(node, key, problems, "true or false", "`true`")
     return None

@@ -4,7 +4,7 @@ Pure translation from the model: instants become RFC 3339 texts in UTC with mill
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,6 +13,8 @@ from .model import AgentRecord, Attempt, Build, BuildState, Job, Millis, Spec, S
 
 SCHEMA_VERSION = 1
 """Version of the shapes below; printed by the command line's --json."""
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def stamp(at: Millis | None) -> str | None:
@@ -29,7 +31,7 @@ def instant(text: str) -> Millis:
     if found.tzinfo is None:
         message = f"{text!r} has no time zone; end it with Z for UTC"
         raise ValueError(message)
-    return int(found.timestamp() * 1000)
+    return (found - _EPOCH) // timedelta(milliseconds=1)  # in whole numbers: floats lose milliseconds from 2038 on
 
 
 class BuildLine(msgspec.Struct, frozen=True):

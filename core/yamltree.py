@@ -76,15 +76,24 @@ Tree: TypeAlias = Scalar | Listing | Table
 
 def read(text: str) -> Tree:
     """Return the tree of the one document in `text`. Raises Malformed."""
-    if len(text.encode()) > MAX_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as problem:
+        line = text.count("\n", 0, problem.start) + 1
+        column = problem.start - text.rfind("\n", 0, problem.start)
+        raise Malformed(line, column, "there is half a character (a surrogate); save the file as UTF-8 text") from None
+    if size > MAX_BYTES:
         raise Malformed(1, 1, f"the file has more than {MAX_BYTES >> 20} MiB; split it into several projects")
     loader: Any = YAML(typ="safe", pure=True)
     loader.allow_duplicate_keys = True  # seen below, with the place of the second
+    loader.composer.warn_double_anchors = False  # the last one counts, says YAML
     try:
         root = loader.compose(text)
     except MarkedYAMLError as problem:
         raise _marked(problem) from None
-    except (YAMLError, ValueError, RecursionError) as problem:
+    except RecursionError:
+        raise Malformed(1, 1, f"nested more than {MAX_DEPTH} levels deep; flatten it") from None
+    except (YAMLError, ValueError) as problem:
         raise Malformed(1, 1, f"this is no YAML: {_first_line(problem)}; save the file as UTF-8 text") from None
     if root is None:
         raise Malformed(1, 1, "the file is empty; begin with `project: NAME` and `jobs:`")
@@ -110,7 +119,7 @@ class _Reader:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
         self.count += 1
         if self.count > MAX_NODES:
-            raise Malformed(line, column, f"aliases expand to more than {MAX_NODES} values; write fewer of them")
+            raise Malformed(line, column, f"more than {MAX_NODES} values, with aliases expanded; write fewer of them")
         if depth > MAX_DEPTH:
             raise Malformed(line, column, f"nested more than {MAX_DEPTH} levels deep; flatten it")
         tag = str(node.tag)

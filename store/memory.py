@@ -64,7 +64,9 @@ class MemoryStore:
             requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}
             for one in sorted(self._rows["builds"].values(), key=lambda one: one.serial):
                 if one.request and one.created >= requests_since:
-                    requests[one.request] = (one.created, (*requests.get(one.request, (0, ()))[1], one.id))
+                    created, ids = requests.get(one.request, (0, ()))
+                    same = created == one.created  # else the id was used again, after a day: its last use counts
+                    requests[one.request] = (one.created, (*ids, one.id) if same else (one.id,))
             return Remembered(
                 index=self._applied,
                 builds=tuple(builds),

@@ -213,7 +213,7 @@ def _of_one_job(where: tuple[Filter, ...]) -> bool:
 def _value(field: str, kind: Kind, value: Any) -> Any:  # noqa: ANN401 - whatever a client sent
     if value is None or (kind is Kind.TEXT and isinstance(value, str)):
         return value
-    if kind is not Kind.TEXT and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 62:
+    if kind is not Kind.TEXT and _fits(kind, value):
         return value
     if kind in {Kind.INSTANT, Kind.MAYBE} and isinstance(value, str):
         try:
@@ -223,6 +223,13 @@ def _value(field: str, kind: Kind, value: Any) -> Any:  # noqa: ANN401 - whateve
             raise InvalidInput(message) from None
     message = f"{field} holds {kind} values; {str(value)[:60]!r} is none"
     raise InvalidInput(message)
+
+
+def _fits(kind: Kind, value: object) -> bool:
+    """Whether a database can compare this value with what a field of this kind holds."""
+    if kind is Kind.TEXT:
+        return isinstance(value, str)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 62
 
 
 def _order(collection: str, fields: Mapping[str, Kind], wanted: tuple[Order, ...]) -> tuple[Order, ...]:
@@ -256,11 +263,8 @@ def _cursor(text: str, collection: str, order: tuple[Order, ...], fields: Mappin
     try:
         signature, *values = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[Any])
         right = signature == _signature(collection, order) and len(values) == len(order)
-        right = right and all(
-            isinstance(value, str if fields[one.field] is Kind.TEXT else int)
-            for one, value in zip(order, values, strict=True)
-        )
-    except ValueError:
+        right = right and all(_fits(fields[one.field], value) for one, value in zip(order, values, strict=True))
+    except (ValueError, RecursionError):
         right, values = False, []
     if not right:
         message = "the cursor is not of this query; use `next` of the page before, with the same collection and order"

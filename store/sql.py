@@ -39,6 +39,8 @@ _INDEXES: Mapping[str, tuple[tuple[tuple[str, ...], bool], ...]] = {
     ),
 }
 
+_RESTORE = "restore it from a backup, or move it away: an agent fills a new one with what its log still has"
+
 _REQUESTS_INDEX = "CREATE INDEX IF NOT EXISTS builds_request ON builds (created) WHERE request <> ''"
 
 _T = TypeVar("_T")
@@ -73,9 +75,13 @@ class SqlStore:
         self._db = database
         self._models = _models(database)
         self._writing = threading.Lock()
-        with self._guard("open"):
-            self._prepare()
-            self._applied = int(self._meta("applied") or 0)
+        try:
+            with self._guard("open"):
+                self._prepare()
+                self._applied = int(self._meta("applied") or 0)
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def sqlite(cls, path: Path) -> Self:
@@ -174,14 +180,16 @@ class SqlStore:
             recent = (build.request != "") & (build.created >= requests_since)
             asked = build.select(build.request, build.created, build.id).where(recent).order_by(build.serial)
             for request, created, one in asked.tuples():
-                requests[request] = (created, (*requests.get(request, (0, ()))[1], one))
+                before, ids = requests.get(request, (0, ()))
+                same = before == created  # else the id was used again, after a day: its last use counts
+                requests[request] = (created, (*ids, one) if same else (one,))
             meta: Any = self._models["meta"]
             return Remembered(
                 index=int(self._meta("applied") or 0),
                 builds=tuple(builds),
                 attempts=tuple(self._all("attempts", joined)),
                 jobs=tuple(self._all("jobs", self._models["jobs"].select(self._doc("jobs")))),
-                specs={digest: _decode("specs", doc) for digest, doc in specs},
+                specs={digest: self._record("specs", doc) for digest, doc in specs},
                 agents=tuple(self._all("agents", self._models["agents"].select(self._doc("agents")))),
                 requests=requests,
                 meta={
@@ -230,7 +238,16 @@ class SqlStore:
         return query.order_by(*ordering).limit(resolved.limit + 1)
 
     def _all(self, collection: str, query: Any) -> list[Any]:  # noqa: ANN401 - a query of peewee
-        return [_decode(collection, doc) for (doc,) in query.tuples()]
+        return [self._record(collection, doc) for (doc,) in query.tuples()]
+
+    def _record(self, collection: str, doc: str) -> Any:  # noqa: ANN401 - the collection decides the type
+        try:
+            return _decoders[collection](doc)
+        except msgspec.DecodeError as problem:
+            message = (
+                f"the store {self.url} is damaged: a record of {collection} cannot be read ({problem}); {_RESTORE}"
+            )
+            raise Damaged(message) from None
 
     def _doc(self, collection: str) -> Any:  # noqa: ANN401 - a column of peewee
         model: Any = self._models[collection]
@@ -247,12 +264,18 @@ class SqlStore:
         if target.exists():
             message = f"{target} exists; name a new file for the backup"
             raise StorageError(message)
-        with self._guard("back up"):
+        try:
             copy = sqlite3.connect(target)
             try:
-                self._db.connection().backup(copy, pages=1000)
+                with self._guard("back up"):
+                    source = self._db.connection()
+                source.backup(copy, pages=1000)
             finally:
                 copy.close()
+        except sqlite3.Error as problem:
+            target.unlink(missing_ok=True)  # half a backup is none
+            message = f"cannot write the backup {target}: {problem}; name a new file in a directory with room"
+            raise StorageError(message) from None
 
     def close(self) -> None:
         """See Store."""
@@ -268,14 +291,14 @@ class SqlStore:
 
     def _translate(self, problem: Exception, doing: str) -> StorageError:
         """Return our error for one of the database's."""
-        cause = problem.args[0] if problem.args and isinstance(problem.args[0], sqlite3.Error) else problem
+        cause: BaseException | None = problem
+        while cause is not None and not isinstance(cause, sqlite3.Error):
+            cause = cause.__context__  # peewee wraps them, while connecting even twice
         code = getattr(cause, "sqlite_errorcode", None)
+        cause = cause or problem
         primary = code & 0xFF if code is not None else None
         if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            return Damaged(
-                f"the store {self.url} is damaged ({cause}); restore it from a backup, or move it away: an agent fills "
-                "a new one with what its log still has"
-            )
+            return Damaged(f"the store {self.url} is damaged ({cause}); {_RESTORE}")
         if primary == sqlite3.SQLITE_FULL:
             return DiskFull(f"the disk is full: the store {self.url} cannot grow; free some space")
         return StorageError(f"cannot {doing} the store {self.url}: {cause}; check the disk and the permissions")
@@ -296,10 +319,6 @@ def _parts(items: Iterable[_T]) -> Iterator[tuple[_T, ...]]:
 
 def _json(record: object) -> str:
     return _encoder.encode(record).decode()
-
-
-def _decode(collection: str, doc: str) -> Any:  # noqa: ANN401 - the collection decides the type
-    return _decoders[collection](doc)
 
 
 def _values_of(collection: str) -> Callable[[Any], Iterable[Any]]:

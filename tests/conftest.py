@@ -1,12 +1,16 @@
-"""Fixtures for all tests."""
+"""What all tests share: agents, what to do without a service, and hypothesis without deadlines, alike everywhere."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.kit.agents import AgentProcess, agent_in
+
+settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.load_profile("suite")
 
 
 @pytest.fixture

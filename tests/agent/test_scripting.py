@@ -110,9 +110,7 @@ def test_frames_of_all_sizes_and_empty_messages(running_agent: AgentProcess) -> 
             assert b'"error"' in socket.recv_multipart()[-1]
 
 
-def test_a_client_that_goes_away_does_not_disturb_others(
-    running_agent: AgentProcess, req: "zmq.Socket[bytes]"
-) -> None:
+def test_a_client_that_goes_away_does_not_disturb_others(running_agent: AgentProcess, req: "zmq.Socket[bytes]") -> None:
     with zmq.Context() as context:
         for _ in range(20):
             with context.socket(zmq.DEALER) as socket:

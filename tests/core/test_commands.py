@@ -1,0 +1,173 @@
+"""Commands in the log: yesterday's bytes mean the same today."""
+
+import msgspec
+import pytest
+
+from job_orchestra.core.commands import (
+    Apply,
+    Assign,
+    Command,
+    Join,
+    NewBuild,
+    Record,
+    Refuse,
+    SetAgent,
+    StopBuild,
+    Submit,
+    decode,
+    encode,
+)
+from job_orchestra.core.model import (
+    AgentRecord,
+    Attempt,
+    BuildState,
+    Job,
+    Parameter,
+    Source,
+    Spec,
+    Step,
+    StepResult,
+    StepState,
+    Stop,
+    When,
+)
+
+SPEC = Spec(
+    (Step("a", "make"), Step("b", ("ls", "-l"), env={"X": "1"}, when=When.ALWAYS, timeout_s=2.5)),
+    env={"E": "f"},
+    runs_on=("gpu",),
+    timeout_s=60.0,
+    shell=("bash", "-e"),
+    source=Source("ab12", "main"),
+)
+
+LOG: dict[str, tuple[Command, str]] = {
+    "submit": (
+        Submit(1, "ann", (NewBuild("p", "j", "d1", {"k": "v"}, 5),), {"d1": SPEC}, "r1", "run", "builds.rerun"),
+        (
+            "9188a474797065a67375626d6974a2617401a9726571756573746572a3616e6ea66275696c64739185a770726f6a656374a1"
+            "70a36a6f62a16aa473706563a26431aa706172616d657465727381a16ba176a87072696f7269747905a5737065637381a264"
+            "3186a573746570739282a46e616d65a161a372756ea46d616b6585a46e616d65a162a372756e92a26c73a22d6ca3656e7681"
+            "a158a131a47768656ea6616c77617973a974696d656f75745f73cb4004000000000000a3656e7681a145a166a772756e735f"
+            "6f6e91a3677075a974696d656f75745f73cb404e000000000000a57368656c6c92a462617368a22d65a6736f7572636582a7"
+            "61726368697665a461623132a86465736372696265a46d61696ea772657175657374a27231a56361757365a372756ea46b69"
+            "6e64ac6275696c64732e726572756e"
+        ),
+    ),
+    "submit, short": (
+        Submit(1, "ann", (NewBuild("p", "j", "d1"),)),
+        (
+            "9184a474797065a67375626d6974a2617401a9726571756573746572a3616e6ea66275696c64739183a770726f6a656374a1"
+            "70a36a6f62a16aa473706563a26431"
+        ),
+    ),
+    "apply": (
+        Apply(2, "ann", "p", (Job("p", "j", SPEC, (Parameter("x", "y", "1", choices=("1",)),), "text", 3),)),
+        (
+            "9185a474797065a56170706c79a2617402a9726571756573746572a3616e6ea770726f6a656374a170a46a6f62739186a770"
+            "726f6a656374a170a46e616d65a16aa47370656386a573746570739282a46e616d65a161a372756ea46d616b6585a46e616d"
+            "65a162a372756e92a26c73a22d6ca3656e7681a158a131a47768656ea6616c77617973a974696d656f75745f73cb40040000"
+            "00000000a3656e7681a145a166a772756e735f6f6e91a3677075a974696d656f75745f73cb404e000000000000a57368656c"
+            "6c92a462617368a22d65a6736f7572636582a761726368697665a461623132a86465736372696265a46d61696eaa70617261"
+            "6d65746572739184a46e616d65a178ab6465736372697074696f6ea179a764656661756c74a131a763686f6963657391a131"
+            "ab6465736372697074696f6ea474657874a87072696f7269747903"
+        ),
+    ),
+    "stop": (
+        StopBuild(3, "ann", "k3x9q7ab", Stop.CANCEL),
+        (
+            "9185a474797065a473746f70a2617403a9726571756573746572a3616e6ea56275696c64a86b33783971376162a3686f77a6"
+            "63616e63656c"
+        ),
+    ),
+    "assign": (
+        Assign(4, "a1", "s1", ("k3x9q7ab",)),
+        (
+            "9185a474797065a661737369676ea2617404a56167656e74a26131a773657373696f6ea27331a66275696c647391a86b3378"
+            "3971376162"
+        ),
+    ),
+    "record": (
+        Record(
+            5,
+            "a1",
+            (
+                Attempt(
+                    "k3x9q7ab",
+                    1,
+                    "a1",
+                    "s1",
+                    BuildState.FAILED,
+                    "exit code 2",
+                    1,
+                    2,
+                    3,
+                    (StepResult("a", StepState.FAILED, 2, None, 2, 3, 0, 9),),
+                    9,
+                    {"k": "v"},
+                ),
+            ),
+        ),
+        (
+            "9184a474797065a67265636f7264a2617405a56167656e74a26131a8617474656d707473918ca56275696c64a86b33783971"
+            "376162a66e756d62657201a56167656e74a26131a773657373696f6ea27331a57374617465a66661696c6564a6726561736f"
+            "6eab6578697420636f64652032a861737369676e656401a77374617274656402a866696e697368656403a573746570739186"
+            "a46e616d65a161a57374617465a66661696c6564a9657869745f636f646502a77374617274656402a866696e697368656403"
+            "a76c6f675f656e6409a96c6f675f627974657309a7726573756c747381a16ba176"
+        ),
+    ),
+    "join": (
+        Join(6, AgentRecord("a1", "ant", "s1", {"os": "linux"}, 4, version="1.2.3")),
+        (
+            "9183a474797065a46a6f696ea2617406a56167656e7486a26964a26131a46e616d65a3616e74a773657373696f6ea27331a6"
+            "6c6162656c7381a26f73a56c696e7578a5736c6f747304a776657273696f6ea5312e322e33"
+        ),
+    ),
+    "set-agent": (
+        SetAgent(7, "ann", "a1", enabled=False, draining=True),
+        (
+            "9186a474797065a97365742d6167656e74a2617407a9726571756573746572a3616e6ea56167656e74a26131a7656e61626c"
+            "6564c2a8647261696e696e67c3"
+        ),
+    ),
+    "refuse": (
+        Refuse(8, "eve", "builds.abort", "k3x9q7ab", "may not"),
+        (
+            "9186a474797065a6726566757365a2617408a9726571756573746572a3657665a46b696e64ac6275696c64732e61626f7274"
+            "a6746172676574a86b33783971376162a6726561736f6ea76d6179206e6f74"
+        ),
+    ),
+}
+"""Commands with the bytes that version 1 wrote for them. Lines are added, never changed."""
+
+
+@pytest.mark.parametrize("which", LOG)
+def test_yesterdays_bytes_are_understood(which: str) -> None:
+    command, written = LOG[which]
+    assert decode(bytes.fromhex(written)) == (command,)
+
+
+@pytest.mark.parametrize("which", LOG)
+def test_what_is_written_can_be_read_by_yesterday(which: str) -> None:
+    # a field more is fine: what has the old fields, in a mapping, is read by the old version as well
+    command, written = LOG[which]
+    (old,) = msgspec.msgpack.decode(bytes.fromhex(written))
+    (new,) = msgspec.msgpack.decode(encode((command,)))
+    assert old.items() <= new.items()
+
+
+def test_every_kind_of_command_is_here() -> None:
+    assert {type(command) for command, _ in LOG.values()} == set(Command.__args__)
+
+
+def test_the_digest_of_a_spec_never_changes() -> None:
+    # the name under which stores and logs know it
+    assert SPEC.digest() == "284a77455bc67fad45dcd7cea012deef"
+    assert Spec((Step("run", "make"),)).digest() == "fbe32e531782344e3db6a3554c8555f7"
+
+
+def test_fields_of_tomorrow_are_passed_over() -> None:
+    raw = msgspec.msgpack.encode(
+        [{"type": "stop", "at": 3, "requester": "ann", "build": "b", "how": "abort", "new": 1}]
+    )
+    assert decode(raw) == (StopBuild(3, "ann", "b", Stop.ABORT),)

@@ -1,0 +1,94 @@
+"""Lives of a network: random commands of which most concern what is there. For properties that hold of any life."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from job_orchestra.core.commands import Command, Refuse, SetAgent
+from job_orchestra.core.ledger import REQUEST_MEMORY_MS, Ledger
+from job_orchestra.core.model import Attempt, BuildState, Stop
+from tests.kit.builders import T0, apply, assign, job, join, new, record, spec, stop, submit
+
+RUNS = ("make", "make check", "make dist")
+AGENTS = {"a1": ("s1", "s2"), "a2": ("t1", "t2")}
+
+
+@dataclass
+class Player:
+    """Makes a life of a network: random, but so that most of what happens concerns what is there."""
+
+    random: Random
+    ledger: Ledger = field(default_factory=Ledger)
+    seen: list[str] = field(default_factory=list[str])  # ids of all builds ever
+    reports: list[Attempt] = field(default_factory=list[Attempt])  # what was current once
+    at: int = T0
+
+    def play(self, steps: int) -> list[Command]:
+        """Return a life of so many commands."""
+        life: list[Command] = []
+        for index in range(1, steps + 1):
+            one = self.move()
+            outcomes, _ = self.ledger.apply(index, [one])
+            self.seen += [build for build in outcomes[0].builds if build not in self.seen]
+            self.reports += self.ledger.attempts.values()
+            life.append(one)
+        return life
+
+    def move(self) -> Command:  # noqa: PLR0911 - one answer per kind of command
+        random = self.random
+        # the clock of a new master may be behind, and a day may pass
+        self.at += random.choice((0, 1, 5, 1000, -700, REQUEST_MEMORY_MS // 2))
+        agent = random.choice(list(AGENTS))
+        session = random.choice(AGENTS[agent])
+        match random.choice(
+            ("submit", "submit", "apply", "stop", "assign", "assign", *["record"] * 5, "join", "other")
+        ):
+            case "submit":
+                run = random.choice(RUNS)
+                specs = {spec(run).digest(): spec(run)} if random.random() < 0.8 else {}
+                request = random.choice(("", "r1", "r2"))
+                builds = (new(run, random.choice(("test", "lint"))),) * random.randint(1, 3)
+                return submit(at=self.at, builds=builds, specs=specs, request=request)
+            case "apply":
+                names = random.sample(("a", "b", "c"), random.randint(0, 3))
+                return apply(*[job(name, run=random.choice(RUNS)) for name in names], at=self.at)
+            case "stop":
+                return stop(self.build(), random.choice(list(Stop)), at=self.at)
+            case "assign":
+                known = self.ledger.agents.get(agent)
+                session = known.session if known and random.random() < 0.9 else session
+                builds = tuple({self.build(): None for _ in range(random.randint(1, 4))})
+                return assign(*builds, at=self.at, agent=agent, session=session)
+            case "record":
+                reports = [self.report() for _ in range(random.randint(1, 3))]
+                sender = reports[0].agent if random.random() < 0.9 else agent
+                return record(*reports, at=self.at, agent=sender)
+            case "join":
+                return join(at=self.at, id=agent, session=session, slots=random.randint(1, 2))
+            case _:
+                if random.random() < 0.3:
+                    return Refuse(self.at, "eve", "builds.abort", self.build(), "may not")
+                return SetAgent(self.at, "ben", agent, random.choice((True, False, None)), random.choice((True, None)))
+
+    def build(self) -> str:
+        live = list(self.ledger.builds)
+        return self.random.choice(live if live and self.random.random() < 0.8 else [*self.seen, "00000000"])
+
+    def report(self) -> Attempt:
+        random = self.random
+        current = list(self.ledger.attempts.values())
+        known = current if current and random.random() < 0.8 else self.reports
+        if not known:
+            return Attempt("00000000", 1, "a1", "s1", BuildState.SUCCEEDED)
+        one = random.choice(known)
+        likely = (BuildState.RUNNING, BuildState.SUCCEEDED, BuildState.FAILED)
+        state = random.choice(likely if random.random() < 0.7 else tuple(BuildState))
+        one = replace(one, state=state, started=self.at, finished=self.at if state.ended else None)
+        if random.random() < 0.15:
+            one = replace(one, **random.choice(({"session": "s0"}, {"agent": "a2"}, {"number": one.number + 1})))
+        return one
+
+
+lives = st.builds(lambda seed, steps: Player(Random(seed)).play(steps), st.integers(0, 2**32), st.integers(1, 120))
