@@ -21,6 +21,7 @@ from ..core.model import AgentRecord, Stop
 from ..core.version import VERSION
 from ..store.opening import open_store
 from . import identity
+from .ballast import Ballast
 from .history import History
 from .journal import Journal
 from .master import Master, now_ms
@@ -61,6 +62,7 @@ class Agent:
         self.settings = settings
         self.identity = identity.load(paths, settings.agent_name())
         fresh = not paths.journal.exists()
+        self._ballast = Ballast(paths.ballast)
         self._store = open_store(settings.store_url(paths))
         if fresh and self._store.applied():
             message = (
@@ -70,7 +72,8 @@ class Agent:
             )
             raise Damaged(message)
         ledger = Ledger(self._store.live(now_ms() - REQUEST_MEMORY_MS))
-        self.replica = SoloReplica(Journal(paths.journal), ledger)
+        self.replica = SoloReplica(Journal(paths.journal), ledger, self._ballast)
+        self._ballast.hold()
         self.history = History(self._store, self.replica.compact)
         if self.replica.replayed.index > self._store.applied():
             self.history.on_changes(self.replica.replayed)

@@ -1,7 +1,7 @@
 """What must outlive an executor that is killed: which attempts it began, and the ends not yet recorded by the network.
 
-Frames of length, checksum and msgpack, appended without fsync: the file must survive the process, not the machine. After
-a power loss it proves nothing, which is told by the machine's boot id. A torn tail is dropped.
+Frames of length, checksum and msgpack, appended without fsync: the file must survive the process, not the machine.
+After a power loss it proves nothing, which is told by the machine's boot id. A torn tail is dropped.
 """
 
 import errno

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from job_orchestra.agent.journal import Entry, Journal
 from job_orchestra.core.errors import DiskFull
 from job_orchestra.core.model import BuildState
 from tests.conftest import needs
-from tests.kit.agents import AgentProcess, agent_in
+from tests.kit.agents import agent_in
 from tests.kit.waiting import wait_until
 
 MIB = 1 << 20
@@ -113,15 +114,8 @@ def test_the_journal_writes_all_or_nothing(small_disk: Path) -> None:
 
 def test_an_agent_does_not_start_on_a_full_disk_but_says_why(small_disk: Path) -> None:
     fill(small_disk)
-    agent = AgentProcess(small_disk / "agent")
-    (small_disk / "filler").rename(small_disk / "filler")
-    agent.data = small_disk / "agent"
-    log = subprocess.run(
-        [os.sys.executable, "-m", "job_orchestra.agent", "run", "--data", str(agent.data)],  # type: ignore[attr-defined]
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert log.returncode != 0
-    assert "Traceback" not in log.stderr
-    assert "space" in log.stderr.lower() or "full" in log.stderr
+    command = [sys.executable, "-m", "job_orchestra.agent", "run", "--data", str(small_disk / "agent")]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode != 0
+    assert "Traceback" not in found.stderr
+    assert "space" in found.stderr.lower() or "full" in found.stderr

@@ -1,6 +1,5 @@
 """Logs by byte and by line, small and very large."""
 
-import os
 import random
 from pathlib import Path
 
@@ -60,4 +59,4 @@ def test_a_log_of_a_gibibyte_is_read_from_anywhere_in_steady_memory(running_agen
         assert net.call("builds.log", id=build.id, line=1_000_000, limit=16).offset == 16_000_000
         # the index of lines is 8 bytes per 256 lines: 2 MiB here; nothing may keep the log itself
         assert resident() - before < 64 << 20
-        os.unlink(running_agent.paths.log(f"{build.id}.1"))
+        running_agent.paths.log(f"{build.id}.1").unlink()

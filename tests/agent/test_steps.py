@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from job_orchestra.core.model import BuildState, StepState
+from job_orchestra.core.views import BuildView
 from tests.kit.agents import AgentProcess
 from tests.kit.waiting import wait_until
 
@@ -44,14 +45,14 @@ jobs:
 """
 
 
-def run(agent: AgentProcess, job: str, **parameters: str):
+def run(agent: AgentProcess, job: str, **parameters: str) -> tuple[BuildView, bytes]:
     with agent.client() as net:
         net.jobs.apply(FILE)
         build = net.builds.submit(f"steps/{job}", **parameters)[0]
         return build.wait(), b"".join(net.log(build.id))
 
 
-def states(view) -> dict[str, str]:
+def states(view: BuildView) -> dict[str, str]:
     return {step.name: str(step.state) for step in view.steps}
 
 
