@@ -1,42 +1,39 @@
-"""Some disk space held in reserve, so that a full disk can still be told of: ends of builds must be recordable.
+"""Some disk space held in reserve, so that a full disk can still be told of: the ends of builds must be recordable.
 
-A file of zeros that is given up when the log cannot grow, and taken again when there is room.
+Files of zeros that are given up one by one when the log cannot grow, and taken again when there is room. In parts, because
+builds that have not been stopped yet may snatch what is given up.
 """
 
 import os
 from contextlib import suppress
 from pathlib import Path
 
-SIZE = 8 << 20
-"""Bytes held: the ends of some ten thousand builds."""
+PART = 1 << 20
+"""Bytes of one part: the ends of a thousand builds."""
+
+PARTS = 8
+"""Parts held."""
 
 
 class Ballast:
-    """The file."""
+    """The files."""
 
-    def __init__(self, path: Path) -> None:
-        """Use the file at `path`; `hold` makes it."""
-        self._path = path
+    def __init__(self, folder: Path) -> None:
+        """Hold nothing yet; `hold` does."""
+        self._files = [folder / f"ballast-{place}" for place in range(PARTS)]
 
     def hold(self) -> None:
-        """Take the space, if the disk has four times as much."""
-        free = os.statvfs(self._path.parent)
-        if self._path.exists() or free.f_bavail * free.f_frsize < 4 * SIZE:
-            return
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(descriptor, 0, SIZE)
-            else:
-                os.write(descriptor, bytes(SIZE))
-        except OSError:
-            self.release()
-        finally:
-            os.close(descriptor)
+        """Take the space, if the disk has more than twice as much."""
+        with suppress(OSError):
+            for file in self._files:
+                found = os.statvfs(file.parent)
+                if not file.exists() and found.f_bavail * found.f_frsize > 2 * PART * PARTS:
+                    file.write_bytes(bytes(PART))
 
     def release(self) -> bool:
-        """Give the space up; return whether there was any."""
-        with suppress(FileNotFoundError):
-            self._path.unlink()
-            return True
+        """Give one part up; return whether there was one."""
+        for file in self._files:
+            with suppress(FileNotFoundError):
+                file.unlink()
+                return True
         return False

@@ -62,7 +62,7 @@ class Agent:
         self.settings = settings
         self.identity = identity.load(paths, settings.agent_name())
         fresh = not paths.journal.exists()
-        self._ballast = Ballast(paths.ballast)
+        self._ballast = Ballast(paths.data)
         self._store = open_store(settings.store_url(paths))
         if fresh and self._store.applied():
             message = (
@@ -72,7 +72,7 @@ class Agent:
             )
             raise Damaged(message)
         ledger = Ledger(self._store.live(now_ms() - REQUEST_MEMORY_MS))
-        self.replica = SoloReplica(Journal(paths.journal), ledger, self._ballast)
+        self.replica = SoloReplica(Journal(paths.journal), ledger)
         self._ballast.hold()
         self.history = History(self._store, self.replica.compact)
         if self.replica.replayed.index > self._store.applied():
@@ -103,7 +103,12 @@ class Agent:
             version=VERSION,
         )
         return Worker(
-            self.paths, record, self.master, pass_on=self.settings.pass_env, log_limit=self.settings.log_limit
+            self.paths,
+            record,
+            self.master,
+            ballast=self._ballast,
+            pass_on=self.settings.pass_env,
+            log_limit=self.settings.log_limit,
         )
 
     async def run(self) -> None:

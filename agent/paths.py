@@ -59,11 +59,6 @@ class Paths:
         return self.data / "journal.db"
 
     @property
-    def ballast(self) -> Path:
-        """Disk space held in reserve."""
-        return self.data / "ballast"
-
-    @property
     def history(self) -> Path:
         """The default store."""
         return self.data / "history.db"

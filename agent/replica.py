@@ -6,18 +6,14 @@ commit); on an idle network a proposal is written at once. Refuses to know what 
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from ..core.commands import Command, decode, encode
-from ..core.errors import DiskFull, NoMaster, OrchestraError, StorageError
+from ..core.errors import NoMaster, OrchestraError, StorageError
 from ..core.ledger import Changes, Ledger, Outcome
-from .ballast import Ballast
 from .journal import Entry, HardState, Journal
-
-log = logging.getLogger(__name__)
 
 MAX_COMMANDS = 20_000
 """Commands in one log entry. Larger: fewer writes under load; smaller: shorter pauses while an entry is applied."""
@@ -53,14 +49,13 @@ class Replica(Protocol):
 class SoloReplica:
     """The only voter of its network."""
 
-    def __init__(self, journal: Journal, ledger: Ledger, ballast: Ballast) -> None:
+    def __init__(self, journal: Journal, ledger: Ledger) -> None:
         """Bring the ledger, as the store remembers it, up to the end of the journal."""
         self.ledger = ledger
         self.leading = True
         self.replayed = Changes(index=ledger.index)
         """What the replay changed and the store does not have yet."""
         self._journal = journal
-        self._ballast = ballast
         self._watchers: list[Watcher] = []
         self._waiting: list[tuple[Sequence[Command], asyncio.Future[list[Outcome]]]] = []
         self._wake = asyncio.Event()
@@ -131,21 +126,11 @@ class SoloReplica:
         batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
         return batch
 
-    def _append(self, entry: Entry) -> None:
-        """Write an entry; on a full disk with the help of the ballast, so that what goes on can still be recorded."""
-        try:
-            self._journal.append((entry,))
-        except DiskFull:
-            if not self._ballast.release():
-                raise
-            log.warning("replica.disk-full: the space held in reserve is given up; free some space")
-            self._journal.append((entry,))
-
     async def _commit(self, batch: list[tuple[Sequence[Command], asyncio.Future[list[Outcome]]]]) -> None:
         commands = [command for part, _ in batch for command in part]
         entry = Entry(self._last + 1, self.term, encode(commands))
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._append, entry)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.append, (entry,))
         except OrchestraError as error:
             for _, done in batch:
                 if not done.done():

@@ -88,7 +88,7 @@ def labels_of(given: Any) -> dict[str, str]:  # noqa: ANN401 - from a file, a va
 def _from_file(path: Path) -> dict[str, Any]:
     try:
         found = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"{path}: {error}; correct it"

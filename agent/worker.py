@@ -5,6 +5,7 @@ can be restarted at any moment. An attempt is reported until the network has rec
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -14,9 +15,10 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from ..core.errors import OrchestraError
+from ..core.errors import DiskFull, OrchestraError
 from ..core.model import AgentRecord, Attempt, Build, Spec, Step, Stop
 from . import sources
+from .ballast import Ballast
 from .executor.link import ExecutorLink
 from .executor.protocol import AttemptStatus, Plan, StepPlan
 from .master import WorkerPort
@@ -58,6 +60,7 @@ class Worker:
         record: AgentRecord,
         master: MasterPort,
         *,
+        ballast: Ballast,
         pass_on: Sequence[str] = (),
         log_limit: int = 0,
     ) -> None:
@@ -70,6 +73,7 @@ class Worker:
         self._folders: set[Path] = set()
         self._base = base_environment(os.environ, pass_on)
         self._log_limit = log_limit
+        self._ballast = ballast
         self._lost = asyncio.Event()
         self._idle: asyncio.Event | None = None
 
@@ -139,6 +143,11 @@ class Worker:
     async def _on_report(self, statuses: Sequence[AttemptStatus]) -> None:
         """Have a report recorded, however long that takes; then the executor may send the next."""
         reports = self._take(statuses)
+        if not any(report.state.ended for report in reports):
+            # nothing is lost with such a report: the next one of these attempts says all of it again
+            with contextlib.suppress(OrchestraError):
+                await self._master.record(self.record.id, reports)
+            return
         await self._until_accepted(lambda: self._master.record(self.record.id, reports))
         self._settle([status.key for status in statuses if status.state.ended])
 
@@ -185,8 +194,11 @@ class Worker:
                 if not complained:
                     log.warning("worker.report-refused: %s; trying again until it is recorded", error)
                 complained = True
-                await asyncio.sleep(REPORT_RETRY_S)
+                if not (isinstance(error, DiskFull) and self._ballast.release()):
+                    await asyncio.sleep(REPORT_RETRY_S)
             else:
+                if complained:
+                    self._ballast.hold()
                 return
 
     # -- from assignment to plan

@@ -72,8 +72,10 @@ class Join(msgspec.Struct, frozen=True, tag="join", omit_defaults=True):
     at: Millis  # the master's clock
     agent: AgentRecord  # as it should be; enabled and draining are kept from before
     begun: tuple[str, ...] | None = None
-    """Keys of attempts of earlier sessions that were begun: these are lost, others go back into the queue. None: unknown,
-    all are lost."""
+    """Keys of attempts of earlier sessions that were begun: these are lost, others go back into the queue.
+
+    None: unknown, all are lost.
+    """
 
 
 class SetAgent(msgspec.Struct, frozen=True, tag="set-agent", omit_defaults=True):

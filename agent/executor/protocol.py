@@ -61,7 +61,7 @@ class StopAttempt(msgspec.Struct, frozen=True, tag="stop", array_like=True):
 
 
 class Forget(msgspec.Struct, frozen=True, tag="forget", array_like=True):
-    """What became of these attempts is recorded: drop them. The first one says so of all earlier executors' attempts."""
+    """What became of these attempts is recorded: drop them. The first settles all earlier executors' attempts."""
 
     keys: tuple[str, ...]  # attempts that have ended
 
