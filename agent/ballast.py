@@ -1,7 +1,7 @@
 """Some disk space held in reserve, so that a full disk can still be told of: the ends of builds must be recordable.
 
-Files of zeros that are given up one by one when the log cannot grow, and taken again when there is room. In parts, because
-builds that have not been stopped yet may snatch what is given up.
+Files of zeros that are given up one by one when the log cannot grow, and taken again when there is room. In parts,
+because builds that have not been stopped yet may snatch what is given up.
 """
 
 import os

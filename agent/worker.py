@@ -54,7 +54,7 @@ class MasterPort(Protocol):
 class Worker:
     """Runs builds on this machine."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings it works with
         self,
         paths: Paths,
         record: AgentRecord,

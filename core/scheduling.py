@@ -1,13 +1,15 @@
 """Waiting builds x willing workers -> assignments, and why a build waits.
 
-Fed with what changed (builds, workers), asked for assignments; never looks at the whole queue: builds wait in one heap
+Fed with what changed (builds, workers), asked for assignments; never looks at the whole queue: builds wait in one queue
 per requirement class (the set of requirements and nothing else decides who can run them), and only the heads of the
-heaps are compared. Order: higher priority first, then the order of acceptance; a class that nobody can serve now does
+queues are compared. Order: higher priority first, then the order of acceptance; a class that nobody can serve now does
 not hold up the others.
 
 Refuses to know about time, networks and how an assignment is carried out.
 """
 
+from bisect import insort
+from collections import deque
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
@@ -88,11 +90,46 @@ _Entry: TypeAlias = tuple[int, int, str, tuple[str, ...], str]
 
 @dataclass
 class _Queue:
-    """The builds of one requirement class, in the order they are to be assigned."""
+    """The builds of one requirement class, in the order they are to be assigned.
+
+    New builds come in the order of acceptance, so a line per priority is already sorted: taking the first costs the
+    same however long it is. What workers give back is older than the end of its line and waits in a small heap beside.
+    """
 
     requirements: tuple[Requirement, ...]
-    heap: list[_Entry] = field(default_factory=list[_Entry])
+    lines: dict[int, deque[_Entry]] = field(default_factory=dict[int, deque[_Entry]])  # priority -> oldest first
+    ranks: list[int] = field(default_factory=list[int])  # the priorities in `lines`, highest last
+    returned: list[_Entry] = field(default_factory=list[_Entry])  # heap
     able: list[_Place] = field(default_factory=list[_Place])  # willing workers that meet the requirements
+
+    def push(self, entry: _Entry) -> None:
+        """Put a build in its place."""
+        rank = -entry[0]
+        line = self.lines.get(rank)
+        if line is None:
+            line = self.lines[rank] = deque()
+            insort(self.ranks, rank)
+        if line and line[-1][1] > entry[1]:
+            heappush(self.returned, entry)
+        else:
+            line.append(entry)
+
+    def head(self, waiting: dict[str, _Entry]) -> _Entry | None:
+        """Return the first build, dropping from the front what is not in `waiting` any more."""
+        first: _Entry | None = None
+        while self.ranks and first is None:
+            line = self.lines[self.ranks[-1]]
+            while line and waiting.get(line[0][2]) is not line[0]:
+                line.popleft()
+            if line:
+                first = line[0]
+            else:
+                del self.lines[self.ranks.pop()]
+        while self.returned and waiting.get(self.returned[0][2]) is not self.returned[0]:
+            heappop(self.returned)
+        if self.returned and (first is None or self.returned[0] < first):
+            return self.returned[0]
+        return first
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -163,7 +200,7 @@ class Scheduler:
         """
         if not self._waiting:
             return []
-        heads = [queue.heap[0] for queue in self._queues.values() if self._head(queue)]
+        heads = [head for queue in self._queues.values() if (head := queue.head(self._waiting)) is not None]
         heapify(heads)
         given: dict[str, list[str]] = {}
         while heads:
@@ -172,12 +209,12 @@ class Scheduler:
             place = self._choose(queue, digest)
             if place is None:
                 continue  # nobody has room for this class now; the other classes are not held up
-            heappop(queue.heap)
             del self._waiting[build]
             self._hold(build, place.worker.id)
             given.setdefault(place.worker.id, []).append(build)
-            if self._head(queue):
-                heappush(heads, queue.heap[0])
+            following = queue.head(self._waiting)
+            if following is not None:
+                heappush(heads, following)
         return [Assignment(worker, tuple(builds)) for worker, builds in given.items()]
 
     def explain(self, build: str) -> list[str]:
@@ -199,17 +236,13 @@ class Scheduler:
         queue = self._queues.get(key)
         if queue is None:
             if len(self._queues) >= _QUEUES:
-                self._queues = {one: queue for one, queue in self._queues.items() if self._head(queue)}
+                self._queues = {
+                    one: queue for one, queue in self._queues.items() if queue.head(self._waiting) is not None
+                }
             queue = self._queues[key] = _Queue(tuple(parse_requirement(text) for text in key))
             self._admit(queue)
         entry = self._waiting[build.id] = (-build.priority, build.serial, build.id, key, build.spec)
-        heappush(queue.heap, entry)
-
-    def _head(self, queue: _Queue) -> bool:
-        """Drop what has left from the front of a queue; return whether anything waits there."""
-        while queue.heap and self._waiting.get(queue.heap[0][2]) is not queue.heap[0]:
-            heappop(queue.heap)
-        return bool(queue.heap)
+        queue.push(entry)
 
     def _admit(self, queue: _Queue) -> None:
         """Find the workers that a class may use; done when a worker changes, not when a build does."""

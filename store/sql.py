@@ -51,7 +51,7 @@ class _Database(peewee.SqliteDatabase):
     """SQLite with a connection per thread, all of which can be closed at the end."""
 
     def __init__(self, path: Path) -> None:
-        pragmas = {"journal_mode": "wal", "synchronous": "normal", "busy_timeout": BUSY_MS, "cache_size": -32_000}
+        pragmas = {"journal_mode": "wal", "synchronous": "normal", "busy_timeout": BUSY_MS, "cache_size": -8_000}
         super().__init__(str(path), pragmas=pragmas, check_same_thread=False)
         self._opened: list[sqlite3.Connection] = []
 

@@ -1,0 +1,42 @@
+"""The entry: runs the measurements that were named, or all."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .figures import Figure, Missing, show
+from .latency import latency
+from .queue import queue
+from .rest import rest, startup
+from .throughput import throughput
+
+MEASUREMENTS = {
+    "throughput": throughput,
+    "latency": latency,
+    "queue": queue,
+    "rest": rest,
+    "startup": startup,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure; returns 1 if a target was missed."""
+    parser = argparse.ArgumentParser(prog="python3 -m tools bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(MEASUREMENTS)}")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in MEASUREMENTS]
+    if unknown:
+        parser.error(f"there is no measurement {unknown[0]!r}; there are: {', '.join(MEASUREMENTS)}")
+    results: dict[str, list[Figure | Missing]] = {}
+    for name in options.names or MEASUREMENTS:
+        print(f"measuring {name} ...", file=sys.stderr)
+        results[name] = list(MEASUREMENTS[name]())
+    show(results, as_json=options.json)
+    missed = [one for found in results.values() for one in found if isinstance(one, Figure) and one.met is False]
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

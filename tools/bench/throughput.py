@@ -1,0 +1,73 @@
+"""How many builds of `true` per second, from submission to stored end, beside HyperQueue and xargs."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+from .figures import Figure, Missing
+from .temporary import agent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BUILDS = 10_000
+_BATCH = 1_000
+
+
+def throughput() -> Iterator[Figure | Missing]:
+    """Yield builds per second of all, and our ratio to each."""
+    xargs = _xargs()
+    ours = _ours()
+    yield Figure("job orchestra: durable builds, log kept, history in SQLite", ours, "builds/s", ">= 1000")
+    yield Figure("xargs -P2 -n1 true: nothing kept", xargs, "runs/s")
+    yield Figure("job orchestra / xargs", ours / xargs, "x", ">= 0.6")
+    try:
+        peer = _hyperqueue()
+    except ImportError:
+        yield Missing("HyperQueue LocalCluster", "pip install hyperqueue")
+    else:
+        yield Figure("HyperQueue LocalCluster, 1 worker, 2 cores, no journal", peer, "tasks/s")
+        yield Figure("job orchestra / HyperQueue", ours / peer, "x", ">= 2.5")
+
+
+def _ours() -> float:
+    with agent() as running:
+        net = running.net
+        began = time.perf_counter()
+        for _ in range(BUILDS // _BATCH):
+            for answer in net.batch("builds.submit", [{"command": ["true"], "name": "true"}] * _BATCH):
+                if isinstance(answer, Exception):
+                    raise answer
+        while sum(net.network.status().queue.values()):
+            time.sleep(0.02)
+        ended = net.builds.list(where={"state": "succeeded"}, limit=1).builds  # answered when the store has followed
+        took = time.perf_counter() - began
+        if ended[0].number != BUILDS + 1:
+            message = f"only {ended[0].number - 1} of {BUILDS} builds succeeded"
+            raise RuntimeError(message)
+        return BUILDS / took
+
+
+def _xargs() -> float:
+    lines = b"x\n" * BUILDS
+    began = time.perf_counter()
+    subprocess.run(["xargs", "-P2", "-n1", "true"], input=lines, check=True)  # noqa: S607 - the xargs of this machine
+    return BUILDS / (time.perf_counter() - began)
+
+
+def _hyperqueue() -> float:
+    from hyperqueue import Job, LocalCluster
+    from hyperqueue.cluster import WorkerConfig
+
+    with tempfile.TemporaryDirectory() as folder, LocalCluster(folder) as cluster:
+        cluster.start_worker(WorkerConfig(cores=2))
+        client = cluster.client()
+        job = Job()
+        for _ in range(BUILDS):
+            job.program(["true"], stdout=None, stderr=None)
+        began = time.perf_counter()
+        client.wait_for_jobs([client.submit(job)])
+        return BUILDS / (time.perf_counter() - began)
