@@ -236,7 +236,19 @@ class Service:
         job = self._find.job(cast("str", params.job))
         bound = jobfile.bind(job, params.parameters)
         priority = job.priority if params.priority is None else params.priority
-        return NewBuild(job.project, job.name, job.spec.digest(), bound, priority), {}
+        if params.source is None:
+            return NewBuild(job.project, job.name, job.spec.digest(), bound, priority), {}
+        spec = msgspec.structs.replace(job.spec, source=self._source(params.source))
+        digest = spec.digest()
+        return NewBuild(job.project, job.name, digest, bound, priority), {digest: spec}
+
+    def _source(self, given: api.SourceParam | None) -> Source:
+        if given is None:
+            return Source()
+        if not path_of(self._paths.sources, given.archive).exists():
+            message = f"no packed directory {given.archive[:12]} here; pack it first (orchestra run does)"
+            raise NotFound(message)
+        return Source(given.archive, given.describe)
 
     def _of_command(self, params: api.Submit) -> tuple[NewBuild, dict[str, Spec]]:
         if params.command is None or not params.command:
@@ -256,18 +268,12 @@ class Service:
         if params.timeout is not None and not params.timeout > 0:
             message = f"timeout must be more than 0 seconds, not {params.timeout}"
             raise InvalidInput(message)
-        source = Source()
-        if params.source is not None:
-            if not path_of(self._paths.sources, params.source.archive).exists():
-                message = f"no packed directory {params.source.archive[:12]} here; pack it first (orchestra run does)"
-                raise NotFound(message)
-            source = Source(params.source.archive, params.source.describe)
         spec = Spec(
             steps=(Step("run", run),),
             env=params.env,
             runs_on=tuple(sorted({str(parse_requirement(one)) for one in params.runs_on})),
             timeout_s=params.timeout,
-            source=source,
+            source=self._source(params.source),
         )
         digest = spec.digest()
         return NewBuild(COMMANDS_PROJECT, command_name(params.name, run), digest, {}, params.priority or 0), {

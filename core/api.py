@@ -109,7 +109,7 @@ class Submit(Params, frozen=True):
     runs_on: list[str] = []  # requirements of the command
     timeout: float | None = None  # seconds, for the command
     name: str | None = None  # the command's name among builds; its first word by default
-    source: SourceParam | None = None  # what the command's workspace holds
+    source: SourceParam | None = None  # what the workspace holds
     priority: int | None = None  # higher is assigned earlier; the job's own by default
     request: str | None = None  # any text; the same again within a day returns the same builds
 

@@ -48,8 +48,12 @@ def pairs(words: Sequence[str], what: str) -> dict[str, str]:
     help="What to ship [default: .].",
 )
 @click.option("--no-copy", is_flag=True, help="Ship nothing: run in an empty directory.")
+@click.option("--job", help="Run this job (project/name) in the copy, instead of a command.")
+@click.option(
+    "-p", "--parameter", multiple=True, metavar="NAME=VALUE", help="Value of a parameter of the job; repeatable."
+)
 @click.option("--detach", is_flag=True, help="Print the build's id and return at once.")
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @with_agent
 def run(  # noqa: PLR0913, PLR0917 - the options of the command
     net: Client,
@@ -59,6 +63,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     name: str | None,
     directory: Path,
     no_copy: bool,
+    job: str | None,
+    parameter: Sequence[str],
     detach: bool,
     command: Sequence[str],
 ) -> int:
@@ -66,9 +72,16 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
 
     The output is streamed, the exit code is the command's. Ctrl-C aborts it, with all that it started.
     """
+    if bool(command) == bool(job):
+        message = "say what to run: a command behind `--`, as in `orchestra run -- make test`, or a job with --job"
+        raise click.UsageError(message)
     source = None if no_copy else ship(net, directory.absolute())
     params: dict[str, Any] = {"env": pairs(env, "variable"), "runs_on": list(runs_on), "timeout": timeout, "name": name}
-    found: api.Submitted = net.call("builds.submit", command=list(command), source=source, **params)
+    if job:
+        params |= {"job": job, "parameters": pairs(parameter, "parameter")}
+    else:
+        params["command"] = list(command)
+    found: api.Submitted = net.call("builds.submit", source=source, **params)
     build = found.builds[0]
     if detach:
         click.echo(build.id)
