@@ -228,10 +228,8 @@ class Service:
         return api.Submitted(None, lines)
 
     def _of_job(self, params: api.Submit) -> tuple[NewBuild, dict[str, Spec]]:
-        if params.command is not None or params.env or params.runs_on or params.timeout is not None or params.source:
-            message = (
-                "a job brings its own command, env, runs_on, timeout and source; give only `parameters` with `job`"
-            )
+        if params.command is not None or params.env or params.runs_on or params.timeout is not None:
+            message = "a job brings its own command, env, runs_on and timeout; give only `parameters` and `source`"
             raise InvalidInput(message)
         job = self._find.job(cast("str", params.job))
         bound = jobfile.bind(job, params.parameters)

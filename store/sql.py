@@ -69,9 +69,10 @@ class _Database(peewee.SqliteDatabase):
 class SqlStore:
     """Tables behind the contract."""
 
-    def __init__(self, database: _Database, url: str) -> None:
+    def __init__(self, database: _Database, url: str, path: Path) -> None:
         """Check the schema, and create it where there is none. Raises NewerSchema, Damaged or StorageError."""
         self.url = url
+        self._path = path
         self._db = database
         self._models = _models(database)
         self._writing = threading.Lock()
@@ -86,7 +87,7 @@ class SqlStore:
     @classmethod
     def sqlite(cls, path: Path) -> Self:
         """Open, and create where it is missing, an SQLite file."""
-        return cls(_Database(path), f"sqlite:///{path}")
+        return cls(_Database(path), f"sqlite:///{path}", path)
 
     def _prepare(self) -> None:
         meta = self._models["meta"]
@@ -301,7 +302,9 @@ class SqlStore:
             return Damaged(f"the store {self.url} is damaged ({cause}); {_RESTORE}")
         if primary == sqlite3.SQLITE_FULL:
             return DiskFull(f"the disk is full: the store {self.url} cannot grow; free some space")
-        return StorageError(f"cannot {doing} the store {self.url}: {cause}; check the disk and the permissions")
+        return StorageError(
+            f"cannot {doing} the store {self.url}: {cause}; check the disk and the permissions of {self._path}"
+        )
 
 
 # -- records and rows

@@ -403,7 +403,7 @@ def test_a_new_session_loses_the_attempts_of_the_one_before(net: Network) -> Non
     for one in outcome.builds:
         lost = net.stored(one)
         assert (lost.state, lost.finished) == (S.LOST, T0 + 50)
-        assert lost.reason == "the executor on ant was lost with it"
+        assert lost.reason == "the executor on ant died while it ran"
     assert set(net.ledger.builds) == {waits, others}
     assert set(net.ledger.attempts) == {others}
 
@@ -495,3 +495,18 @@ def test_a_build_carries_what_was_asked_for(net: Network) -> None:
     (one,) = net.submitted(builds=(wanted,), cause="rerun of x", request="r")
     found = net.ledger.builds[one]
     assert (found.parameters, found.priority, found.cause, found.request) == ({"level": "2"}, 7, "rerun of x", "r")
+
+
+def test_what_an_earlier_session_had_not_begun_goes_back_into_the_queue(net: Network) -> None:
+    running = net.running()
+    begun, held, stopped = net.submitted(3)
+    net.entry(assign(begun), assign(held), assign(stopped))
+    net.do(StopBuild(T0, "ben", stopped, Stop.CANCEL))
+    net.do(replace(join(session="s2", at=T0 + 50), begun=(f"{begun}.1",)))
+    assert net.stored(running.id).state is S.LOST, "what runs was surely begun, whatever the list says"
+    assert net.stored(begun).state is S.LOST
+    assert net.stored(stopped).state is S.CANCELLED
+    back = net.stored(held)
+    assert (back.state, back.agent, back.reason) == (S.PENDING, "", "the executor on ant died before it began")
+    net.do(assign(held, session="s2"))
+    assert (net.stored(held).state, net.stored(held).attempt) == (S.ASSIGNED, 2)

@@ -593,7 +593,7 @@ CURSORS = {
 @pytest.mark.parametrize("which", CURSORS)
 def test_cursors_that_do_not_fit_are_refused(store: Store, which: str) -> None:
     store.write(EVERYTHING)
-    with pytest.raises(InvalidInput, match="the cursor does not belong to this query; use `next` of the page before"):
+    with pytest.raises(InvalidInput, match="the cursor is not of this query; use `next` of the page before"):
         store.find(Query("builds", after=CURSORS[which]))
     assert store.find(Query("builds", after=cursor(BY_SERIAL, 3))).rows == EVERYTHING.builds[1::-1]
 

@@ -79,7 +79,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     before = path.read_bytes()
     assert refused(path, NewerSchema) == (
         f"the store sqlite:///{path} has schema {SCHEMA_VERSION + 1}, this version of Job Orchestra knows "
-        f"{SCHEMA_VERSION}: it was written by a newer one; upgrade this agent"
+        f"{SCHEMA_VERSION}: a newer one wrote it; upgrade this agent"
     )
     assert path.read_bytes() == before
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import tempfile
 import time
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .figures import Figure, Missing
@@ -62,12 +65,14 @@ def _hyperqueue() -> float:
     from hyperqueue import Job, LocalCluster
     from hyperqueue.cluster import WorkerConfig
 
-    with tempfile.TemporaryDirectory() as folder, LocalCluster(folder) as cluster:
+    # its server prints a table of itself
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), LocalCluster(Path(folder)) as cluster:
         cluster.start_worker(WorkerConfig(cores=2))
         client = cluster.client()
         job = Job()
         for _ in range(BUILDS):
             job.program(["true"], stdout=None, stderr=None)
         began = time.perf_counter()
-        client.wait_for_jobs([client.submit(job)], progress=None)
+        with redirect_stderr(io.StringIO()):  # its progress bar
+            client.wait_for_jobs([client.submit(job)])
         return BUILDS / (time.perf_counter() - began)
