@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from job_orchestra.core.commands import NewBuild, Refuse, SetAgent
+from job_orchestra.core.commands import NewBuild, Refuse, SetAgent, StopBuild
 from job_orchestra.core.errors import Conflict, NotFound
 from job_orchestra.core.ids import build_id
 from job_orchestra.core.ledger import REQUEST_MEMORY_MS, Changes, Ledger
