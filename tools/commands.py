@@ -86,6 +86,7 @@ def lint(request: Request) -> list[Step]:
         ("pyright: types", (environment.script("pyright"), "--pythonpath", environment.python)),
         ("import-linter: who imports whom", (environment.script("lint-imports"), "--no-logo")),
         ("the list of packages in setup.cfg", (environment.python, "-m", "tools.packages")),
+        ("pages in docs/ that come from the code", (environment.python, "-m", "tools.reference", "--check")),
     ]
     return [
         *env.prepare(request.root, environment, {"lint", *_node()}),

@@ -1,0 +1,213 @@
+"""Writes the pages and schemas in docs/ that come from the code: the scripting contract and the job file.
+
+`python -m tools.reference` writes them; with `--check` it only says which are out of date, and returns 1 if any is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from job_orchestra.core import api, jobfile, lifecycle
+from job_orchestra.core.errors import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+_SCRIPTING = """\
+# The scripting contract
+
+<!-- Written by `python -m tools.reference` from core/api.py. -->
+
+An agent answers JSON-RPC 2.0 on a ZeroMQ ROUTER socket; `orchestra socket` prints its address. Any REQ or DEALER
+socket in any language can ask: one frame of JSON, one frame back. [examples/client.py](../examples/client.py) is a
+whole client in 40 lines; `orchestra call METHOD JSON` makes one request from a shell; `job_orchestra.connect()` gives
+the same methods in Python, with types.
+
+- Parameters are an object, by name. Unknown ones are refused.
+- An array of requests is a batch: up to {batch} requests, answered together, in order. It is the way to submit
+thousands.
+- `builds.submit` is answered when the builds cannot be lost any more. With `request` (any text of your own) a retry is
+  safe: the same text within a day returns the same builds.
+- Instants are RFC 3339 in UTC with milliseconds.
+- Logs are bytes. `builds.log` returns text where the range is UTF-8 and base64 where it is not (`encoding`); `next` is
+  where to go on, `complete` says that nothing will follow, and `wait` lets the answer wait for more.
+- After `events.subscribe`, a DEALER socket receives notifications `event` with `kind`, `at`, and the build, task, job
+or
+  agent that changed.
+- A message may have {size} MiB.
+
+## Errors
+
+`error` has `code`, `message` (what happened, and what to do) and `data: {{kind, retryable}}`. Asking again can help
+only where `retryable` is true.
+
+{codes}
+
+## Methods
+
+{methods}
+## Shapes
+
+{shapes}"""
+
+
+def scripting() -> str:
+    """Return the reference page of the scripting contract."""
+    found = api.schema()
+    codes = "| code | name |\n| --- | --- |\n" + "\n".join(
+        f"| {int(one)} | {one.name.lower().replace('_', ' ')} |" for one in Code
+    )
+    methods = "\n".join(_method(one, found["definitions"]) for one in found["methods"])
+    used = {one[part]["$ref"].rpartition("/")[2] for one in found["methods"] for part in ("params", "result")}
+    shapes = "\n".join(_shape(name, one) for name, one in sorted(found["definitions"].items()) if name not in used)
+    return _SCRIPTING.format(codes=codes, methods=methods, shapes=shapes, batch="10,000", size=4)
+
+
+def _method(method: dict[str, Any], definitions: dict[str, Any]) -> str:
+    lines = [f"### `{method['name']}`", "", f"{method['summary']}. Needs the permission `{method['permission']}`."]
+    for part, title in (("params", "Parameters"), ("result", "Result")):
+        shape = definitions[method[part]["$ref"].rpartition("/")[2]]
+        lines += ["", f"{title}: {_inline(shape)}".replace(": \n", ":\n")]
+    if method["errors"]:
+        lines += ["", "Errors: " + ", ".join(f"{one['code']} {one['kind']}" for one in method["errors"])]
+    return "\n".join([*lines, ""])
+
+
+def _inline(shape: dict[str, Any]) -> str:
+    if "enum" in shape:
+        return " ".join(f"`{one}`" for one in shape["enum"])
+    fields = shape.get("properties", {})
+    required = set(shape.get("required", ()))
+    if not fields:
+        return "none"
+    return "\n\n" + "\n".join(
+        f"- `{name}`{'' if name in required else '?'}: {_type(one)}{_default(one)}" for name, one in fields.items()
+    )
+
+
+def _shape(name: str, shape: dict[str, Any]) -> str:
+    about = shape.get("description", "").splitlines()
+    return f"### {name}\n\n{about[0] + ' ' if about else ''}{_inline(shape)}\n"
+
+
+def _type(one: dict[str, Any]) -> str:
+    if "$ref" in one:
+        name = one["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in one:
+        return " or ".join(_type(part) for part in one["anyOf"])
+    kind = one.get("type", "anything")
+    if kind == "array":
+        return f"list of {_type(one.get('items', {}))}"
+    if kind == "object" and isinstance(one.get("additionalProperties"), dict):
+        return f"object of {_type(one['additionalProperties'])}"
+    return str(kind)
+
+
+def _default(one: dict[str, Any]) -> str:
+    return f" = `{json.dumps(one['default'])}`" if "default" in one else ""
+
+
+_JOB_FILE = """\
+# The job file
+
+<!-- Written by `python -m tools.reference` from core/jobfile.py. -->
+
+`orchestra.yaml` defines the jobs of one project. `orchestra validate` checks it without an agent, `orchestra apply`
+defines its jobs and removes those of the project that it does not name. For completion in your editor, put
+`# yaml-language-server: $schema=orchestra.schema.json` in its first line, with what `orchestra schema` prints beside
+it.
+
+```yaml
+project: demo
+env: {{ PIP_NO_INPUT: "1" }}
+defaults: {{ timeout: 30m, runs-on: [linux] }}
+jobs:
+  lint: ruff check .                      # a text is a whole job
+  check: [ruff check ., pyright]          # a list: each command is a step
+  test:
+    parameters:
+      - {{ name: marker, description: pytest marker, default: "" }}
+    runs-on: ["cpus>=4", "memory>=8G"]
+    steps:
+      - {{ name: install, run: uv sync }}
+      - {{ name: test, run: uv run pytest -m "$PARAM_MARKER", timeout: 20m }}
+      - {{ name: tidy, run: ./cleanup.sh, when: always }}
+```
+
+YAML is read as version 1.2. What YAML would change on the way, such as an unquoted `3.10`, must be quoted. Anchors,
+aliases and `<<` work. Everything wrong is told at once, each with `file:line:column`, the key, and what to do.
+
+{keys}
+Durations are `90` (seconds), `45s`, `30m`, `1h30m`, `2d`. Requirements are a label (`gpu`; `linux` and `arm64` match
+the agent's os and arch), `label=value`, `label!=value`, and `label>=number` with `>`, `<`, `<=` and K, M, G, T.
+
+A step sees `CI=true`, `ORCHESTRA_BUILD_ID`, `ORCHESTRA_PROJECT`, `ORCHESTRA_JOB`, `ORCHESTRA_NUMBER`,
+`ORCHESTRA_ATTEMPT`, `ORCHESTRA_AGENT`, `ORCHESTRA_WORKSPACE`, `ORCHESTRA_TMP`, `PARAM_<NAME>` for each parameter, and
+`ORCHESTRA_RESULTS`: a file to which it may write lines of `KEY=VALUE`, or one JSON object, which become the build's
+results.
+
+## What becomes of a build
+
+```
+{states}
+```
+"""
+
+
+def job_file() -> str:
+    """Return the reference page of the job file."""
+    found = jobfile.schema()
+    job = found["properties"]["jobs"]["additionalProperties"]["anyOf"][-1]
+    step = job["properties"]["steps"]["items"]["anyOf"][-1]
+    parts = [
+        ("The file", found),
+        ("`defaults`", found["properties"]["defaults"]),
+        ("A job", job),
+        ("A step", step),
+        ("A parameter", job["properties"]["parameters"]["items"]),
+    ]
+    keys = "\n".join("\n".join(_keys(title, shape)) for title, shape in parts)
+    return _JOB_FILE.format(keys=keys, states=lifecycle.describe())
+
+
+def _keys(title: str, shape: dict[str, Any]) -> Iterator[str]:
+    yield f"## {title}\n"
+    yield "| key | what it is |"
+    yield "| --- | --- |"
+    for name, one in shape["properties"].items():
+        needed = " (required)" if name in shape.get("required", ()) else ""
+        yield f"| `{name}` | {one['description']}{needed} |"
+    yield ""
+
+
+def pages() -> dict[Path, str]:
+    """Return all that is generated."""
+    return {
+        DOCS / "scripting.md": scripting(),
+        DOCS / "jobfile.md": job_file(),
+        DOCS / "orchestra.schema.json": json.dumps(jobfile.schema(), indent=2) + "\n",
+        DOCS / "scripting.schema.json": json.dumps(api.schema(), indent=2) + "\n",
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or check them."""
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if arguments == ["--check"]:
+        for path in stale:
+            print(f"docs/{path.name} is out of date; run: python -m tools.reference", file=sys.stderr)
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(pages()[path], encoding="utf-8")
+        print(f"wrote docs/{path.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
