@@ -1,0 +1,38 @@
+"""A clock that is set back: nothing in the record runs backwards."""
+
+import asyncio
+from pathlib import Path
+
+from job_orchestra.agent.executor.attempt import Course
+from job_orchestra.agent.executor.protocol import Plan
+from job_orchestra.agent.executor.server import Execution
+from job_orchestra.agent.journal import Journal
+from job_orchestra.agent.master import Master
+from job_orchestra.agent.replica import SoloReplica
+from job_orchestra.core.commands import NewBuild, Submit
+from job_orchestra.core.ledger import Ledger
+from job_orchestra.core.model import Spec, Step
+
+HOUR_MS = 3_600_000
+
+
+async def test_builds_are_created_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    moments = iter([10 * HOUR_MS, 9 * HOUR_MS, 10 * HOUR_MS + 5])
+    replica = SoloReplica(Journal(tmp_path / "journal.db"), Ledger())
+    running = asyncio.create_task(replica.run())
+    master = Master(replica, clock=lambda: next(moments))
+    spec = Spec((Step("run", "true"),))
+    new = NewBuild("p", "j", spec.digest())
+    for _ in range(3):
+        await master.propose(Submit(master.time(), "ann", (new,), {spec.digest(): spec}))
+    assert [build.created for build in replica.ledger.builds.values()] == [10 * HOUR_MS, 10 * HOUR_MS, 10 * HOUR_MS + 5]
+    replica.close()
+    await running
+    replica.release()
+
+
+def test_an_attempt_counts_its_own_time_from_its_beginning() -> None:
+    execution = Execution(Course(Plan("b.1", "/log", {}, ())), now=1000.0)
+    execution.wall = 10 * HOUR_MS  # whatever the clock shows later, it is not looked at again
+    assert execution.instant(1000.0) == 10 * HOUR_MS
+    assert execution.instant(1002.5) == 10 * HOUR_MS + 2500
