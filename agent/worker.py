@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 PASSED_ON = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL"})
 """Variables of the agent's own environment that builds see; everything else is theirs to set."""
 
+EXECUTOR_RETRY_S = 5.0
+"""Seconds between attempts to start an executor that does not start."""
+
 REPORT_RETRY_S = 1.0
 """Seconds between attempts to have a report recorded while the master or its disk refuses."""
 
@@ -87,7 +90,12 @@ class Worker:
         self._attempts = {attempt.key: attempt for attempt in held}
         while True:
             self._lost.clear()
-            link = await ExecutorLink.open(self._paths, on_report=self._on_report, on_lost=self._lost.set)
+            try:
+                link = await ExecutorLink.open(self._paths, on_report=self._on_report, on_lost=self._lost.set)
+            except OrchestraError as error:
+                log.error("worker.no-executor: %s; builds wait, it is tried again", error)  # noqa: TRY400 - no defect
+                await asyncio.sleep(EXECUTOR_RETRY_S)
+                continue
             self._link = link
             self.record = replace(self.record, session=link.session)
             link.configure(self.record.slots)

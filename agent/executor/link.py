@@ -84,19 +84,19 @@ class ExecutorLink:
         while True:
             try:
                 reader, writer = await asyncio.open_unix_connection(os.fspath(paths.executor_socket))
-                break
             except (FileNotFoundError, ConnectionRefusedError):
                 if started is None or started.poll() is not None:
                     started = _start(paths)
+            else:
+                link = cls(reader, writer, on_report, on_lost)
+                hello = await link._receive()
+                if isinstance(hello, Hello):
+                    break
+                writer.close()  # it is just dying, and its socket with it
             if asyncio.get_running_loop().time() > deadline:
                 message = f"the executor does not start; {paths.executor / 'executor.log'} says why"
                 raise Unavailable(message)
             await asyncio.sleep(_LOOK_S)
-        link = cls(reader, writer, on_report, on_lost)
-        hello = await link._receive()
-        if not isinstance(hello, Hello):
-            message = f"the executor at {paths.executor_socket} answers wrongly; stop it, and another is started"
-            raise Unavailable(message)
         link.session, link.pid, link.attempts = hello.session, hello.pid, hello.attempts
         link.begun, link.sure = frozenset(hello.begun), hello.sure
         link._listening = asyncio.get_running_loop().create_task(link._listen())
