@@ -13,7 +13,7 @@ from tests.kit.agents import AgentProcess, alive
 from tests.kit.waiting import wait_until
 
 BUILDS = 2_000
-KILLS = 6
+KILLS = 12
 LINES = 20
 
 #: Writes its id to a file that all builds share, then a log that can be checked byte for byte.

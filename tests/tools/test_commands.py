@@ -82,8 +82,9 @@ def test_arguments_go_to_what_the_command_runs(ready: Tree) -> None:
 def test_lint_runs_every_check_whatever_the_others_say(ready: Tree) -> None:
     steps = [step for step in plan("lint", request_for(ready)) if isinstance(step, Run)]
     programs = [Path(step.argv[0]).name if step.argv[1] != "-m" else step.argv[2] for step in steps]
-    assert programs == ["ruff", "ruff", "pyright", "lint-imports", "tools.packages", "pip", "tools.wheel"]
-    assert all(step.keep_going for step in steps[:5])
+    checks = ["ruff", "ruff", "pyright", "lint-imports", "tools.packages", "tools.reference"]
+    assert programs == [*checks, "pip", "tools.wheel"]
+    assert all(step.keep_going for step in steps[: len(checks)])
 
 
 def test_lint_repairs_only_when_asked(ready: Tree) -> None:
