@@ -99,8 +99,8 @@ class Worker:
             self._link = link
             self.record = replace(self.record, session=link.session)
             link.configure(self.record.slots)
-            # given to this session but unknown to the executor: the last agent died before it passed them on; the master,
-            # which is not told of them, gives them once more
+            # given to this session but unknown to the executor: the last agent died before it passed them on; the
+            # master, which is not told of them, gives them once more
             known = {status.key for status in link.attempts}
             self._attempts = {
                 key: one for key, one in self._attempts.items() if key in known or one.session != link.session

@@ -89,7 +89,8 @@ def lint(request: Request) -> list[Step]:
         ("pages in docs/ that come from the code", (environment.python, "-m", "tools.reference", "--check")),
     ]
     return [
-        *env.prepare(request.root, environment, {"lint", *_node()}),
+        # with those of the tests, which are checked too
+        *env.prepare(request.root, environment, {"lint", "test", *_node()}),
         *env.typing_link(request.root),
         *(Run(argv, says=says, keep_going=True) for says, argv in checks),
         *_present(request.root, BUILD_LEFTOVERS),

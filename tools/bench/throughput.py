@@ -62,8 +62,8 @@ def _xargs() -> float:
 
 
 def _hyperqueue() -> float:
-    from hyperqueue import Job, LocalCluster
-    from hyperqueue.cluster import WorkerConfig
+    from hyperqueue import Job, LocalCluster  # pyright: ignore[reportMissingImports] - only `bench` installs it
+    from hyperqueue.cluster import WorkerConfig  # pyright: ignore[reportMissingImports] - likewise
 
     # its server prints a table of itself
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), LocalCluster(Path(folder)) as cluster:
