@@ -97,7 +97,7 @@ def test_lint_repairs_only_when_asked(ready: Tree) -> None:
 
 def test_pyright_brings_node_where_there_is_none(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert any(line.endswith(".[lint,node]") for line in lines(plan("lint", request_for(tree))))
+    assert any(line.endswith(".[lint,node,test]") for line in lines(plan("lint", request_for(tree))))
 
 
 def test_a_wheel_is_built_on_clean_ground(ready: Tree) -> None:
