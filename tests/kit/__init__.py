@@ -1,0 +1,1 @@
+"""What tests share: players of transcripts, simulated networks, planted bugs. Imports the package, never a test."""
