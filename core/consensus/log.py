@@ -67,10 +67,11 @@ class Log:
         self.handed = self.offset  # entries of the tail before this index are with the driver
         self.pending_snapshot: Snapshot | None = None  # one that is not installed yet
         start = view.first_index() - 1
-        self.committed = max(start, committed)
         self.applied = max(start, applied)
+        # What was applied was committed, also where the note of that was lost with the power.
+        self.committed = max(self.applied, committed)
         self.applying = self.applied
-        if not self.applied <= self.committed <= self.last:
+        if self.committed > self.last:
             raise Damaged(
                 f"the log ends at {self.last}, {self.committed} is committed and {self.applied} applied: what is "
                 "stored does not fit together; remove this member and let it join again with an empty folder"

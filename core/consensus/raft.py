@@ -111,7 +111,7 @@ class Raft:
             self.campaign()
 
     def campaign(self) -> None:
-        """Try to become leader now."""
+        """Try to become leader now, unless another may still have the lease."""
         self._campaign(pre=self.config.pre_vote, forced=False)
 
     def propose(self, data: bytes) -> None:
@@ -320,8 +320,10 @@ class Raft:
         leading.broadcast(self)
 
     def _campaign(self, *, pre: bool, forced: bool) -> None:
-        # Whoever has not applied a committed change does not know who may elect it.
-        if self.role is Role.LEADER or not self.promotable() or self.log.has_unapplied_change():
+        # Its own vote is promised too; and whoever has not applied a committed change does not know who may elect it.
+        if self.role is Role.LEADER or (self.promise and not forced):
+            return
+        if not self.promotable() or self.log.has_unapplied_change():
             return
         if pre:
             self.members.votes.clear()

@@ -1,0 +1,561 @@
+"""A network of real machines on simulated disks, wires and clocks: one thread, virtual time, everything from one seed.
+
+The world does what it is told (deliver, tick, sync, crash ...) and checks after every step what must always hold; who
+decides what happens next is the walker or Hypothesis. A broken rule raises Violation.
+
+    at most one leader in a term                    a lease and a later leader never at the same time
+    no two entries committed at one index           reads hold everything that was committed before them
+    a committed entry is on the disks of a majority an isolated member does not raise its term
+    and is never replaced there                     what was acknowledged is applied, once
+    all apply the same, in order, to the same state
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from heapq import heappop, heappush
+from random import Random
+from typing import TYPE_CHECKING
+
+from job_orchestra.core.consensus import (
+    MAY_OVERTAKE_SYNC,
+    Change,
+    Config,
+    Configuration,
+    Entry,
+    EntryKind,
+    Kind,
+    Message,
+    Raft,
+    Role,
+    Snapshot,
+)
+from job_orchestra.core.errors import Conflict, Damaged, InvalidInput, InvariantError, LimitReached, NoMaster
+
+from .disk import Disk, Saved, Transaction, View, commit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from job_orchestra.core.consensus import Ready
+
+TICK, MESSAGE, SYNC, REPORT = range(4)
+"""Kinds of events."""
+
+EARLY = tuple(kind in MAY_OVERTAKE_SYNC for kind in Kind)
+ELECTION_TICKS = 5
+DRIFT = 0.02
+"""How much faster or slower than true time a clock may run."""
+LEASE = (ELECTION_TICKS - 1) * (1 - 3 * DRIFT)
+
+
+class Violation(Exception):
+    """A rule that must always hold does not."""
+
+
+class State:
+    """What entries do, in the fewest words: a number that depends on every entry and their order."""
+
+    def digest(self, before: int, entry: Entry) -> int:
+        """Return the state's digest after `entry`, from the one before it."""
+        return hash((before, entry.term, entry.index, entry.data))
+
+
+class Weather:
+    """How bad network and disks are in one schedule."""
+
+    __slots__ = ("delay", "drop", "duplicate", "jitter", "late", "sync")
+
+    def __init__(self) -> None:
+        """Begin with fair weather."""
+        self.delay = 0.05  # ticks that a message takes at least
+        self.jitter = 0.1  # up to so many more
+        self.late = 0.0  # share of messages that take ten times as long and more
+        self.drop = 0.0  # share that is lost
+        self.duplicate = 0.0  # share that arrives twice
+        self.sync = 0.0  # ticks that a sync takes, up to; 0: none
+
+
+class Peer:
+    """One member: its machine, its disk, and the driver between them."""
+
+    __slots__ = (
+        "applied",
+        "busy",
+        "commit",
+        "configuration",
+        "digest",
+        "disk",
+        "full",
+        "id",
+        "isolated_at",
+        "led",
+        "life",
+        "log",
+        "paused_until",
+        "raft",
+        "rate",
+        "retired",
+        "skew",
+        "slow",
+        "term",
+        "truncations",
+        "up",
+    )
+
+    def __init__(self, member: int, saved: Saved) -> None:
+        self.id = member
+        self.disk = Disk(saved)
+        self.up = False
+        self.retired = False  # removed from the network for good
+        self.life = 0  # counts starts: events of an earlier life are void
+        self.raft: Raft = None  # type: ignore[assignment] - set by every start
+        self.log: View = None  # type: ignore[assignment]
+        self.busy: Ready | None = None  # waits for its sync
+        self.applied, self.term, self.digest, self.configuration = saved  # the state
+        self.rate = 1.0  # of its clock
+        self.skew = 0.0  # how far its clock jumped ahead
+        self.slow = 0.0  # ticks that its syncs take longer
+        self.full = False  # its disk has no space
+        self.paused_until = 0.0
+        self.isolated_at = -1  # its term when it was cut off from everybody; -1: it is not
+        self.led = 0  # the latest term in which it was seen leading
+        self.commit = 0  # the latest commit index that was seen
+        self.truncations = 0
+
+    def take(self) -> Snapshot:
+        """Return a snapshot of the state."""
+        return Snapshot(self.applied, self.term, self.configuration, str(self.digest).encode())
+
+
+class World:
+    """All members, what is under way between them, and what must hold."""
+
+    def __init__(self, seed: int, voters: int, learners: int = 0, state: State | None = None, **settings: bool) -> None:
+        """Begin with members 1 to `voters` + `learners`, all up."""
+        self.random = Random(seed)
+        self.roll = self.random.random
+        self.time = 0.0
+        self.events: list[tuple[float, int, Peer, int, object]] = []
+        self.number = 0  # of the last event
+        self.weather = Weather()
+        self.blocked: set[tuple[int, int]] = set()  # (from, to)
+        self.settings = settings
+        self.state = state or State()
+        self.counts: Counter[str] = Counter()
+        # What is known to be so
+        self.entries: list[Entry] = [Entry(0, 0), Entry(1, 1)]  # applied, by index
+        self.digests: list[int] = [0, 0]  # after each of them
+        self.committed: list[int] = [0, 1]  # term of the entry committed at each index
+        self.leaders: dict[int, int] = {}  # term -> who leads it
+        self.leading: set[Peer] = set()  # who thinks that it leads
+        self.requests: dict[bytes, int] = {}  # request -> where it was applied first
+        self.acknowledged: dict[bytes, int] = {}  # request -> where, as the client was told
+        self.reads: dict[bytes, int] = {}  # read -> what was committed when it came
+        self.peers: dict[int, Peer] = {}
+        members = tuple(range(1, voters + learners + 1))
+        first = Saved(1, 1, 0, Configuration(members[:voters], members[voters:]))
+        for member in members:
+            self.add(member, first)
+
+    # What happens to members
+
+    def add(self, member: int, saved: Saved | None = None) -> Peer:
+        """Start a new member, by default one that knows nothing."""
+        peer = self.peers[member] = Peer(member, saved or Saved(0, 0, 0, Configuration()))
+        peer.rate = 1.0 + (self.roll() * 2 - 1) * DRIFT
+        self.start(peer)
+        return peer
+
+    def start(self, peer: Peer) -> None:
+        """Start a member from its disk."""
+        peer.log = View(peer.take)
+        saved = peer.disk.recover(peer.log)
+        peer.applied, peer.term, peer.digest, peer.configuration = saved
+        peer.up, peer.full, peer.busy, peer.paused_until = True, False, None, 0.0
+        peer.life += 1
+        config = Config(
+            id=peer.id, election_ticks=ELECTION_TICKS, lease_s=LEASE, max_inflight_messages=4, **self.settings
+        )
+        peer.raft = Raft(config, peer.log, self.random, self.applied_at_start(peer))
+        peer.raft.now = self.clock(peer)
+        peer.commit = peer.raft.log.committed
+        peer.truncations = 0
+        self._push(self.roll() * peer.rate, peer, TICK, peer.life)
+        self.watch(peer)
+
+    def applied_at_start(self, peer: Peer) -> int:
+        """Return the index that a driver starts its machine from."""
+        return peer.applied
+
+    def stop(self, peer: Peer, *, power: bool) -> None:
+        """Kill a member, or take its power: then part of what was not synced is gone."""
+        peer.up, peer.busy = False, None
+        self.leading.discard(peer)
+        if power:
+            peer.disk.lose_power(self.roll())
+            self.counts["power losses"] += 1
+        else:
+            self.counts["kills"] += 1
+
+    def compact(self, peer: Peer, keep: int) -> None:
+        """Drop what is applied from a log, but for the last `keep` entries."""
+        index = peer.applied - keep
+        if not peer.up or index < peer.log.first_index():
+            return
+        peer.disk.sync_state()  # what is dropped from the log must be safe in the state
+        peer.log.compact(index)
+        peer.disk.pending.append(Transaction(compact=index))
+        self.counts["compactions"] += 1
+
+    def propose(self, peer: Peer, request: bytes) -> None:
+        """Ask a member to have a request agreed on."""
+        self._ask(peer, lambda: peer.raft.propose(request))
+
+    def change(self, peer: Peer, change: Change) -> None:
+        """Ask a member to change the membership."""
+        self._ask(peer, lambda: peer.raft.propose_change(change))
+
+    def transfer(self, peer: Peer, to: int) -> None:
+        """Ask a member to hand over."""
+        self._ask(peer, lambda: peer.raft.transfer(to))
+
+    def read(self, peer: Peer, context: bytes) -> None:
+        """Ask a leader for what is agreed on."""
+        self.reads[context] = len(self.committed) - 1
+        self._ask(peer, lambda: peer.raft.read_index(context))
+
+    def _ask(self, peer: Peer, what: Callable[[], None]) -> None:
+        if not peer.up or peer.paused_until > self.time:
+            return
+        peer.raft.now = self.clock(peer)
+        try:
+            what()
+        except (NoMaster, Conflict, LimitReached, InvalidInput):
+            self.counts["refusals"] += 1
+        self.work(peer)
+
+    def clock(self, peer: Peer) -> float:
+        """Return what a member's clock says."""
+        return self.time / peer.rate + peer.skew
+
+    # What happens next
+
+    def next(self) -> None:
+        """Let the next event happen."""
+        event = heappop(self.events)
+        self.time = event[0]
+        self.happen(event)
+
+    def happen(self, event: tuple[float, int, Peer, int, object]) -> None:
+        """Let an event happen now."""
+        _, _, peer, kind, what = event
+        if not peer.up:
+            if kind == MESSAGE and what.kind is Kind.SNAPSHOT:  # type: ignore[attr-defined]
+                self._report_snapshot(what, ok=False)  # type: ignore[arg-type]
+            return
+        if peer.paused_until > self.time:
+            self._push(peer.paused_until - self.time + self.roll() * 0.1, peer, kind, what)
+            return
+        raft = peer.raft
+        raft.now = self.time / peer.rate + peer.skew
+        if kind == MESSAGE:
+            message: Message = what  # type: ignore[assignment]
+            if self.blocked and (message.sender, peer.id) in self.blocked:
+                self._lost(message)
+                return
+            if message.kind is Kind.SNAPSHOT:
+                self._report_snapshot(message, ok=True)
+            raft.step(message)
+        elif kind == TICK:
+            if what != peer.life:
+                return
+            self._push(peer.rate, peer, TICK, what)
+            raft.tick()
+        elif kind == SYNC:
+            if what != peer.life or peer.busy is None:
+                return
+            self.synced(peer)
+        else:
+            life, report = what  # type: ignore[misc]
+            if life != peer.life:  # pyright: ignore[reportUnknownMemberType]
+                return
+            report(raft)
+        self.work(peer)
+
+    def _push(self, after: float, peer: Peer, kind: int, what: object) -> None:
+        self.number += 1
+        heappush(self.events, (self.time + after, self.number, peer, kind, what))
+
+    # The driver
+
+    def work(self, peer: Peer) -> None:
+        """Let a member do what it has to."""
+        raft = peer.raft
+        self.watch(peer)
+        while peer.busy is None and raft.has_ready():
+            ready = raft.ready()
+            if peer.full and (ready.entries or ready.hard_state or ready.snapshot):
+                self.counts["disks full"] += 1
+                self.stop(peer, power=False)  # it says why and stops; it never acknowledges
+                return
+            for message in ready.messages:
+                if EARLY[message.kind]:
+                    self.send(message)
+            if ready.reads:
+                self._answer(ready)
+            peer.busy = ready
+            if self.write(peer, ready):
+                return
+            self.finish(peer, ready)
+            self.watch(peer)
+
+    def write(self, peer: Peer, ready: Ready) -> bool:
+        """Write; return whether a sync must be waited for."""
+        snapshot = ready.snapshot
+        if snapshot is not None:
+            self.install(peer, snapshot)
+        if ready.hard_state is not None or ready.entries or snapshot is not None:
+            if ready.entries:
+                self._check_kept(peer, ready.entries)
+            transaction = Transaction(ready.hard_state, snapshot, ready.entries)
+            commit(peer.log, transaction)
+            peer.disk.pending.append(transaction)
+            if self.must_sync(ready):
+                latency = self.weather.sync + peer.slow
+                if latency:
+                    self._push(self.roll() * latency, peer, SYNC, peer.life)
+                    return True
+                peer.disk.sync()
+        return False
+
+    def must_sync(self, ready: Ready) -> bool:
+        """Return whether a Ready must be on disk before it is acknowledged."""
+        return ready.must_sync or ready.snapshot is not None
+
+    def install(self, peer: Peer, snapshot: Snapshot) -> None:
+        """Write the state of a snapshot, before the log may refer to it."""
+        peer.disk.save(Saved(snapshot.index, snapshot.term, int(snapshot.data), snapshot.configuration))
+        peer.disk.sync_state()
+
+    def synced(self, peer: Peer) -> None:
+        """Go on after a sync."""
+        ready = peer.busy
+        assert ready is not None
+        peer.disk.sync()
+        self.finish(peer, ready)
+        self.watch(peer)
+
+    def finish(self, peer: Peer, ready: Ready) -> None:
+        """Send what was held back, apply, and tell the machine."""
+        peer.busy = None
+        for message in ready.messages:
+            if not EARLY[message.kind]:
+                self.send(message)
+        if ready.snapshot is not None:
+            snapshot = ready.snapshot
+            peer.applied, peer.term = snapshot.index, snapshot.term
+            peer.digest, peer.configuration = int(snapshot.data), snapshot.configuration
+            self.counts["snapshots"] += 1
+            if peer.digest != self.digests[peer.applied]:
+                raise Violation(f"{peer.id} installed another state at {peer.applied} than was applied there")
+        if ready.committed:
+            for entry in ready.committed:
+                self.apply(peer, entry)
+            peer.disk.save(Saved(peer.applied, peer.term, peer.digest, peer.configuration))
+            if len(peer.disk.saved) > 6:
+                peer.disk.sync_state()
+        peer.raft.advance(ready)
+
+    def apply(self, peer: Peer, entry: Entry) -> None:
+        """Apply an entry, and compare with what the others applied."""
+        index = entry.index
+        if index != peer.applied + 1:
+            raise Violation(f"{peer.id} applies {index} after {peer.applied}")
+        peer.digest = self.state.digest(peer.digest, entry)
+        peer.applied, peer.term = index, entry.term
+        if index == len(self.entries):
+            self.entries.append(entry)
+            self.digests.append(peer.digest)
+            if entry.data and entry.kind is EntryKind.NORMAL:
+                self.requests.setdefault(entry.data, index)
+        elif self.digests[index] != peer.digest:
+            raise Violation(f"{peer.id} came to another state at {index} than the others: {entry}")
+        if entry.kind is EntryKind.CHANGE:
+            peer.configuration = peer.raft.apply_change(peer.raft.decode_change(entry))
+            self.counts["changes"] += 1
+            self.watch(peer)
+        elif entry.data and entry.term == peer.raft.term and peer.raft.role is Role.LEADER:
+            self.acknowledged.setdefault(entry.data, index)
+
+    def send(self, message: Message) -> None:
+        """Put a message on the wire."""
+        weather, roll = self.weather, self.roll
+        if (self.blocked and (message.sender, message.to) in self.blocked) or (
+            weather.drop and roll() < weather.drop
+        ):
+            self._lost(message)
+            return
+        target = self.peers.get(message.to)
+        if target is None:
+            return
+        delay = weather.delay + roll() * weather.jitter
+        if weather.late and roll() < weather.late:
+            delay *= 10 + 40 * roll()
+        self._push(delay, target, MESSAGE, message)
+        if weather.duplicate and roll() < weather.duplicate:
+            self._push(delay + roll() * 4, target, MESSAGE, message)
+            self.counts["duplicates"] += 1
+
+    def _lost(self, message: Message) -> None:
+        self.counts["drops"] += 1
+        if message.kind is Kind.SNAPSHOT:
+            self._report_snapshot(message, ok=False)
+        elif message.kind is Kind.APPEND and self.roll() < 0.1:
+            sender, to = self.peers[message.sender], message.to
+            self._push(0.1, sender, REPORT, (sender.life, lambda raft: raft.report_unreachable(to)))
+
+    def _report_snapshot(self, message: Message, *, ok: bool) -> None:
+        sender, to = self.peers[message.sender], message.to
+        self._push(0.5, sender, REPORT, (sender.life, lambda raft: raft.report_snapshot(to, ok=ok)))
+
+    def _answer(self, ready: Ready) -> None:
+        for index, context in ready.reads:
+            before = self.reads.pop(context, None)
+            self.counts["reads"] += 1
+            if before is not None and index < before:
+                raise Violation(f"a read saw {index}, but {before} was committed before it came")
+
+    # What must always hold
+
+    def watch(self, peer: Peer) -> None:
+        """Check a member after something happened to it."""
+        raft = peer.raft
+        log = raft.log
+        if log.committed != peer.commit:
+            self._check_commit(peer)
+        if log.truncations != peer.truncations:
+            self.counts["truncations"] += log.truncations - peer.truncations
+            peer.truncations = log.truncations
+        if raft.role is Role.LEADER:
+            if peer.led != raft.term or peer not in self.leading:
+                self._check_leader(peer)
+            if len(self.leading) > 1:
+                self._check_leases()
+        elif self.leading and peer in self.leading:
+            self.leading.discard(peer)
+        if peer.isolated_at >= 0 and raft.term > peer.isolated_at + 1 and not raft.members.alone():
+            # One more is possible, when it had been told to campaign.
+            raise Violation(f"{peer.id} is cut off and raised its term from {peer.isolated_at} to {raft.term}")
+
+    def _check_leader(self, peer: Peer) -> None:
+        term = peer.raft.term
+        if self.leaders.setdefault(term, peer.id) != peer.id:
+            raise Violation(f"{peer.id} and {self.leaders[term]} both lead term {term}")
+        if peer.led != term:
+            self.counts["elections"] += 1
+            last = len(self.committed) - 1
+            # Votes may be late: the leader of an old term need not have what a newer one committed.
+            if term == max(self.leaders) and peer.raft.log.term(last) not in (None, self.committed[last]):
+                raise Violation(f"{peer.id} leads term {term} without the entry committed at {last}")
+            if term == max(self.leaders) and peer.raft.log.last < last:
+                raise Violation(f"{peer.id} leads term {term} and has nothing at {last}, which is committed")
+        peer.led = term
+        self.leading.add(peer)
+
+    def _check_leases(self) -> None:
+        newest = max(peer.raft.term for peer in self.leading)
+        for peer in self.leading:
+            if peer.raft.term != newest and peer.raft.lease_until() > self.clock(peer):
+                raise Violation(f"{peer.id} has the lease of term {peer.raft.term} while term {newest} has a leader")
+
+    def _check_commit(self, peer: Peer) -> None:
+        log, committed = peer.raft.log, self.committed
+        for index in range(peer.commit + 1, log.committed + 1):
+            term = log.term(index)
+            if index == len(committed):
+                if term is None:
+                    raise Violation(f"{peer.id} committed {index} without having it")
+                committed.append(term)
+                if index == log.committed:
+                    self._check_majority(peer, index, term)
+            elif term is not None and term != committed[index]:
+                raise Violation(f"{peer.id} committed term {term} at {index}, where term {committed[index]} was")
+        peer.commit = log.committed
+
+    def _check_majority(self, peer: Peer, index: int, term: int) -> None:
+        voters = peer.raft.members.configuration.voters
+        has = 0
+        for voter in voters:
+            disk = self.peers[voter].disk
+            durable = disk.durable
+            has += durable.start >= index or durable.term(index) == term or disk.saved[0].index >= index
+        if has <= len(voters) // 2:
+            raise Violation(f"{index} is committed, but on the disks of only {has} of {len(voters)} voters")
+
+    def _check_kept(self, peer: Peer, entries: tuple[Entry, ...]) -> None:
+        committed, log = self.committed, peer.log
+        first = entries[0].index
+        if first >= len(committed):
+            return
+        for index in range(first, min(log.last_index() + 1, len(committed))):
+            place = index - first
+            new = entries[place].term if place < len(entries) else None
+            if log.term(index) == committed[index] != new:
+                raise Violation(f"{peer.id} drops the entry committed at {index}")
+
+    # At the end
+
+    def calm(self) -> None:
+        """Let everything be well from now on."""
+        self.weather = Weather()
+        self.blocked.clear()
+        for peer in self.peers.values():
+            peer.paused_until, peer.slow, peer.isolated_at, peer.full = 0.0, 0.0, -1, False
+            if not peer.up and not peer.retired:
+                self.start(peer)
+
+    def converged(self) -> bool:
+        """Return whether one leads and all members have applied everything."""
+        leaders = [peer for peer in self.leading if peer.up]
+        if not leaders:
+            return False
+        leader = max(leaders, key=lambda peer: peer.raft.term)
+        raft = leader.raft
+        if not raft.log.last == raft.log.committed == leader.applied or raft.log.term(raft.log.last) != raft.term:
+            return False
+        return all(
+            (other := self.peers[member]).applied == leader.applied and other.digest == leader.digest
+            for member in raft.members.progress
+        )
+
+    def settle(self, limit: int = 6000) -> None:
+        """Calm down, and check that all come to agree and that nothing acknowledged is gone."""
+        self.calm()
+        asked = b""
+        for step in range(limit):
+            self.next()
+            if step % 16 == 15 and self.converged():
+                if asked in self.acknowledged:
+                    break
+                leader = max(self.leading, key=lambda peer: peer.raft.term)
+                asked = b"last %d" % step
+                self.propose(leader, asked)
+        else:
+            raise Violation("calm for long, and still no agreement: " + self.describe())
+        for request, index in self.acknowledged.items():
+            first = self.requests.get(request)
+            if first is None or first > index or self.entries[index].data != request:
+                raise Violation(f"{request!r} was acknowledged at {index}, and applied at {first}")
+
+    def describe(self) -> str:
+        """Return one line on every member."""
+        return "; ".join(
+            f"{peer.id} {'up' if peer.up else 'down'} {peer.raft.role.name.lower()} of {peer.raft.leader} in term "
+            f"{peer.raft.term}, last {peer.raft.log.last}, committed {peer.raft.log.committed}, applied {peer.applied}"
+            for peer in self.peers.values()
+        )
+
+
+FAILURES = (Violation, InvariantError, Damaged)
+"""What a simulation that finds something ends with."""

@@ -1,0 +1,286 @@
+"""The seeded walker: decides what happens to a simulated network, from one number.
+
+`walk(seed, steps)` is one schedule. Every schedule has its own weather, size and share of faults; the same seed gives
+the same schedule, in any process.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from job_orchestra.core.consensus import Change, ChangeKind
+
+from .simulation import FAILURES, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from random import Random
+
+    from .simulation import Peer
+
+RARE = (
+    "changes",
+    "compactions",
+    "disks full",
+    "drops",
+    "duplicates",
+    "elections",
+    "kills",
+    "partitions",
+    "pauses",
+    "power losses",
+    "reads",
+    "snapshots",
+    "transfers",
+    "truncations",
+)
+"""What a run must have seen, or it proves nothing."""
+
+MOST_MEMBERS = 9
+
+
+@dataclass(slots=True)
+class Found:
+    """A schedule that ended badly."""
+
+    seed: int  # replays it
+    step: int  # at which it ended; beyond the steps: while it calmed down
+    what: str  # the broken rule
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What many schedules came to."""
+
+    schedules: int = 0  # walked
+    steps: int = 0  # in all of them, without calming down
+    seconds: float = 0.0  # they took
+    counts: Counter[str] = field(default_factory=Counter[str])  # what happened
+    found: list[Found] = field(default_factory=list[Found])  # what is wrong
+
+    @property
+    def missing(self) -> list[str]:
+        """What should have happened and did not."""
+        return [name for name in RARE if not self.counts[name]]
+
+
+def run(
+    seeds: Iterable[int], steps: int, make: Callable[..., World] = World, *, stop: bool = True
+) -> Outcome:
+    """Walk a schedule for each seed; `stop` at the first that ends badly."""
+    outcome = Outcome()
+    began = perf_counter()
+    for seed in seeds:
+        found = walk(seed, steps, make, outcome.counts)
+        outcome.schedules += 1
+        outcome.steps += steps
+        if found is not None:
+            outcome.found.append(found)
+            if stop:
+                break
+    outcome.seconds = perf_counter() - began
+    return outcome
+
+
+def walk(seed: int, steps: int, make: Callable[..., World] = World, counts: Counter[str] | None = None) -> Found | None:
+    """Walk one schedule; return what is wrong with it."""
+    walker = Walker(seed, make)
+    try:
+        walker.walk(steps)
+        walker.step = steps
+        walker.world.settle()
+    except FAILURES as failure:
+        return Found(seed, walker.step, f"{type(failure).__name__}: {failure}")
+    finally:
+        if counts is not None:
+            counts.update(walker.world.counts)
+    return None
+
+
+class Walker:
+    """One schedule."""
+
+    def __init__(self, seed: int, make: Callable[..., World]) -> None:
+        # Small networks are the most common, and find the most in few steps.
+        voters = (3, 3, 3, 5, 3, 5, 1, 2, 4, 7)[seed % 10]
+        self.world = world = make(seed, voters, (0, 0, 1, 2)[seed // 10 % 4] if voters < 6 else 0)
+        self.random: Random = world.random
+        self.step = 0
+        self.asked = 0  # requests made
+        roll, weather = world.roll, world.weather
+        weather.jitter = roll() * (0.2, 1.0, 4.0)[seed % 3]
+        weather.late = (0.0, 0.05, 0.2)[int(roll() * 3)]
+        weather.drop = (0.0, 0.02, 0.1, 0.25)[int(roll() * 4)]
+        weather.duplicate = (0.0, 0.1, 0.3)[int(roll() * 3)]
+        weather.sync = (0.0, 0.0, 0.3, 1.5)[int(roll() * 4)]
+        self.fault = (0.01, 0.03, 0.08)[int(roll() * 3)]
+        self.ask = self.fault + (0.03, 0.1, 0.25)[int(roll() * 3)]
+        self.faults: list[Callable[[Peer], None]] = [
+            *[self.kill] * 3,
+            *[self.lose_power] * 3,
+            *[self.restart] * 8,
+            *[self.split] * 4,
+            *[self.cut_off] * 3,
+            *[self.one_way] * 2,
+            self.bridge,
+            *[self.heal] * 6,
+            *[self.pause] * 2,
+            *[self.compact] * 4,
+            *[self.change] * 4,
+            *[self.transfer] * 2,
+            self.jump,
+            self.slow_disk,
+            self.fill_disk,
+            *[self.campaign] * 2,
+        ]
+
+    def walk(self, steps: int) -> None:
+        """Walk so many steps."""
+        world, roll = self.world, self.world.roll
+        fault, ask, happen = self.fault, self.ask, world.next
+        for step in range(steps):
+            self.step = step
+            luck = roll()
+            if luck >= ask and world.events:
+                happen()
+            elif luck >= fault:
+                self.request()
+            else:
+                self.random.choice(self.faults)(self.random.choice(list(world.peers.values())))
+
+    def request(self) -> None:
+        """Be a client: ask who leads, or sometimes who does not, and sometimes ask again."""
+        world, roll = self.world, self.world.roll
+        peers = list(world.leading) or list(world.peers.values())
+        if len(peers) > 1:
+            peers.sort(key=lambda peer: peer.id)
+        peer = peers[int(roll() * len(peers))]
+        luck = roll()
+        if luck < 0.1:
+            self.asked += 1
+            world.read(peer, b"read %d" % self.asked)
+        elif luck < 0.2 and self.asked:
+            world.propose(peer, b"%d" % (1 + int(roll() * self.asked)))
+        else:
+            self.asked += 1
+            world.propose(peer, b"%d" % self.asked)
+
+    # Faults
+
+    def kill(self, peer: Peer) -> None:
+        """Kill the process: what was written stays."""
+        if peer.up:
+            self.world.stop(peer, power=False)
+
+    def lose_power(self, peer: Peer) -> None:
+        """Lose the power: what was not synced may be gone."""
+        if peer.up:
+            self.world.stop(peer, power=True)
+
+    def restart(self, peer: Peer) -> None:
+        """Start whoever is down."""
+        down = [one for one in self.world.peers.values() if not one.up and not one.retired]
+        if down:
+            self.world.start(down[int(self.world.roll() * len(down))])
+
+    def split(self, peer: Peer) -> None:
+        """Split the network in two."""
+        roll, one, other = self.world.roll, list[int](), list[int]()
+        for member in self.world.peers:
+            (one if roll() < 0.5 else other).append(member)
+        self._block((a, b) for x, y in ((one, other), (other, one)) for a in x for b in y)
+
+    def cut_off(self, peer: Peer) -> None:
+        """Cut one off from everybody."""
+        others = [member for member in self.world.peers if member != peer.id]
+        self._block(pair for member in others for pair in ((peer.id, member), (member, peer.id)))
+        if others and peer.up:
+            peer.isolated_at = peer.raft.term
+
+    def one_way(self, peer: Peer) -> None:
+        """Let one be heard and not hear, or the other way round."""
+        others, hears = [member for member in self.world.peers if member != peer.id], self.world.roll() < 0.5
+        self._block((member, peer.id) if hears else (peer.id, member) for member in others)
+
+    def bridge(self, peer: Peer) -> None:
+        """Split the network in two halves that only one member sees."""
+        self.split(peer)
+        self.world.blocked = {pair for pair in self.world.blocked if peer.id not in pair}
+
+    def _block(self, pairs: Iterable[tuple[int, int]]) -> None:
+        self.heal(None)
+        self.world.blocked = set(pairs)
+        self.world.counts["partitions"] += 1
+
+    def heal(self, peer: Peer | None) -> None:
+        """Connect everybody."""
+        self.world.blocked = set()
+        for one in self.world.peers.values():
+            one.isolated_at = -1
+
+    def pause(self, peer: Peer) -> None:
+        """Stop a process for a while: to it, no time passes."""
+        peer.paused_until = self.world.time + self.world.roll() * 15
+        self.world.counts["pauses"] += 1
+
+    def compact(self, peer: Peer) -> None:
+        """Compact a log, nearly to its end."""
+        self.world.compact(peer, int(self.world.roll() * 4))
+
+    def change(self, peer: Peer) -> None:
+        """Change the membership; half the time try two changes at once."""
+        self._change()
+        if self.world.roll() < 0.5:
+            self._change()
+        if self.world.roll() < 0.3:
+            self.split(peer)
+
+    def _change(self) -> None:
+        world, roll = self.world, self.world.roll
+        if not world.leading:
+            return
+        leader = max(world.leading, key=lambda one: one.raft.term)
+        known = leader.raft.members.configuration
+        luck = roll()
+        if luck < 0.55 or len(known.voters) < 3:
+            strangers = [n for n in world.peers if n not in known.voters and not world.peers[n].retired]
+            if strangers and (roll() < 0.5 or len(world.peers) >= MOST_MEMBERS):
+                member = strangers[int(roll() * len(strangers))]
+            elif len(world.peers) < MOST_MEMBERS:
+                member = max(world.peers) + 1
+                world.add(member)
+            else:
+                return
+            kind = ChangeKind.ADD_VOTER if roll() < 0.8 else ChangeKind.ADD_LEARNER
+        else:
+            members = (*known.voters, *known.learners)
+            member = members[int(roll() * len(members))]
+            kind = ChangeKind.REMOVE if roll() < 0.8 else ChangeKind.ADD_LEARNER
+        world.change(leader, Change(kind, member))
+
+    def transfer(self, peer: Peer) -> None:
+        """Ask a leader to hand over."""
+        for leader in sorted(self.world.leading, key=lambda one: one.id):
+            self.world.transfer(leader, peer.id)
+            self.world.counts["transfers"] += 1
+
+    def jump(self, peer: Peer) -> None:
+        """Let a clock jump ahead."""
+        peer.skew += self.world.roll() * 20
+
+    def slow_disk(self, peer: Peer) -> None:
+        """Make a disk slow, or fast again."""
+        peer.slow = 0.0 if peer.slow else self.world.roll() * 5
+
+    def fill_disk(self, peer: Peer) -> None:
+        """Fill a disk: the next write fails."""
+        peer.full = peer.up
+
+    def campaign(self, peer: Peer) -> None:
+        """Let one campaign at a bad moment."""
+        if peer.up and peer.paused_until <= self.world.time:
+            peer.raft.campaign()
+            self.world.work(peer)
