@@ -159,6 +159,8 @@ def on_propose(raft: Raft, message: Message) -> None:
     """Append what was proposed."""
     if raft.id not in raft.members.progress:
         raise NoMaster("this agent is no member any more; ask the other voters")
+    if message.sender != raft.id and not raft.config.forward_proposals:
+        raise NoMaster("members do not propose for others here; ask the master itself")
     if raft.transferee:
         raise NoMaster(f"leadership goes to member {raft.transferee}; ask it in a moment")
     entries = message.entries

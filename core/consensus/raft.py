@@ -8,7 +8,7 @@ else does is in `following`. Refuses to know disks, networks, clocks (but for `n
 from enum import IntEnum
 from random import Random
 
-from ..errors import Conflict, InvariantError, LimitReached, NoMaster
+from ..errors import Conflict, InvalidInput, InvariantError, LimitReached, NoMaster
 from . import following, leading, ready
 from .config import Config
 from .log import Log, LogView
@@ -136,7 +136,11 @@ class Raft:
     def apply_change(self, change: Change | None) -> Configuration:
         """Apply a committed change, or None to void it; the same on every member. Return the configuration since."""
         if change is not None:
-            self._switch(changed(self.members.configuration, change))
+            try:
+                configuration = changed(self.members.configuration, change)
+            except InvalidInput as error:
+                raise InvariantError(f"a change was agreed on that leaves nobody to vote: {change}") from error
+            self._switch(configuration)
         return self.members.configuration
 
     def decode_change(self, entry: Entry) -> Change:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -21,7 +22,7 @@ from .simulation import EARLY, SYNC, World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from job_orchestra.core.consensus import Entry, Ready
+    from job_orchestra.core.consensus import Config, Entry, Ready
 
     from .simulation import Peer
 
@@ -35,17 +36,6 @@ def _truncate_without_conflict(log: Log, index: int, term: int, entries: tuple[E
     matched = index + len(entries)
     log.commit_to(min(commit, matched))
     return matched
-
-
-def _clamp_to_the_end(log: Log, index: int, term: int, entries: tuple[Entry, ...], commit: int) -> int | None:
-    if log.term(index) != term:
-        return None
-    for place, entry in enumerate(entries):
-        if log.term(entry.index) != entry.term:
-            log.append(entries[place:])
-            break
-    log.commit_to(min(commit, log.last))
-    return index + len(entries)
 
 
 def _count_duplicate_votes(members: Members, member: int, vote: bool) -> Tally:  # noqa: FBT001 - as the original
@@ -158,14 +148,13 @@ def _wrapped(target: object, name: str, wrap: Callable[..., object]) -> Callable
 class WithoutPreVote(World):
     """Members campaign without asking first."""
 
-    def __init__(self, *arguments: Any, **more: Any) -> None:  # noqa: ANN401 - passed on
-        super().__init__(*arguments, pre_vote=False, **more)
+    def config(self, member: int) -> Config:
+        return replace(super().config(member), pre_vote=False)
 
 
 MUTANTS: dict[str, tuple[type[World], Callable[[], Any] | None]] = {
     "truncate without conflict": (World, _patched(Log, "accept", _truncate_without_conflict)),
-    "clamp commit to the end of the log": (World, _patched(Log, "accept", _clamp_to_the_end)),
-    "heartbeats tell commits that are not matched": (World, _patched(leading, "heartbeat", _heartbeats_tell_too_much)),
+    "do not clamp commit to what is matched": (World, _patched(leading, "heartbeat", _heartbeats_tell_too_much)),
     "count duplicate votes": (World, _patched(Members, "record", _count_duplicate_votes)),
     "accept acknowledgements of older terms": (
         World,
@@ -173,7 +162,6 @@ MUTANTS: dict[str, tuple[type[World], Callable[[], Any] | None]] = {
     ),
     "commit entries of older terms by counting": (World, _patched(leading, "commit", _commit_older_terms)),
     "two membership changes at once": (World, _patched(leading, "refusal", lambda _raft: "")),
-    "campaign with unapplied changes": (World, _patched(Log, "has_unapplied_change", lambda _log: False)),
     "learners count": (World, _wrapped(Members, "switch", _learners_count)),
     "skip the sync before acknowledging": (SkipsSync, None),
     "vote without storing it": (ForgetsVotes, None),

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from heapq import heappop, heappush
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from job_orchestra.core.consensus import (
     MAY_OVERTAKE_SYNC,
@@ -30,12 +30,15 @@ from job_orchestra.core.consensus import (
     Role,
     Snapshot,
 )
+from job_orchestra.core.commands import NewBuild, Submit, decode, encode
 from job_orchestra.core.errors import Conflict, Damaged, InvalidInput, InvariantError, LimitReached, NoMaster
+from job_orchestra.core.ledger import Ledger
+from job_orchestra.core.model import Spec, Step
 
 from .disk import Disk, Saved, Transaction, View, commit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from job_orchestra.core.consensus import Ready
 
@@ -43,10 +46,13 @@ TICK, MESSAGE, SYNC, REPORT = range(4)
 """Kinds of events."""
 
 EARLY = tuple(kind in MAY_OVERTAKE_SYNC for kind in Kind)
-ELECTION_TICKS = 5
 DRIFT = 0.02
 """How much faster or slower than true time a clock may run."""
-LEASE = (ELECTION_TICKS - 1) * (1 - 3 * DRIFT)
+
+
+def lease(election_ticks: int) -> float:
+    """Return the longest lease, in ticks, that such clocks allow."""
+    return (election_ticks - 1) * (1 - 3 * DRIFT)
 
 
 class Violation(Exception):
@@ -56,9 +62,45 @@ class Violation(Exception):
 class State:
     """What entries do, in the fewest words: a number that depends on every entry and their order."""
 
-    def digest(self, before: int, entry: Entry) -> int:
-        """Return the state's digest after `entry`, from the one before it."""
+    def request(self, number: int) -> bytes:
+        """Return the data of a request; the same number is the same request, asked again."""
+        return b"%d" % number
+
+    def digest(self, before: int, entry: Entry, applied: list[Entry]) -> int:
+        """Return the state's digest after `entry`, from the one before it; `applied` are all entries, by index."""
         return hash((before, entry.term, entry.index, entry.data))
+
+
+class LedgerState(State):
+    """The real ledger, fed with submissions."""
+
+    def __init__(self) -> None:
+        self.ledgers: dict[int, list[Ledger]] = {}  # digest -> ledgers that are in that state now
+
+    def request(self, number: int) -> bytes:
+        spec = Spec(steps=(Step("make", f"make {number % 3}"),))
+        build = NewBuild(project="simulated", job=f"job{number % 3}", spec=spec.digest())
+        submit = Submit(
+            at=1000 + number, requester="walker", builds=(build,), specs={spec.digest(): spec}, request=str(number)
+        )
+        return encode((submit,))
+
+    def digest(self, before: int, entry: Entry, applied: list[Entry]) -> int:
+        waiting = self.ledgers.get(before)
+        ledger = waiting.pop() if waiting else self._replayed(applied[2 : entry.index])
+        self._apply(ledger, entry)
+        digest = int(ledger.digest()[:15], 16)
+        self.ledgers.setdefault(digest, []).append(ledger)
+        return digest
+
+    def _replayed(self, entries: list[Entry]) -> Ledger:
+        ledger = Ledger()
+        for entry in entries:
+            self._apply(ledger, entry)
+        return ledger
+
+    def _apply(self, ledger: Ledger, entry: Entry) -> None:
+        ledger.apply(entry.index, decode(entry.data) if entry.data and entry.kind is EntryKind.NORMAL else ())
 
 
 class Weather:
@@ -69,7 +111,7 @@ class Weather:
     def __init__(self) -> None:
         """Begin with fair weather."""
         self.delay = 0.05  # ticks that a message takes at least
-        self.jitter = 0.1  # up to so many more
+        self.jitter = 0.0  # up to so many more; 0: what is sent first arrives first
         self.late = 0.0  # share of messages that take ten times as long and more
         self.drop = 0.0  # share that is lost
         self.duplicate = 0.0  # share that arrives twice
@@ -131,8 +173,15 @@ class Peer:
 class World:
     """All members, what is under way between them, and what must hold."""
 
-    def __init__(self, seed: int, voters: int, learners: int = 0, state: State | None = None, **settings: bool) -> None:
-        """Begin with members 1 to `voters` + `learners`, all up."""
+    def __init__(
+        self,
+        seed: int,
+        voters: int,
+        learners: int = 0,
+        settings: Mapping[str, Any] | None = None,
+        state: State | None = None,
+    ) -> None:
+        """Begin with members 1 to `voters` + `learners`, all up; `settings` are those of Config."""
         self.random = Random(seed)
         self.roll = self.random.random
         self.time = 0.0
@@ -140,7 +189,11 @@ class World:
         self.number = 0  # of the last event
         self.weather = Weather()
         self.blocked: set[tuple[int, int]] = set()  # (from, to)
-        self.settings = settings
+        self.stalled: set[tuple[int, int]] = set()  # (from, to): what is sent waits until it is released
+        self.held: list[Message] = []  # what waits
+        self.settings = {"election_ticks": 5, "max_inflight_messages": 4, **(settings or {})}
+        self.settings.setdefault("lease_s", lease(self.settings["election_ticks"]))
+        self.asks_first = self.settings.get("pre_vote", True)  # an isolated member must not raise its term
         self.state = state or State()
         self.counts: Counter[str] = Counter()
         # What is known to be so
@@ -164,6 +217,8 @@ class World:
         """Start a new member, by default one that knows nothing."""
         peer = self.peers[member] = Peer(member, saved or Saved(0, 0, 0, Configuration()))
         peer.rate = 1.0 + (self.roll() * 2 - 1) * DRIFT
+        for other in self.peers.values():
+            other.isolated_at = -1  # nothing separates it from the new one
         self.start(peer)
         return peer
 
@@ -174,15 +229,16 @@ class World:
         peer.applied, peer.term, peer.digest, peer.configuration = saved
         peer.up, peer.full, peer.busy, peer.paused_until = True, False, None, 0.0
         peer.life += 1
-        config = Config(
-            id=peer.id, election_ticks=ELECTION_TICKS, lease_s=LEASE, max_inflight_messages=4, **self.settings
-        )
-        peer.raft = Raft(config, peer.log, self.random, self.applied_at_start(peer))
+        peer.raft = Raft(self.config(peer.id), peer.log, self.random, self.applied_at_start(peer))
         peer.raft.now = self.clock(peer)
         peer.commit = peer.raft.log.committed
         peer.truncations = 0
         self._push(self.roll() * peer.rate, peer, TICK, peer.life)
         self.watch(peer)
+
+    def config(self, member: int) -> Config:
+        """Return the configuration of a member."""
+        return Config(id=member, **self.settings)
 
     def applied_at_start(self, peer: Peer) -> int:
         """Return the index that a driver starts its machine from."""
@@ -267,6 +323,8 @@ class World:
             if message.kind is Kind.SNAPSHOT:
                 self._report_snapshot(message, ok=True)
             raft.step(message)
+            if message.kind is Kind.APPEND_REPLY and raft.role is Role.LEADER and not message.reject:
+                self._check_match(peer, message.sender)
         elif kind == TICK:
             if what != peer.life:
                 return
@@ -372,7 +430,7 @@ class World:
         index = entry.index
         if index != peer.applied + 1:
             raise Violation(f"{peer.id} applies {index} after {peer.applied}")
-        peer.digest = self.state.digest(peer.digest, entry)
+        peer.digest = self.state.digest(peer.digest, entry, self.entries)
         peer.applied, peer.term = index, entry.term
         if index == len(self.entries):
             self.entries.append(entry)
@@ -396,6 +454,9 @@ class World:
         ):
             self._lost(message)
             return
+        if self.stalled and (message.sender, message.to) in self.stalled:
+            self.held.append(message)
+            return
         target = self.peers.get(message.to)
         if target is None:
             return
@@ -406,6 +467,14 @@ class World:
         if weather.duplicate and roll() < weather.duplicate:
             self._push(delay + roll() * 4, target, MESSAGE, message)
             self.counts["duplicates"] += 1
+
+    def release(self) -> None:
+        """Let stalled connections go on, with all that they held."""
+        held, self.held = self.held, []
+        self.stalled.clear()
+        for message in held:
+            self.send(message)
+        self.counts["held back"] += len(held)
 
     def _lost(self, message: Message) -> None:
         self.counts["drops"] += 1
@@ -444,7 +513,7 @@ class World:
                 self._check_leases()
         elif self.leading and peer in self.leading:
             self.leading.discard(peer)
-        if peer.isolated_at >= 0 and raft.term > peer.isolated_at + 1 and not raft.members.alone():
+        if peer.isolated_at >= 0 and self.asks_first and raft.term > peer.isolated_at + 1 and not raft.members.alone():
             # One more is possible, when it had been told to campaign.
             raise Violation(f"{peer.id} is cut off and raised its term from {peer.isolated_at} to {raft.term}")
 
@@ -479,6 +548,8 @@ class World:
                 committed.append(term)
                 if index == log.committed:
                     self._check_majority(peer, index, term)
+                    if peer.raft.role is Role.LEADER and term != peer.raft.term:
+                        raise Violation(f"{peer.id} leads term {peer.raft.term} and counts out an entry of term {term}")
             elif term is not None and term != committed[index]:
                 raise Violation(f"{peer.id} committed term {term} at {index}, where term {committed[index]} was")
         peer.commit = log.committed
@@ -492,6 +563,17 @@ class World:
             has += durable.start >= index or durable.term(index) == term or disk.saved[0].index >= index
         if has <= len(voters) // 2:
             raise Violation(f"{index} is committed, but on the disks of only {has} of {len(voters)} voters")
+
+    def _check_match(self, peer: Peer, member: int) -> None:
+        progress = peer.raft.members.progress.get(member)
+        other = self.peers[member]
+        if progress is None or other.disk.durable.hard_state.term > peer.raft.term:
+            return  # a later leader may have replaced it since
+        match, durable = progress.match, other.disk.durable
+        if durable.start < match and other.disk.saved[0].index < match:
+            term = durable.term(match)
+            if term is None or term != (peer.raft.log.term(match) or term):
+                raise Violation(f"{peer.id} believes that {member} has stored {match}, and its disk has term {term}")
 
     def _check_kept(self, peer: Peer, entries: tuple[Entry, ...]) -> None:
         committed, log = self.committed, peer.log
@@ -510,6 +592,7 @@ class World:
         """Let everything be well from now on."""
         self.weather = Weather()
         self.blocked.clear()
+        self.release()
         for peer in self.peers.values():
             peer.paused_until, peer.slow, peer.isolated_at, peer.full = 0.0, 0.0, -1, False
             if not peer.up and not peer.retired:
@@ -529,7 +612,7 @@ class World:
             for member in raft.members.progress
         )
 
-    def settle(self, limit: int = 6000) -> None:
+    def settle(self, limit: int = 40_000) -> None:
         """Calm down, and check that all come to agree and that nothing acknowledged is gone."""
         self.calm()
         asked = b""
@@ -539,7 +622,7 @@ class World:
                 if asked in self.acknowledged:
                     break
                 leader = max(self.leading, key=lambda peer: peer.raft.term)
-                asked = b"last %d" % step
+                asked = self.state.request(1_000_000 + step)
                 self.propose(leader, asked)
         else:
             raise Violation("calm for long, and still no agreement: " + self.describe())

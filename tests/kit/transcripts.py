@@ -588,7 +588,7 @@ def describe_entry(entry: Entry) -> str:
     """Return one entry."""
     if entry.kind is EntryKind.NORMAL:
         return f"{entry.term}/{entry.index} EntryNormal {_quoted(entry.data)}"
-    version, _, change = entry.data.decode().partition(" ")
+    version, _, change = entry.data.decode(errors="replace").partition(" ")
     return f"{entry.term}/{entry.index} EntryConfChange{'V2' if version == '2' else ''} {change}"
 
 

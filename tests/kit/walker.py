@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from job_orchestra.core.consensus import Change, ChangeKind
 
-from .simulation import FAILURES, World
+from .simulation import FAILURES, LedgerState, State, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -100,13 +100,30 @@ def walk(seed: int, steps: int, make: Callable[..., World] = World, counts: Coun
     return None
 
 
+def _settings(seed: int) -> dict[str, Any]:
+    """Return the settings of one schedule: those of the product in every second, plainer ones in the others."""
+    settings: dict[str, Any] = {
+        "election_ticks": (5, 3, 8)[seed // 7 % 3],
+        "heartbeat_ticks": 1 + seed // 5 % 2,
+        "max_message_bytes": (1 << 20, 1, 40)[seed // 3 % 3],
+        "max_inflight_messages": (4, 1, 64)[seed // 11 % 3],
+    }
+    if seed // 2 % 4 == 1:
+        settings |= {"pre_vote": False, "check_quorum": False, "lease_s": 0.0}
+    elif seed // 2 % 4 == 3:
+        settings |= {"lease_s": 0.0, "pre_vote": bool(seed % 2)}
+    return settings
+
+
 class Walker:
     """One schedule."""
 
     def __init__(self, seed: int, make: Callable[..., World]) -> None:
         # Small networks are the most common, and find the most in few steps.
         voters = (3, 3, 3, 5, 3, 5, 1, 2, 4, 7)[seed % 10]
-        self.world = world = make(seed, voters, (0, 0, 1, 2)[seed // 10 % 4] if voters < 6 else 0)
+        learners = (0, 0, 1, 2)[seed // 10 % 4] if voters < 6 else 0
+        state = LedgerState() if seed % 16 == 7 else State()
+        self.world = world = make(seed, voters, learners, _settings(seed), state)
         self.random: Random = world.random
         self.step = 0
         self.asked = 0  # requests made
@@ -121,12 +138,15 @@ class Walker:
         self.faults: list[Callable[[Peer], None]] = [
             *[self.kill] * 3,
             *[self.lose_power] * 3,
+            *[self.bounce] * 3,
             *[self.restart] * 8,
             *[self.split] * 4,
             *[self.cut_off] * 3,
             *[self.one_way] * 2,
             self.bridge,
             *[self.heal] * 6,
+            *[self.stall] * 4,
+            *[self.release] * 3,
             *[self.pause] * 2,
             *[self.compact] * 4,
             *[self.change] * 4,
@@ -134,7 +154,8 @@ class Walker:
             self.jump,
             self.slow_disk,
             self.fill_disk,
-            *[self.campaign] * 2,
+            *[self.campaign] * 3,
+            *[self.astray] * 3,
         ]
 
     def walk(self, steps: int) -> None:
@@ -149,7 +170,15 @@ class Walker:
             elif luck >= fault:
                 self.request()
             else:
-                self.random.choice(self.faults)(self.random.choice(list(world.peers.values())))
+                self.random.choice(self.faults)(self.victim())
+
+    def victim(self) -> Peer:
+        """Choose whom something happens to; leaders more often."""
+        world, roll = self.world, self.world.roll
+        if world.leading and roll() < 0.3:
+            return max(world.leading, key=lambda peer: peer.raft.term)
+        peers = list(world.peers.values())
+        return peers[int(roll() * len(peers))]
 
     def request(self) -> None:
         """Be a client: ask who leads, or sometimes who does not, and sometimes ask again."""
@@ -163,10 +192,10 @@ class Walker:
             self.asked += 1
             world.read(peer, b"read %d" % self.asked)
         elif luck < 0.2 and self.asked:
-            world.propose(peer, b"%d" % (1 + int(roll() * self.asked)))
+            world.propose(peer, world.state.request(1 + int(roll() * self.asked)))
         else:
             self.asked += 1
-            world.propose(peer, b"%d" % self.asked)
+            world.propose(peer, world.state.request(self.asked))
 
     # Faults
 
@@ -186,6 +215,28 @@ class Walker:
         if down:
             self.world.start(down[int(self.world.roll() * len(down))])
 
+    def bounce(self, peer: Peer) -> None:
+        """Restart some processes at once, or all of them after a power cut."""
+        share, power = self.world.roll() * 1.3, self.world.roll() < 0.5
+        for one in self.world.peers.values():
+            if one.up and self.world.roll() < share:
+                self.world.stop(one, power=power)
+                self.world.start(one)
+                peer = one
+        if self.world.roll() < 0.5:
+            self.campaign(peer)
+
+    def astray(self, peer: Peer) -> None:
+        """Let a leader append what nobody else will have, then let others elect another."""
+        world = self.world
+        if not world.leading:
+            return
+        leader = max(world.leading, key=lambda one: one.raft.term)
+        self.cut_off(leader)
+        for _ in range(1 + int(world.roll() * 3)):
+            self.asked += 1
+            world.propose(leader, world.state.request(self.asked))
+
     def split(self, peer: Peer) -> None:
         """Split the network in two."""
         roll, one, other = self.world.roll, list[int](), list[int]()
@@ -204,6 +255,18 @@ class Walker:
         """Let one be heard and not hear, or the other way round."""
         others, hears = [member for member in self.world.peers if member != peer.id], self.world.roll() < 0.5
         self._block((member, peer.id) if hears else (peer.id, member) for member in others)
+
+    def stall(self, peer: Peer) -> None:
+        """Let connections to one, or a few of all, hold back what they carry."""
+        world, everybody = self.world, list(self.world.peers)
+        if world.roll() < 0.5:
+            world.stalled |= {(member, peer.id) for member in everybody if world.roll() < 0.7}
+        else:
+            world.stalled |= {(a, b) for a in everybody for b in everybody if world.roll() < 0.15}
+
+    def release(self, peer: Peer) -> None:
+        """Let stalled connections go on."""
+        self.world.release()
 
     def bridge(self, peer: Peer) -> None:
         """Split the network in two halves that only one member sees."""
