@@ -9,18 +9,24 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.kit.transcripts import ScriptError, Unsupported, play, reason_to_skip
+from tests.kit.transcripts import ScriptError, Unsupported, play, reason_to_skip, rewrite
 
 
 def main(arguments: list[str]) -> int:
     """Play the folder; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python3 -m tools transcripts", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the scripts (*.txt) are")
-    folder: Path = parser.parse_args(arguments).folder
+    parser.add_argument("--rewrite", action="store_true", help="write what is found into the scripts; review the diff")
+    options = parser.parse_args(arguments)
+    folder: Path = options.folder
     scripts = sorted(folder.glob("*.txt"))
     if not scripts:
         print(f"{folder}: no *.txt; name the folder that holds the transcripts", file=sys.stderr)
         return 2
+    if options.rewrite:
+        for script in scripts:
+            script.write_text(rewrite(script.read_text(encoding="utf-8")), encoding="utf-8")
+        return 0
     failed = 0
     for script in scripts:
         try:

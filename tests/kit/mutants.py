@@ -38,7 +38,7 @@ def _truncate_without_conflict(log: Log, index: int, term: int, entries: tuple[E
     return matched
 
 
-def _count_duplicate_votes(members: Members, member: int, vote: bool) -> Tally:  # noqa: FBT001 - as the original
+def _count_duplicate_votes(members: Members, member: int, vote: bool) -> Tally:
     members.votes[member * 1000 + len(members.votes)] = vote
     majority = len(members.configuration.voters) // 2 + 1
     if sum(members.votes.values()) >= majority:

@@ -93,6 +93,7 @@ class Block:
     command: str  # as written
     input: list[str] = field(default_factory=list[str])  # lines up to ----
     expected: list[str] = field(default_factory=list[str])  # lines behind it
+    at: int = 0  # index of the first expected line
 
 
 @dataclass(slots=True)
@@ -136,6 +137,7 @@ def parse(text: str) -> Iterator[Block]:
         # A second ---- says that the output may hold empty lines, and ends with the same two.
         double = at < len(lines) and lines[at].strip() == "----"
         at += double
+        block.at = at
         while at < len(lines):
             if double and lines[at : at + 2] == ["----", "----"]:
                 at += 2
@@ -170,6 +172,15 @@ def play(text: str) -> Difference | None:
                 if one != other:
                     return Difference(block.line, block.command, one, other)
     return None
+
+
+def rewrite(text: str) -> str:
+    """Return the script with what is found in place of what was expected."""
+    theatre, lines, done, result = Theatre(), text.splitlines(), 0, list[str]()
+    for block in parse(text):
+        result += [*lines[done : block.at], *(theatre.run(block).splitlines() or ["ok"])]
+        done = block.at + len(block.expected)
+    return "\n".join([*result, *lines[done:]]) + "\n"
 
 
 def reason_to_skip(path: Path, error: Unsupported) -> str:

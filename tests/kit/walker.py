@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from job_orchestra.core.consensus import Change, ChangeKind
 
-from .simulation import FAILURES, LedgerState, State, World
+from .simulation import FAILURES, MESSAGE, SYNC, TICK, LedgerState, State, World
+from .transcripts import describe_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,9 +68,7 @@ class Outcome:
         return [name for name in RARE if not self.counts[name]]
 
 
-def run(
-    seeds: Iterable[int], steps: int, make: Callable[..., World] = World, *, stop: bool = True
-) -> Outcome:
+def run(seeds: Iterable[int], steps: int, make: Callable[..., World] = World, *, stop: bool = True) -> Outcome:
     """Walk a schedule for each seed; `stop` at the first that ends badly."""
     outcome = Outcome()
     began = perf_counter()
@@ -88,19 +87,54 @@ def run(
 def walk(seed: int, steps: int, make: Callable[..., World] = World, counts: Counter[str] | None = None) -> Found | None:
     """Walk one schedule; return what is wrong with it."""
     walker = Walker(seed, make)
+    found = finish(walker, steps)
+    if counts is not None:
+        counts.update(walker.world.counts)
+    return found
+
+
+def finish(walker: Walker, steps: int) -> Found | None:
+    """Walk `steps`, calm down, and return what is wrong."""
     try:
         walker.walk(steps)
         walker.step = steps
         walker.world.settle()
     except FAILURES as failure:
-        return Found(seed, walker.step, f"{type(failure).__name__}: {failure}")
-    finally:
-        if counts is not None:
-            counts.update(walker.world.counts)
+        return Found(walker.seed, walker.step, f"{type(failure).__name__}: {failure}")
     return None
 
 
-def _settings(seed: int) -> dict[str, Any]:
+THEMES = {
+    "everything": {
+        "kill": 3,
+        "lose_power": 3,
+        "bounce": 3,
+        "restart": 8,
+        "split": 4,
+        "cut_off": 3,
+        "one_way": 2,
+        "bridge": 1,
+        "heal": 6,
+        "stall": 4,
+        "release": 3,
+        "pause": 2,
+        "compact": 4,
+        "change": 4,
+        "transfer": 2,
+        "jump": 1,
+        "slow_disk": 1,
+        "fill_disk": 1,
+        "campaign": 3,
+        "astray": 3,
+    },
+    "seesaw": {"astray": 4, "stall": 1, "release": 3, "heal": 3, "campaign": 4, "kill": 1, "restart": 3},
+    "members": {"change": 6, "split": 2, "heal": 3, "campaign": 2, "bounce": 1, "stall": 1, "release": 1, "compact": 2},
+    "leases": {"bounce": 3, "campaign": 2, "transfer": 3, "pause": 1, "jump": 1, "stall": 1, "release": 1},
+}
+"""What schedules are about -> the faults and their shares. Some bugs show only where one kind of trouble is thick."""
+
+
+def _settings(seed: int, theme: str) -> dict[str, Any]:
     """Return the settings of one schedule: those of the product in every second, plainer ones in the others."""
     settings: dict[str, Any] = {
         "election_ticks": (5, 3, 8)[seed // 7 % 3],
@@ -108,22 +142,58 @@ def _settings(seed: int) -> dict[str, Any]:
         "max_message_bytes": (1 << 20, 1, 40)[seed // 3 % 3],
         "max_inflight_messages": (4, 1, 64)[seed // 11 % 3],
     }
-    if seed // 2 % 4 == 1:
+    if theme == "leases":
+        return settings
+    if seed // 2 % 4 == 1 or theme == "seesaw":
         settings |= {"pre_vote": False, "check_quorum": False, "lease_s": 0.0}
     elif seed // 2 % 4 == 3:
         settings |= {"lease_s": 0.0, "pre_vote": bool(seed % 2)}
     return settings
 
 
+def trace(seed: int, steps: int, say: Callable[[str], None], make: Callable[..., World] = World) -> Found | None:
+    """Walk one schedule and `say` what happens, one line for each event and fault."""
+    walker = Walker(seed, make)
+    world = walker.world
+    happen = world.happen
+
+    def told(event: tuple[float, int, Peer, int, object]) -> None:
+        peer, kind, what = event[2:]
+        before = (peer.raft.term, peer.raft.role)
+        if kind == MESSAGE and peer.up:
+            lost = " lost" if (what.sender, peer.id) in world.blocked else ""  # type: ignore[attr-defined]
+            say(f"{walker.step} {world.time:.2f} {describe_message(what)}{lost}")  # type: ignore[arg-type]
+        elif kind != TICK and peer.up:
+            say(f"{walker.step} {world.time:.2f} {peer.id} {'synced' if kind == SYNC else 'hears of a transfer'}")
+        happen(event)
+        if (peer.raft.term, peer.raft.role) != before:
+            say(f"    {peer.id} is {peer.raft.role.name.lower()} in term {peer.raft.term}")
+
+    def fault(name: str, do: Callable[[Peer], None]) -> Callable[[Peer], None]:
+        def tell(peer: Peer) -> None:
+            say(f"{walker.step} {world.time:.2f} fault: {name} {peer.id}")
+            do(peer)
+
+        return tell
+
+    world.happen = told
+    walker.faults = [fault(one.__name__, one) for one in walker.faults]
+    return finish(walker, steps)
+
+
 class Walker:
     """One schedule."""
 
     def __init__(self, seed: int, make: Callable[..., World]) -> None:
+        self.seed = seed
         # Small networks are the most common, and find the most in few steps.
         voters = (3, 3, 3, 5, 3, 5, 1, 2, 4, 7)[seed % 10]
-        learners = (0, 0, 1, 2)[seed // 10 % 4] if voters < 6 else 0
+        theme = {2: "seesaw", 5: "members", 6: "leases"}.get(seed // 10 % 8, "everything")
+        if theme == "seesaw":
+            voters = 5
+        learners = (0, 0, 1, 2)[seed // 20 % 4] if voters < 6 else 0
         state = LedgerState() if seed % 16 == 7 else State()
-        self.world = world = make(seed, voters, learners, _settings(seed), state)
+        self.world = world = make(seed, voters, learners, _settings(seed, theme), state)
         self.random: Random = world.random
         self.step = 0
         self.asked = 0  # requests made
@@ -136,26 +206,7 @@ class Walker:
         self.fault = (0.01, 0.03, 0.08)[int(roll() * 3)]
         self.ask = self.fault + (0.03, 0.1, 0.25)[int(roll() * 3)]
         self.faults: list[Callable[[Peer], None]] = [
-            *[self.kill] * 3,
-            *[self.lose_power] * 3,
-            *[self.bounce] * 3,
-            *[self.restart] * 8,
-            *[self.split] * 4,
-            *[self.cut_off] * 3,
-            *[self.one_way] * 2,
-            self.bridge,
-            *[self.heal] * 6,
-            *[self.stall] * 4,
-            *[self.release] * 3,
-            *[self.pause] * 2,
-            *[self.compact] * 4,
-            *[self.change] * 4,
-            *[self.transfer] * 2,
-            self.jump,
-            self.slow_disk,
-            self.fill_disk,
-            *[self.campaign] * 3,
-            *[self.astray] * 3,
+            getattr(self, name) for name, share in THEMES[theme].items() for _ in range(share)
         ]
 
     def walk(self, steps: int) -> None:
@@ -216,26 +267,35 @@ class Walker:
             self.world.start(down[int(self.world.roll() * len(down))])
 
     def bounce(self, peer: Peer) -> None:
-        """Restart some processes at once, or all of them after a power cut."""
-        share, power = self.world.roll() * 1.3, self.world.roll() < 0.5
-        for one in self.world.peers.values():
-            if one.up and self.world.roll() < share:
-                self.world.stop(one, power=power)
-                self.world.start(one)
-                peer = one
-        if self.world.roll() < 0.5:
+        """Restart some processes at once, or all of them, or all but the leader; one may want to lead at once."""
+        world, roll = self.world, self.world.roll
+        share, power, spare = roll() * 1.3, roll() < 0.5, roll() < 0.5
+        for one in list(world.peers.values()):
+            if one.up and (one not in world.leading if spare else roll() < share):
+                world.stop(one, power=power)
+                world.start(one)
+                if roll() < 0.6:
+                    peer = one
+        if roll() < 0.5:
             self.campaign(peer)
 
     def astray(self, peer: Peer) -> None:
-        """Let a leader append what nobody else will have, then let others elect another."""
-        world = self.world
+        """Let a leader append what few others will have, then let the rest elect another."""
+        world, roll = self.world, self.world.roll
         if not world.leading:
             return
         leader = max(world.leading, key=lambda one: one.raft.term)
-        self.cut_off(leader)
-        for _ in range(1 + int(world.roll() * 3)):
+        others = [member for member in world.peers if member != leader.id]
+        self.random.shuffle(others)
+        friends = {leader.id, *others[: int(roll() * len(others) / 2)]}
+        if roll() < 0.5:
+            # What they answer now, it hears much later.
+            world.stalled |= {(friend, leader.id) for friend in friends}
+        for _ in range(1 + int(roll() * 3)):
             self.asked += 1
             world.propose(leader, world.state.request(self.asked))
+        rest = [member for member in world.peers if member not in friends]
+        self._block(pair for a in friends for b in rest for pair in ((a, b), (b, a)))
 
     def split(self, peer: Peer) -> None:
         """Split the network in two."""
