@@ -129,7 +129,8 @@ THEMES = {
     },
     "seesaw": {"astray": 4, "stall": 1, "release": 3, "heal": 3, "campaign": 4, "kill": 1, "restart": 3},
     "members": {"change": 6, "split": 2, "heal": 3, "campaign": 2, "bounce": 1, "stall": 1, "release": 1, "compact": 2},
-    "leases": {"bounce": 3, "campaign": 2, "transfer": 3, "pause": 1, "jump": 1, "stall": 1, "release": 1},
+    "votes": {"campaign": 6, "bounce": 4, "restart": 2, "heal": 1, "stall": 1, "release": 1, "split": 1},
+    "leases": {"bounce": 5, "campaign": 2, "transfer": 3, "pause": 1, "jump": 1, "stall": 1, "release": 1},
 }
 """What schedules are about -> the faults and their shares. Some bugs show only where one kind of trouble is thick."""
 
@@ -144,7 +145,7 @@ def _settings(seed: int, theme: str) -> dict[str, Any]:
     }
     if theme == "leases":
         return settings
-    if seed // 2 % 4 == 1 or theme == "seesaw":
+    if seed // 2 % 4 == 1 or theme in ("seesaw", "votes"):
         settings |= {"pre_vote": False, "check_quorum": False, "lease_s": 0.0}
     elif seed // 2 % 4 == 3:
         settings |= {"lease_s": 0.0, "pre_vote": bool(seed % 2)}
@@ -188,7 +189,7 @@ class Walker:
         self.seed = seed
         # Small networks are the most common, and find the most in few steps.
         voters = (3, 3, 3, 5, 3, 5, 1, 2, 4, 7)[seed % 10]
-        theme = {2: "seesaw", 5: "members", 6: "leases"}.get(seed // 10 % 8, "everything")
+        theme = {1: "votes", 2: "seesaw", 5: "members", 6: "leases"}.get(seed // 10 % 8, "everything")
         if theme == "seesaw":
             voters = 5
         learners = (0, 0, 1, 2)[seed // 20 % 4] if voters < 6 else 0
@@ -203,6 +204,8 @@ class Walker:
         weather.drop = (0.0, 0.02, 0.1, 0.25)[int(roll() * 4)]
         weather.duplicate = (0.0, 0.1, 0.3)[int(roll() * 3)]
         weather.sync = (0.0, 0.0, 0.3, 1.5)[int(roll() * 4)]
+        if theme == "leases":  # where messages take longer than a lease, no lease can be broken
+            weather.jitter, weather.late, weather.drop, weather.sync = 0.3 * roll(), 0.0, 0.0, 0.0
         self.fault = (0.01, 0.03, 0.08)[int(roll() * 3)]
         self.ask = self.fault + (0.03, 0.1, 0.25)[int(roll() * 3)]
         self.faults: list[Callable[[Peer], None]] = [
