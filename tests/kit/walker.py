@@ -127,9 +127,9 @@ THEMES = {
         "campaign": 3,
         "astray": 3,
     },
-    "seesaw": {"astray": 4, "stall": 1, "release": 3, "heal": 3, "campaign": 4, "kill": 1, "restart": 3},
+    "seesaw": {"seesaw": 12, "kill": 1, "restart": 2},
     "members": {"change": 6, "split": 2, "heal": 3, "campaign": 2, "bounce": 1, "stall": 1, "release": 1, "compact": 2},
-    "votes": {"campaign": 6, "bounce": 4, "restart": 2, "heal": 1, "stall": 1, "release": 1, "split": 1},
+    "votes": {"contest": 6, "bounce": 5, "restart": 2, "heal": 1, "stall": 1, "release": 1, "split": 1},
     "leases": {"bounce": 5, "campaign": 2, "transfer": 3, "pause": 1, "jump": 1, "stall": 1, "release": 1},
 }
 """What schedules are about -> the faults and their shares. Some bugs show only where one kind of trouble is thick."""
@@ -198,6 +198,8 @@ class Walker:
         self.random: Random = world.random
         self.step = 0
         self.asked = 0  # requests made
+        self.old: Peer | None = None  # who led before a seesaw
+        self.tries = 0  # to bring it back
         roll, weather = world.roll, world.weather
         weather.jitter = roll() * (0.2, 1.0, 4.0)[seed % 3]
         weather.late = (0.0, 0.05, 0.2)[int(roll() * 3)]
@@ -207,6 +209,8 @@ class Walker:
         if theme == "leases":  # where messages take longer than a lease, no lease can be broken
             weather.jitter, weather.late, weather.drop, weather.sync = 0.3 * roll(), 0.0, 0.0, 0.0
         self.fault = (0.01, 0.03, 0.08)[int(roll() * 3)]
+        if theme in ("seesaw", "votes"):
+            self.fault = 0.04 + 0.1 * roll()
         self.ask = self.fault + (0.03, 0.1, 0.25)[int(roll() * 3)]
         self.faults: list[Callable[[Peer], None]] = [
             getattr(self, name) for name, share in THEMES[theme].items() for _ in range(share)
@@ -290,8 +294,8 @@ class Walker:
         leader = max(world.leading, key=lambda one: one.raft.term)
         others = [member for member in world.peers if member != leader.id]
         self.random.shuffle(others)
-        friends = {leader.id, *others[: int(roll() * len(others) / 2)]}
-        if roll() < 0.5:
+        friends = {leader.id, *others[: int((roll() * len(others) + 1) / 2)]}
+        if self.old is not None or roll() < 0.5:
             # What they answer now, it hears much later.
             world.stalled |= {(friend, leader.id) for friend in friends}
         for _ in range(1 + int(roll() * 3)):
@@ -404,6 +408,34 @@ class Walker:
     def fill_disk(self, peer: Peer) -> None:
         """Fill a disk: the next write fails."""
         peer.full = peer.up
+
+    def contest(self, peer: Peer) -> None:
+        """Let two of the highest term campaign against each other."""
+        peers = [one for one in self.world.peers.values() if one.up]
+        self.random.shuffle(peers)
+        for one in sorted(peers, key=lambda one: -one.raft.term)[:2]:
+            self.campaign(one)
+
+    def seesaw(self, peer: Peer) -> None:
+        """Lead a leader astray, elect another, bring the first one back, and let it hear what was said to it before."""
+        self.tries += 1
+        old, term = self.old, max(one.raft.term for one in self.world.peers.values())
+        if old is None:
+            self.old = max(self.world.leading, key=lambda one: one.raft.term) if self.world.leading else None
+            self.tries = 0
+            self.astray(peer)
+        elif self.tries < 4 and not any(one is not old and one.raft.term == term for one in self.world.leading):
+            rest = [one for one in self.world.peers.values() if (one.id, old.id) in self.world.blocked]
+            if rest:
+                self.campaign(rest[int(self.world.roll() * len(rest))])
+        elif self.world.blocked:
+            self.heal(None)
+        elif self.tries < 12 and old not in self.world.leading:
+            if old.raft.term == term:
+                self.campaign(old)
+        else:
+            self.release(peer)
+            self.old = None
 
     def campaign(self, peer: Peer) -> None:
         """Let one campaign at a bad moment."""

@@ -42,7 +42,7 @@ def terms_of(log: Log) -> list[int | None]:
         (5, 3, (4,), None, [1, 2, 3, 3], False),  # a gap
     ],
 )
-def test_entries_of_a_leader(
+def test_entries_of_a_leader(  # noqa: PLR0917 - a table
     stored: bool, index: int, term: int, new: tuple[int, ...], matched: int | None, after: list[int], truncated: bool
 ) -> None:
     log = log_of(1, 2, 3, 3, committed=1, stored=stored)

@@ -134,7 +134,9 @@ def test_flow_is_limited_in_bytes() -> None:
         (Flow.PROBE, 7, 10, 9, 2, True, 8),  # never at or below what matches
     ],
 )
-def test_refusals(state: Flow, match: int, following: int, index: int, hint: int, news: bool, then: int) -> None:
+def test_refusals(  # noqa: PLR0917 - a table
+    state: Flow, match: int, following: int, index: int, hint: int, news: bool, then: int
+) -> None:
     progress = Progress(2, 8, 100)
     progress.reset(following)
     progress.state, progress.match = state, match
@@ -154,7 +156,7 @@ def test_a_snapshot_that_failed_is_not_counted_as_received() -> None:
     assert progress.next == 1
 
 
-def test_rounds_confirm_reads_and_carry_the_lease_from_when_they_were_sent() -> None:
+def test_rounds_confirm_reads_and_a_lease_from_when_they_were_sent() -> None:
     rounds = Rounds(5.0)
     assert rounds.lease_until() == 0.0
     rounds.read(7, b"early")
