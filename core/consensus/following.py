@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import NoMaster
+from . import electing
 from .messages import Kind, Message
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def on_transfer(raft: Raft, message: Message) -> None:
 
 def on_timeout_now(raft: Raft, _message: Message) -> None:
     """Campaign, because the leader wants this member to lead."""
-    raft.forced_campaign()
+    electing.campaign(raft, pre=False, forced=True)
 
 
 def _refuse(_raft: Raft, _message: Message) -> None:
@@ -81,7 +82,7 @@ def _follow(handler: Callable[[Raft, Message], None]) -> Callable[[Raft, Message
 
 
 def _on_vote_reply(raft: Raft, message: Message) -> None:
-    raft.count(message.sender, yes=not message.reject)
+    electing.count(raft, message.sender, yes=not message.reject)
 
 
 def _table(handlers: dict[Kind, Callable[[Raft, Message], None]]) -> tuple[Callable[[Raft, Message], None] | None, ...]:

@@ -2,14 +2,13 @@
 
 After etcd's raft (Ongaro's thesis, with pre-vote, check-quorum, learners and single-member changes), plus a lease that
 is measured from the sending of answered heartbeats. What a leader does with messages is in `leading`, what everybody
-else does is in `following`. Refuses to know disks, networks, clocks (but for `now`, see there) and what is agreed on.
+else does in `following`, elections are in `electing`. Refuses to know disks, networks, clocks (but for `now`, see there) and what is agreed on.
 """
 
-from enum import IntEnum
 from random import Random
 
 from ..errors import Conflict, InvalidInput, InvariantError, LimitReached, NoMaster
-from . import following, leading, ready
+from . import electing, following, leading, ready
 from .config import Config
 from .log import Log, LogView
 from .members import Members, changed
@@ -28,19 +27,9 @@ from .messages import (
     encode_change,
     payload,
 )
-from .quorum import Tally
 from .ready import Ready
+from .roles import Role
 from .rounds import Rounds
-
-
-class Role(IntEnum):
-    """What a member is at the moment."""
-
-    FOLLOWER = 0  # listens to a leader, or waits for one
-    CANDIDATE = 1  # asks for votes
-    LEADER = 2  # decides
-    PRE_CANDIDATE = 3  # asks whether it would get votes
-
 
 _HANDLERS = {
     Role.FOLLOWER: following.FOLLOWER,
@@ -94,7 +83,7 @@ class Raft:
         self.given = HardState(state.term, state.vote, self.log.committed)
         self.given_role, self.given_leader = self.role, self.leader
         self._handlers = following.FOLLOWER
-        self._reset(self.term)
+        self.reset(self.term)
 
     # What a driver asks for
 
@@ -112,7 +101,7 @@ class Raft:
 
     def campaign(self) -> None:
         """Try to become leader now, unless another may still have the lease."""
-        self._campaign(pre=self.config.pre_vote, forced=False)
+        electing.campaign(self, pre=self.config.pre_vote)
 
     def propose(self, data: bytes) -> None:
         """Append an entry, if this member leads; it is agreed on when it comes back in a Ready.
@@ -206,7 +195,7 @@ class Raft:
             if not self._enter(message):
                 return
         if _CAMPAIGNS[kind]:
-            self._answer_campaign(message)
+            electing.answer(self, message)
             return
         handler = self._handlers[kind]
         if handler is not None:
@@ -245,19 +234,8 @@ class Raft:
 
     def become_follower(self, term: int, leader: Member) -> None:
         """Follow `leader`, or wait for one."""
-        self._reset(term)
-        self._become(Role.FOLLOWER, leader)
-
-    def count(self, member: Member, *, yes: bool) -> None:
-        """Count a vote, and become what the votes come to."""
-        result = self.members.record(member, yes)
-        if result is Tally.WON:
-            if self.role is Role.PRE_CANDIDATE:
-                self._campaign(pre=False, forced=False)
-            else:
-                self._become_leader()
-        elif result is Tally.LOST:
-            self.become_follower(self.term, NOBODY)
+        self.reset(term)
+        self.become(Role.FOLLOWER, leader)
 
     def heard_leader(self, leader: Member) -> None:
         """Follow the leader of this term, which spoke just now."""
@@ -282,16 +260,8 @@ class Raft:
         self.members.switch(configuration, log.last, self.ticks)
         return True
 
-    def forced_campaign(self) -> None:
-        """Campaign because the leader wants it: no pre-vote, and leases do not count."""
-        self._campaign(pre=False, forced=True)
-
-    # Inside
-
-    def _propose(self, entry: Entry) -> None:
-        self.step(Message(Kind.PROPOSE, to=self.id, sender=self.id, entries=(entry,)))
-
-    def _reset(self, term: int) -> None:
+    def reset(self, term: int) -> None:
+        """Begin a term, or a role in the same one."""
         if self.term != term:
             self.term = term
             self.vote = NOBODY
@@ -304,81 +274,21 @@ class Raft:
         self.waiting_reads.clear()
         self.members.reset(self.log.last)
 
-    def _become(self, role: Role, leader: Member) -> None:
+    def become(self, role: Role, leader: Member) -> None:
+        """Change the role and nothing else."""
         self.role, self.leader = role, leader
         self._handlers = _HANDLERS[role]
 
-    def _become_leader(self) -> None:
-        if self.role is not Role.CANDIDATE:
-            raise InvariantError(f"a {self.role.name.lower()} cannot become leader; only a candidate can")
-        self._reset(self.term)
-        self._become(Role.LEADER, self.id)
-        own = self.members.progress[self.id]
-        own.replicate()
-        own.active = True
-        for progress in self.members.peers:
-            progress.heard = self.ticks
-        # There may be a change among the entries of earlier terms; looking for it would cost more than waiting.
-        self.pending_change = self.log.last
-        self.append((Entry(0, 0),))
-        leading.broadcast(self)
+    # Inside
 
-    def _campaign(self, *, pre: bool, forced: bool) -> None:
-        # Its own vote is promised too; and whoever has not applied a committed change does not know who may elect it.
-        if self.role is Role.LEADER or (self.promise and not forced):
-            return
-        if not self.promotable() or self.log.has_unapplied_change():
-            return
-        if pre:
-            self.members.votes.clear()
-            self._become(Role.PRE_CANDIDATE, NOBODY)
-            ask, answer, term = Kind.PRE_VOTE, Kind.PRE_VOTE_REPLY, self.term + 1
-        else:
-            self._reset(self.term + 1)
-            self.vote = self.id
-            self._become(Role.CANDIDATE, NOBODY)
-            ask, answer, term = Kind.VOTE, Kind.VOTE_REPLY, self.term
-        last, last_term = self.log.last, self.log.last_term()
-        for voter in self.members.configuration.voters:
-            if voter == self.id:
-                # As every vote, its own counts when it is stored.
-                message = Message(answer, to=voter, sender=self.id, term=term)
-                self.after_sync.append(message)
-            else:
-                message = Message(ask, to=voter, sender=self.id, term=term, index=last, log_term=last_term)
-                message.forced = forced
-                self.outbox.append(message)
-
-    def _heard_leader(self) -> bool:
-        if self.promise:
-            return True
-        return self.config.check_quorum and bool(self.leader) and self.election_elapsed < self.config.election_ticks
-
-    def _answer_campaign(self, message: Message) -> None:
-        real = message.kind is Kind.VOTE
-        free = (
-            self.vote == message.sender
-            or (self.vote == NOBODY and self.leader == NOBODY)
-            or (not real and message.term > self.term)
-        )
-        # Learners answer too: one may have been promoted without knowing it yet, and then its vote is needed.
-        answer = Message(Kind.VOTE_REPLY if real else Kind.PRE_VOTE_REPLY, to=message.sender, sender=self.id)
-        if free and self.log.up_to_date(message.index, message.log_term):
-            # In the term that was asked about: a pre-candidate is not in it yet, and would drop an older one.
-            answer.term = message.term
-            if real:
-                self.election_elapsed = 0
-                self.vote = message.sender
-        else:
-            answer.term = self.term
-            answer.reject = True
-        self.after_sync.append(answer)
+    def _propose(self, entry: Entry) -> None:
+        self.step(Message(Kind.PROPOSE, to=self.id, sender=self.id, entries=(entry,)))
 
     def _enter(self, message: Message) -> bool:
         """Enter the later term of a message, if that is what it means. Return whether the message counts."""
         kind = message.kind
         if _CAMPAIGNS[kind]:
-            if not message.forced and self._heard_leader():
+            if not message.forced and electing.heard_leader(self):
                 return False
             if kind is Kind.VOTE:
                 self.become_follower(message.term, NOBODY)

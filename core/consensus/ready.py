@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from .messages import Entry, HardState, Kind, Member, Message, Snapshot, payload
 
 if TYPE_CHECKING:
-    from .raft import Raft, Role
+    from .raft import Raft
+    from .roles import Role
 
 MAY_OVERTAKE_SYNC = frozenset({Kind.APPEND, Kind.HEARTBEAT, Kind.SNAPSHOT, Kind.PROPOSE, Kind.TRANSFER})
 """Kinds that promise nothing of this member's own disk: a leader may send them while it writes. A request for votes is

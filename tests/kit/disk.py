@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Saved(NamedTuple):
     """The state of one member as of an index."""
 
-    index: int  # the last entry applied
+    applied: int  # the last entry applied
     term: int  # of that entry
     digest: int  # of everything applied
     configuration: Configuration  # as of that entry
@@ -55,8 +55,8 @@ class Disk:
     def __init__(self, saved: Saved) -> None:
         """Begin with a state, and an empty log behind it."""
         self.durable = MemoryLog()
-        if saved.index:
-            self.durable.install(Snapshot(saved.index, saved.term, saved.configuration))
+        if saved.applied:
+            self.durable.install(Snapshot(saved.applied, saved.term, saved.configuration))
         self.pending: list[Transaction] = []  # written, not synced
         self.saved = [saved]  # the synced state, and states written since
 
@@ -83,9 +83,9 @@ class Disk:
         """Read both files after a stop, as a driver must; fills `view`."""
         self.sync()
         saved, durable = self.saved[-1], self.durable
-        if durable.term(saved.index) != saved.term:
+        if durable.term(saved.applied) != saved.term:
             # A snapshot reached the state file, and the power went before the log file knew.
-            durable.install(Snapshot(saved.index, saved.term, saved.configuration))
+            durable.install(Snapshot(saved.applied, saved.term, saved.configuration))
         view.hard_state = durable.hard_state
         view.configuration = saved.configuration
         view.entries_ = durable.entries_[:]

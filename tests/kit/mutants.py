@@ -14,7 +14,8 @@ from job_orchestra.core.consensus import HardState, Kind, Message, leading
 from job_orchestra.core.consensus.log import Log
 from job_orchestra.core.consensus.members import Members
 from job_orchestra.core.consensus.quorum import Tally
-from job_orchestra.core.consensus.raft import Raft, Role
+from job_orchestra.core.consensus.raft import Raft
+from job_orchestra.core.consensus.roles import Role
 from job_orchestra.core.consensus.rounds import Rounds
 
 from .simulation import EARLY, SYNC, World

@@ -569,7 +569,7 @@ class World:
             disk = self.peers[voter].disk
             durable = disk.durable
             if voter != without:
-                has += durable.start >= index or durable.term(index) == term or disk.saved[0].index >= index
+                has += durable.start >= index or durable.term(index) == term or disk.saved[0].applied >= index
         if has <= len(voters) // 2:
             raise Violation(f"{index} is committed, but on the disks of only {has} of {len(voters)} voters")
 
@@ -579,7 +579,7 @@ class World:
         if progress is None or other.disk.durable.hard_state.term > peer.raft.term:
             return  # a later leader may have replaced it since
         match, durable = progress.match, other.disk.durable
-        if durable.start < match and other.disk.saved[0].index < match:
+        if durable.start < match and other.disk.saved[0].applied < match:
             term = durable.term(match)
             if term is None or term != (peer.raft.log.term(match) or term):
                 raise Violation(f"{peer.id} believes that {member} has stored {match}, and its disk has term {term}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from job_orchestra.core.consensus import (
@@ -181,7 +183,7 @@ def test_rounds_confirm_reads_and_a_lease_from_when_they_were_sent() -> None:
         ({"id": 1, "check_quorum": False, "lease_s": 1.0}, "a lease needs check_quorum"),
     ],
 )
-def test_settings_that_cannot_work_are_refused(settings: dict[str, int], words: str) -> None:
+def test_settings_that_cannot_work_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         Config(**settings)
 
@@ -210,7 +212,7 @@ MESSAGE = Message(
     round=11,
 )
 YESTERDAY = "9d0902010705060492930706c40464617461940707c40001c303940907929201029103c4057374617465c30b"
-"""The bytes of MESSAGE in version 1. They must stay readable for as long as logs and peers of that version may exist."""
+"""The bytes of MESSAGE in version 1: they stay readable as long as logs and peers of that version may exist."""
 
 
 def test_messages_read_the_bytes_of_yesterday() -> None:

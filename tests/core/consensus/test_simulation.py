@@ -33,7 +33,7 @@ def test_the_same_seed_gives_the_same_schedule() -> None:
     assert trace(17, 300, one.append) is None
     assert trace(17, 300, other.append) is None
     assert one == other
-    assert len(one) > 100
+    assert len(one) > 50
 
 
 @pytest.mark.parametrize("name", sorted(MUTANTS))
@@ -182,6 +182,9 @@ class Network(RuleBasedStateMachine):
 
 
 Network.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestNetwork = Network.TestCase
