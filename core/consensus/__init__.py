@@ -5,7 +5,8 @@ hands to its driver. They stand on `log` (what is agreed on), `members` (who has
 (flow to one follower), `rounds` (reads and the lease), `quorum` (counting) and `messages` (everything that is sent or
 stored). `memory` is a log kept in memory: the cache of a driver, the disk of a test.
 
-Imports run in that order, downwards, but that the roles and the machine know each other. Nothing here does I/O, reads a clock, logs, or draws its own randomness.
+Imports run in that order, downwards, but that the roles and the machine know each other. Nothing here does I/O, reads a
+clock, logs, or draws its own randomness.
 """
 
 from .config import Config

@@ -2,7 +2,8 @@
 
 After etcd's raft (Ongaro's thesis, with pre-vote, check-quorum, learners and single-member changes), plus a lease that
 is measured from the sending of answered heartbeats. What a leader does with messages is in `leading`, what everybody
-else does in `following`, elections are in `electing`. Refuses to know disks, networks, clocks (but for `now`, see there) and what is agreed on.
+else does in `following`, elections are in `electing`. Refuses to know disks, networks, clocks (but for `now`, see
+there) and what is agreed on.
 """
 
 from random import Random

@@ -28,7 +28,7 @@ from job_orchestra.core.errors import Conflict, InvalidInput, InvariantError, Li
 class Member:
     """A machine with a log in memory, and everything that it sent and applied."""
 
-    def __init__(self, member: int, voters: tuple[int, ...], view: MemoryLog | None = None, **settings: Any) -> None:
+    def __init__(self, member: int, voters: tuple[int, ...], view: MemoryLog | None = None, **settings: Any) -> None:  # noqa: ANN401 - of Config
         self.view = view or MemoryLog(Snapshot(1, 1, Configuration(voters)))
         self.raft = Raft(Config(id=member, **settings), self.view, Random(member), self.view.start)
         self.sent: list[Message] = []
@@ -68,7 +68,7 @@ def exchange(*members: Member) -> None:
             member.work()
 
 
-def trio(**settings: Any) -> tuple[Member, Member, Member]:
+def trio(**settings: Any) -> tuple[Member, Member, Member]:  # noqa: ANN401 - of Config
     """Three members, the first leads."""
     one, two, three = (Member(number, (1, 2, 3), **settings) for number in (1, 2, 3))
     one.raft.campaign()
