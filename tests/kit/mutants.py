@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from job_orchestra.core.consensus import Config, Entry, Ready
 
-    from .simulation import Peer
+    from .peer import Peer
 
 
 def _truncate_without_conflict(log: Log, index: int, term: int, entries: tuple[Entry, ...], commit: int) -> int | None:

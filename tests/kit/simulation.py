@@ -1,23 +1,15 @@
 """A network of real machines on simulated disks, wires and clocks: one thread, virtual time, everything from one seed.
 
-The world does what it is told (deliver, tick, sync, crash ...) and checks after every step what must always hold; who
-decides what happens next is the walker or Hypothesis. A broken rule raises Violation.
-
-    at most one leader in a term                    a lease and a later leader never at the same time
-    no two entries committed at one index           reads hold everything that was committed before them
-    a committed entry is on the disks of a majority an isolated member does not raise its term
-    and is never replaced there                     what was acknowledged is applied, once
-    all apply the same, in order, to the same state
+The world does what it is told (deliver, tick, sync, crash ...) and checks after every step what must always hold
+(`rules`); who decides what happens next is the walker or Hypothesis.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from heapq import heappop, heappush
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from job_orchestra.core.commands import NewBuild, Submit, decode, encode
 from job_orchestra.core.consensus import (
     MAY_OVERTAKE_SYNC,
     Change,
@@ -31,11 +23,12 @@ from job_orchestra.core.consensus import (
     Role,
     Snapshot,
 )
-from job_orchestra.core.errors import Conflict, Damaged, InvalidInput, InvariantError, LimitReached, NoMaster
-from job_orchestra.core.ledger import Ledger
-from job_orchestra.core.model import Spec, Step
+from job_orchestra.core.errors import Conflict, InvalidInput, LimitReached, NoMaster
 
-from .disk import Disk, Saved, Transaction, View, commit
+from .disk import Saved, Transaction, View, commit
+from .peer import Peer
+from .rules import Rules, Violation
+from .states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,54 +48,6 @@ def lease(election_ticks: int) -> float:
     return (election_ticks - 1) * (1 - 3 * DRIFT)
 
 
-class Violation(Exception):
-    """A rule that must always hold does not."""
-
-
-class State:
-    """What entries do, in the fewest words: a number that depends on every entry and their order."""
-
-    def request(self, number: int) -> bytes:
-        """Return the data of a request; the same number is the same request, asked again."""
-        return b"%d" % number
-
-    def digest(self, before: int, entry: Entry, applied: list[Entry]) -> int:
-        """Return the state's digest after `entry`, from the one before it; `applied` are all entries, by index."""
-        return hash((before, entry.term, entry.index, entry.data))
-
-
-class LedgerState(State):
-    """The real ledger, fed with submissions."""
-
-    def __init__(self) -> None:
-        self.ledgers: dict[int, list[Ledger]] = {}  # digest -> ledgers that are in that state now
-
-    def request(self, number: int) -> bytes:
-        spec = Spec(steps=(Step("make", f"make {number % 3}"),))
-        build = NewBuild(project="simulated", job=f"job{number % 3}", spec=spec.digest())
-        submit = Submit(
-            at=1000 + number, requester="walker", builds=(build,), specs={spec.digest(): spec}, request=str(number)
-        )
-        return encode((submit,))
-
-    def digest(self, before: int, entry: Entry, applied: list[Entry]) -> int:
-        waiting = self.ledgers.get(before)
-        ledger = waiting.pop() if waiting else self._replayed(applied[2 : entry.index])
-        self._apply(ledger, entry)
-        digest = int(ledger.digest()[:15], 16)
-        self.ledgers.setdefault(digest, []).append(ledger)
-        return digest
-
-    def _replayed(self, entries: list[Entry]) -> Ledger:
-        ledger = Ledger()
-        for entry in entries:
-            self._apply(ledger, entry)
-        return ledger
-
-    def _apply(self, ledger: Ledger, entry: Entry) -> None:
-        ledger.apply(entry.index, decode(entry.data) if entry.data and entry.kind is EntryKind.NORMAL else ())
-
-
 class Weather:
     """How bad network and disks are in one schedule."""
 
@@ -118,59 +63,7 @@ class Weather:
         self.sync = 0.0  # ticks that a sync takes, up to; 0: none
 
 
-class Peer:
-    """One member: its machine, its disk, and the driver between them."""
-
-    __slots__ = (
-        "applied",
-        "busy",
-        "commit",
-        "configuration",
-        "digest",
-        "disk",
-        "full",
-        "id",
-        "isolated_at",
-        "led",
-        "life",
-        "log",
-        "paused_until",
-        "raft",
-        "rate",
-        "retired",
-        "skew",
-        "slow",
-        "term",
-        "truncations",
-        "up",
-    )
-
-    def __init__(self, member: int, saved: Saved) -> None:
-        self.id = member
-        self.disk = Disk(saved)
-        self.up = False
-        self.retired = False  # removed from the network for good
-        self.life = 0  # counts starts: events of an earlier life are void
-        self.raft: Raft = None  # type: ignore[assignment] - set by every start
-        self.log: View = None  # type: ignore[assignment]
-        self.busy: Ready | None = None  # waits for its sync
-        self.applied, self.term, self.digest, self.configuration = saved  # the state
-        self.rate = 1.0  # of its clock
-        self.skew = 0.0  # how far its clock jumped ahead
-        self.slow = 0.0  # ticks that its syncs take longer
-        self.full = False  # its disk has no space
-        self.paused_until = 0.0
-        self.isolated_at = -1  # its term when it was cut off from everybody; -1: it is not
-        self.led = 0  # the latest term in which it was seen leading
-        self.commit = 0  # the latest commit index that was seen
-        self.truncations = 0
-
-    def take(self) -> Snapshot:
-        """Return a snapshot of the state."""
-        return Snapshot(self.applied, self.term, self.configuration, str(self.digest).encode())
-
-
-class World:
+class World(Rules):
     """All members, what is under way between them, and what must hold."""
 
     def __init__(
@@ -182,9 +75,9 @@ class World:
         state: State | None = None,
     ) -> None:
         """Begin with members 1 to `voters` + `learners`, all up; `settings` are those of Config."""
+        super().__init__(state or State(), asks_first=(settings or {}).get("pre_vote", True))
         self.random = Random(seed)
         self.roll = self.random.random
-        self.time = 0.0
         self.events: list[tuple[float, int, Peer, int, object]] = []
         self.number = 0  # of the last event
         self.weather = Weather()
@@ -193,20 +86,6 @@ class World:
         self.held: list[Message] = []  # what waits
         self.settings = {"election_ticks": 5, "max_inflight_messages": 4, **(settings or {})}
         self.settings.setdefault("lease_s", lease(self.settings["election_ticks"]))
-        self.asks_first = self.settings.get("pre_vote", True)  # an isolated member must not raise its term
-        self.state = state or State()
-        self.counts: Counter[str] = Counter()
-        # What is known to be so
-        self.entries: list[Entry] = [Entry(0, 0), Entry(1, 1)]  # applied, by index
-        self.digests: list[int] = [0, 0]  # after each of them
-        self.committed: list[int] = [0, 1]  # term of the entry committed at each index
-        self.electorate: tuple[int, ...] = ()  # the voters that the last entry was committed by
-        self.leaders: dict[int, int] = {}  # term -> who leads it
-        self.leading: set[Peer] = set()  # who thinks that it leads
-        self.requests: dict[bytes, int] = {}  # request -> where it was applied first
-        self.acknowledged: dict[bytes, int] = {}  # request -> where, as the client was told
-        self.reads: dict[bytes, int] = {}  # read -> what was committed when it came
-        self.peers: dict[int, Peer] = {}
         self._handlers = (self._on_tick, self._on_message, self._on_sync, self._on_report)  # by kind of event
         members = tuple(range(1, voters + learners + 1))
         first = Saved(1, 1, 0, Configuration(members[:voters], members[voters:]))
@@ -293,10 +172,6 @@ class World:
             self.counts["refusals"] += 1
         self.work(peer)
 
-    def clock(self, peer: Peer) -> float:
-        """Return what a member's clock says."""
-        return self.time / peer.rate + peer.skew
-
     # What happens next
 
     def next(self) -> None:
@@ -371,7 +246,7 @@ class World:
                 if EARLY[message.kind]:
                     self.send(message)
             if ready.reads:
-                self._answer(ready)
+                self._check_reads(ready)
             peer.busy = ready
             if self.write(peer, ready):
                 return
@@ -425,8 +300,7 @@ class World:
             peer.applied, peer.term = snapshot.index, snapshot.term
             peer.digest, peer.configuration = int(snapshot.data), snapshot.configuration
             self.counts["snapshots"] += 1
-            if peer.digest != self.digests[peer.applied]:
-                raise Violation(f"{peer.id} installed another state at {peer.applied} than was applied there")
+            self._check_installed(peer)
         if ready.committed:
             for entry in ready.committed:
                 self.apply(peer, entry)
@@ -437,24 +311,13 @@ class World:
 
     def apply(self, peer: Peer, entry: Entry) -> None:
         """Apply an entry, and compare with what the others applied."""
-        index = entry.index
-        if index != peer.applied + 1:
-            raise Violation(f"{peer.id} applies {index} after {peer.applied}")
-        peer.digest = self.state.digest(peer.digest, entry, self.entries)
-        peer.applied, peer.term = index, entry.term
-        if index == len(self.entries):
-            self.entries.append(entry)
-            self.digests.append(peer.digest)
-            if entry.data and entry.kind is EntryKind.NORMAL:
-                self.requests.setdefault(entry.data, index)
-        elif self.digests[index] != peer.digest:
-            raise Violation(f"{peer.id} came to another state at {index} than the others: {entry}")
+        self._check_applied(peer, entry)
         if entry.kind is EntryKind.CHANGE:
             peer.configuration = peer.raft.apply_change(peer.raft.decode_change(entry))
             self.counts["changes"] += 1
             self.watch(peer)
         elif entry.data and entry.term == peer.raft.term and peer.raft.role is Role.LEADER:
-            self.acknowledged.setdefault(entry.data, index)
+            self.acknowledged.setdefault(entry.data, entry.index)
 
     def send(self, message: Message) -> None:
         """Put a message on the wire."""
@@ -496,107 +359,6 @@ class World:
         sender, to = self.peers[message.sender], message.to
         self._push(0.5, sender, REPORT, (sender.life, lambda raft: raft.report_snapshot(to, ok=ok)))
 
-    def _answer(self, ready: Ready) -> None:
-        for index, context in ready.reads:
-            before = self.reads.pop(context, None)
-            self.counts["reads"] += 1
-            if before is not None and index < before:
-                raise Violation(f"a read saw {index}, but {before} was committed before it came")
-
-    # What must always hold
-
-    def watch(self, peer: Peer) -> None:
-        """Check a member after something happened to it."""
-        raft = peer.raft
-        log = raft.log
-        if log.committed != peer.commit:
-            self._check_commit(peer)
-        if log.truncations != peer.truncations:
-            self.counts["truncations"] += log.truncations - peer.truncations
-            peer.truncations = log.truncations
-        if raft.role is Role.LEADER:
-            if peer.led != raft.term or peer not in self.leading:
-                self._check_leader(peer)
-            if len(self.leading) > 1:
-                self._check_leases()
-        elif self.leading and peer in self.leading:
-            self.leading.discard(peer)
-        if peer.isolated_at >= 0 and self.asks_first and raft.term > peer.isolated_at + 1 and not raft.members.alone():
-            # One more is possible, when it had been told to campaign.
-            raise Violation(f"{peer.id} is cut off and raised its term from {peer.isolated_at} to {raft.term}")
-
-    def _check_leader(self, peer: Peer) -> None:
-        term = peer.raft.term
-        if self.leaders.setdefault(term, peer.id) != peer.id:
-            raise Violation(f"{peer.id} and {self.leaders[term]} both lead term {term}")
-        if peer.led != term:
-            self.counts["elections"] += 1
-            last = len(self.committed) - 1
-            # Votes may be late: the leader of an old term need not have what a newer one committed.
-            if term == max(self.leaders) and peer.raft.log.term(last) not in (None, self.committed[last]):
-                raise Violation(f"{peer.id} leads term {term} without the entry committed at {last}")
-            if term == max(self.leaders) and peer.raft.log.last < last:
-                raise Violation(f"{peer.id} leads term {term} and has nothing at {last}, which is committed")
-        peer.led = term
-        self.leading.add(peer)
-
-    def _check_leases(self) -> None:
-        newest = max(peer.raft.term for peer in self.leading)
-        for peer in self.leading:
-            if peer.raft.term != newest and peer.raft.lease_until() > self.clock(peer):
-                raise Violation(f"{peer.id} has the lease of term {peer.raft.term} while term {newest} has a leader")
-
-    def _check_commit(self, peer: Peer) -> None:
-        log, committed = peer.raft.log, self.committed
-        for index in range(peer.commit + 1, log.committed + 1):
-            term = log.term(index)
-            if index == len(committed):
-                if term is None:
-                    raise Violation(f"{peer.id} committed {index} without having it")
-                committed.append(term)
-                if index == log.committed:
-                    self.electorate = peer.raft.members.configuration.voters
-                    self._check_majority(self.electorate, index, term)
-                    if peer.raft.role is Role.LEADER and term != peer.raft.term:
-                        raise Violation(f"{peer.id} leads term {peer.raft.term} and counts out an entry of term {term}")
-            elif term is not None and term != committed[index]:
-                raise Violation(f"{peer.id} committed term {term} at {index}, where term {committed[index]} was")
-        peer.commit = log.committed
-
-    def _check_majority(self, voters: tuple[int, ...], index: int, term: int, without: int = 0) -> None:
-        has = 0
-        for voter in voters:
-            disk = self.peers[voter].disk
-            durable = disk.durable
-            if voter != without:
-                has += durable.start >= index or durable.term(index) == term or disk.saved[0].applied >= index
-        if has <= len(voters) // 2:
-            raise Violation(f"{index} is committed, but on the disks of only {has} of {len(voters)} voters")
-
-    def _check_match(self, peer: Peer, member: int) -> None:
-        progress = peer.raft.members.progress.get(member)
-        other = self.peers[member]
-        if progress is None or other.disk.durable.hard_state.term > peer.raft.term:
-            return  # a later leader may have replaced it since
-        match, durable = progress.match, other.disk.durable
-        if durable.start < match and other.disk.saved[0].applied < match:
-            term = durable.term(match)
-            if term is None or term != (peer.raft.log.term(match) or term):
-                raise Violation(f"{peer.id} believes that {member} has stored {match}, and its disk has term {term}")
-
-    def _check_kept(self, peer: Peer, entries: tuple[Entry, ...]) -> None:
-        committed, log = self.committed, peer.log
-        first = entries[0].index
-        if first >= len(committed):
-            return
-        for index in range(first, min(log.last_index() + 1, len(committed))):
-            place = index - first
-            new = entries[place].term if place < len(entries) else None
-            if log.term(index) == committed[index] != new:
-                # One that does not belong to the majority may: its leader was elected without the entry.
-                self._check_majority(self.electorate, index, committed[index], without=peer.id)
-                break
-
     # At the end
 
     def calm(self) -> None:
@@ -637,19 +399,4 @@ class World:
                 self.propose(leader, asked)
         else:
             raise Violation("calm for long, and still no agreement: " + self.describe())
-        for request, index in self.acknowledged.items():
-            first = self.requests.get(request)
-            if first is None or first > index or self.entries[index].data != request:
-                raise Violation(f"{request!r} was acknowledged at {index}, and applied at {first}")
-
-    def describe(self) -> str:
-        """Return one line on every member."""
-        return "; ".join(
-            f"{peer.id} {'up' if peer.up else 'down'} {peer.raft.role.name.lower()} of {peer.raft.leader} in term "
-            f"{peer.raft.term}, last {peer.raft.log.last}, committed {peer.raft.log.committed}, applied {peer.applied}"
-            for peer in self.peers.values()
-        )
-
-
-FAILURES = (Violation, InvariantError, Damaged)
-"""What a simulation that finds something ends with."""
+        self._check_acknowledged()

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from job_orchestra.core.consensus import Change, ChangeKind
 
-from .simulation import FAILURES, MESSAGE, SYNC, TICK, LedgerState, State, World
-from .transcripts import describe_message
+from .rules import FAILURES
+from .simulation import MESSAGE, SYNC, TICK, World
+from .states import LedgerState, State
+from .wording import describe_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from random import Random
 
-    from .simulation import Peer
+    from .peer import Peer
 
 RARE = (
     "changes",

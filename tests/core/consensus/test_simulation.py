@@ -12,11 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from job_orchestra.core.consensus import Change, ChangeKind, Role
 from tests.kit.mutants import MUTANTS, plant
-from tests.kit.simulation import MESSAGE, LedgerState, Violation, World
+from tests.kit.rules import Violation
+from tests.kit.simulation import MESSAGE, World
+from tests.kit.states import LedgerState
 from tests.kit.walker import run, trace, walk
 
 if TYPE_CHECKING:
-    from tests.kit.simulation import Peer
+    from tests.kit.peer import Peer
 
 QUICK = 2000
 """Schedules within which every planted bug shows."""
