@@ -1,1 +1,1 @@
-"""What tests share: real agents in temporary directories, and waiting for conditions."""
+"""What tests share: real agents, waiting for conditions, builders; simulated networks and the player of transcripts."""
