@@ -416,9 +416,15 @@ class Service:
         return api.Rows(params.collection, [msgspec.to_builtins(row) for row in page.rows], page.next)
 
     async def _page(self, collection: str, where: Mapping[str, Any], order: str, limit: int, after: str | None) -> Any:  # noqa: ANN401 - a page of any type
-        query = Query(collection, tuple(conditions(where)), orders(order), limit, after)
+        query = Query(collection, tuple(self._named(one) for one in conditions(where)), orders(order), limit, after)
         await self._history.reached(self._replica.ledger.index)
         return await self._history.read(self._history.store.find, query)
+
+    def _named(self, one: Filter) -> Filter:
+        """Let people name agents as they know them: by name, or by the beginning of an id."""
+        if one.field != "agent" or one.operator is not Operator.EQ or not isinstance(one.value, str) or not one.value:
+            return one
+        return Filter(one.field, one.operator, self._find.agent(one.value).id)
 
     # -- shared by the above
 

@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 import time
 from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .figures import Figure, Missing
@@ -65,8 +64,8 @@ def _hyperqueue() -> float:
     from hyperqueue import Job, LocalCluster  # pyright: ignore[reportMissingImports] - only `bench` installs it
     from hyperqueue.cluster import WorkerConfig  # pyright: ignore[reportMissingImports] - likewise
 
-    # its server prints a table of itself
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), LocalCluster(Path(folder)) as cluster:
+    # its server prints a table of itself; and it wants the folder as text, whatever it says of types
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), LocalCluster(folder) as cluster:
         cluster.start_worker(WorkerConfig(cores=2))
         client = cluster.client()
         job = Job()
