@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tools import simulate, transcripts
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 GOOD = "add-nodes 1 voters=(1) index=2\n----\nok\n\nraft-state\n----\n1: StateFollower (Voter) Term:0 Lead:0\n"
 
