@@ -5,6 +5,15 @@
 3. Send the other messages: they promise what was stored.
 4. Apply `committed` in order; for each entry of kind CHANGE call `apply_change`.
 5. Call `advance`. Until then no other Ready is handed out, but messages may be stepped and proposals made.
+
+What else a driver owes the machine, each learned from a simulation:
+
+- A snapshot is durable in the state before the log file refers to it. After a crash in between, the log does not hold
+  the applied entry with its term: then it is emptied behind that entry, and the hard state is kept.
+- `report_snapshot` is called for every snapshot that was sent, whatever became of it, or its follower waits for ever.
+- Ticks pass no faster than time: a driver that was held up does not catch up on them. `now` counts while the machine
+  sleeps, too.
+- Connections keep the order of messages. Nothing breaks without it, but each one that overtakes costs a repetition.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from job_orchestra.core.consensus import (
     Role,
     Snapshot,
 )
+from job_orchestra.core.consensus.messages import decode_message, encode_message
 from job_orchestra.core.errors import Conflict, InvalidInput, LimitReached, NoMaster
 
 from .disk import Saved, Transaction, View, commit
@@ -84,6 +85,7 @@ class World(Rules):
         self.blocked: set[tuple[int, int]] = set()  # (from, to)
         self.stalled: set[tuple[int, int]] = set()  # (from, to): what is sent waits until it is released
         self.held: list[Message] = []  # what waits
+        self.wired = False  # messages travel as bytes
         self.settings = {"election_ticks": 5, "max_inflight_messages": 4, **(settings or {})}
         self.settings.setdefault("lease_s", lease(self.settings["election_ticks"]))
         self._handlers = (self._on_tick, self._on_message, self._on_sync, self._on_report)  # by kind of event
@@ -331,6 +333,8 @@ class World(Rules):
         target = self.peers.get(message.to)
         if target is None:
             return
+        if self.wired:
+            message = decode_message(encode_message(message))
         delay = weather.delay + roll() * weather.jitter
         if weather.late and roll() < weather.late:
             delay *= 10 + 40 * roll()

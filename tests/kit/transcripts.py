@@ -432,7 +432,7 @@ class Theatre:
                 else:
                     raise Refused(f"unknown command {argument.key}")
         changes = " ".join(lines).split()
-        if len(changes) > 1 and old:
+        if old and (len(changes) > 1 or transition != "auto"):
             raise Refused("v1 conf change can only have one operation and no transition")
         if len(changes) > 1 or transition != "auto":
             raise Unsupported("joint consensus: we change one member at a time")

@@ -197,6 +197,7 @@ class Walker:
         learners = (0, 0, 1, 2)[seed // 20 % 4] if voters < 6 else 0
         state = LedgerState() if seed % 16 == 7 else State()
         self.world = world = make(seed, voters, learners, _settings(seed, theme), state)
+        world.wired = seed % 16 == 9
         self.random: Random = world.random
         self.step = 0
         self.asked = 0  # requests made
