@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import os
 import subprocess
+import sys
 import tempfile
 import time
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .figures import Figure, Missing
@@ -64,14 +65,29 @@ def _hyperqueue() -> float:
     from hyperqueue import Job, LocalCluster  # pyright: ignore[reportMissingImports] - only `bench` installs it
     from hyperqueue.cluster import WorkerConfig  # pyright: ignore[reportMissingImports] - likewise
 
-    # its server prints a table of itself; and it wants the folder as text, whatever it says of types
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), LocalCluster(folder) as cluster:
+    with tempfile.TemporaryDirectory() as folder, _silence(), LocalCluster(folder) as cluster:
         cluster.start_worker(WorkerConfig(cores=2))
         client = cluster.client()
         job = Job()
         for _ in range(BUILDS):
             job.program(["true"], stdout=None, stderr=None)
         began = time.perf_counter()
-        with redirect_stderr(io.StringIO()):  # its progress bar
-            client.wait_for_jobs([client.submit(job)])
+        client.wait_for_jobs([client.submit(job)])
         return BUILDS / (time.perf_counter() - began)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep back the tables and progress bars of a library, which writes past Python, too."""
+    sys.stdout.flush()
+    kept = os.dup(1), os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        for number, descriptor in enumerate(kept, 1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.close(nowhere)
