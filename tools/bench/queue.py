@@ -17,6 +17,8 @@ from .temporary import agent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from job_orchestra.agent.client import Client
+
 MANY = 100_000
 FEW = 100
 _DISPATCHED = 3_000
@@ -32,7 +34,7 @@ def queue() -> Iterator[Figure]:
     (few, _), (many, memory) = _agent(FEW), _agent(MANY)
     yield Figure(f"whole agent, {FEW} pending", few * 1e6, "us/build")
     yield Figure(f"whole agent, {MANY} pending", many * 1e6, "us/build")
-    yield Figure("ratio", many / few, "x", "<= 1.3")
+    yield Figure("ratio", many / few, "x", "<= 1.3", "the better of 2 rounds each")
     yield Figure("memory of the agent per pending build", memory / 1024, "KiB", "<= 1.5")
 
 
@@ -74,17 +76,14 @@ def _agent(waiting: int) -> tuple[float, float]:
             net.batch("builds.submit", [{"command": ["true"], "name": "later", "runs_on": ["moon"]}] * size)
         net.builds.list(limit=1)  # answered when the store has followed: nothing else goes on
         memory = (running.resident(running.pid) - before) / waiting
-        began = time.perf_counter()
-        net.batch("builds.submit", [{"command": ["true"], "name": "now", "priority": -1}] * _DISPATCHED)
-        while True:
-            found = net.builds.list(where={"state": "succeeded", "job": "now", "project": "run"}, limit=1).builds
-            if (
-                found
-                and len(
-                    net.builds.list(where={"state": ["pending", "assigned", "running"], "job": "now"}, limit=1).builds
-                )
-                == 0
-            ):
-                break
-            time.sleep(0.02)
-        return (time.perf_counter() - began) / _DISPATCHED, memory
+        return min(_dispatch(net, name) for name in ("first", "second")), memory
+
+
+def _dispatch(net: Client, name: str) -> float:
+    """Return seconds per build of some that go ahead while all others wait."""
+    began = time.perf_counter()
+    net.batch("builds.submit", [{"command": ["true"], "name": name, "priority": -1}] * _DISPATCHED)
+    mine = {"project": "run", "job": name}
+    while net.builds.list(where={**mine, "state": ["pending", "assigned", "running"]}, limit=1).builds:
+        time.sleep(0.02)
+    return (time.perf_counter() - began) / _DISPATCHED
