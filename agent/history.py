@@ -28,12 +28,15 @@ _T = TypeVar("_T")
 class History:
     """Keeps a store up to date."""
 
-    def __init__(self, store: Store, compact: Callable[[int], Awaitable[None]]) -> None:
-        """Follow into `store`; `compact(index)` is told up to where the log may be forgotten."""
+    def __init__(
+        self, store: Store, compact: Callable[[int], Awaitable[None]], heavy: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Follow into `store`; `compact(index)` is told up to where the log may be forgotten, above all when `heavy`."""
         self.store = store
         self.problem = ""  # why the store lags at the moment; empty: it does not
         self.applied = store.applied()
         self._compact = compact
+        self._heavy = heavy
         self._gathered: Changes | None = None
         self._wake = asyncio.Event()
         self._moved: asyncio.Future[None] | None = None
@@ -92,7 +95,7 @@ class History:
                     continue
                 failures = 0
                 self._advance(changes.index)
-                if self.applied - self._flushed >= COMPACT_EVERY:
+                if self.applied - self._flushed >= COMPACT_EVERY or self._heavy():
                     await self._flush()
             if self._closing and self._gathered is None:
                 await self._flush()

@@ -14,28 +14,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
+from ..core.consensus import Entry, EntryKind, HardState
 from ..core.errors import Damaged, DiskFull, NewerSchema, StorageError
 
 FORMAT = 1
 """Version of the file's shape, in SQLite's user_version."""
-
-
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One entry of the log."""
-
-    index: int  # from 1, without gaps
-    term: int  # of the master that made it
-    data: bytes  # what it holds
-
-
-class HardState(msgspec.Struct, frozen=True, gc=False):
-    """What a voter must never forget."""
-
-    term: int = 0  # latest term seen
-    vote: str = ""  # whom it voted for in that term
-    commit: int = 0  # highest index known to be committed
 
 
 class Journal:
@@ -53,7 +36,7 @@ class Journal:
             self._prepare()
         self._check()
         first, last = self._db.execute("SELECT min(number), max(number) FROM entry").fetchone()
-        base = self._db.execute("SELECT number FROM base").fetchone()[0]
+        base, self.base_term = self._db.execute("SELECT number, term FROM base").fetchone()
         self.first: int = first or base + 1  # index of the first entry kept
         self.last: int = last or base  # index of the last entry; `first - 1` when there is none
 
@@ -70,12 +53,13 @@ class Journal:
                 """
                 BEGIN IMMEDIATE;
                 CREATE TABLE entry (
-                    number INTEGER PRIMARY KEY, term INTEGER NOT NULL, data BLOB NOT NULL, crc INTEGER NOT NULL
+                    number INTEGER PRIMARY KEY, term INTEGER NOT NULL, kind INTEGER NOT NULL, data BLOB NOT NULL,
+                    crc INTEGER NOT NULL
                 );
                 CREATE TABLE base (number INTEGER NOT NULL, term INTEGER NOT NULL);
                 INSERT INTO base VALUES (0, 0);
-                CREATE TABLE state (term INTEGER NOT NULL, vote TEXT NOT NULL, committed INTEGER NOT NULL);
-                INSERT INTO state VALUES (0, '', 0);
+                CREATE TABLE state (term INTEGER NOT NULL, vote INTEGER NOT NULL, committed INTEGER NOT NULL);
+                INSERT INTO state VALUES (0, 0, 0);
                 PRAGMA user_version = 1;
                 COMMIT;
                 """
@@ -86,10 +70,9 @@ class Journal:
         with self._guard("read"):
             base = self._db.execute("SELECT number FROM base").fetchone()[0]
             expected = base + 1
-            for number, term, data, crc in self._db.execute(
-                "SELECT number, term, data, crc FROM entry ORDER BY number"
-            ):
-                if number != expected or crc != _crc(number, term, data):
+            query = "SELECT number, term, kind, data, crc FROM entry ORDER BY number"
+            for number, term, kind, data, crc in self._db.execute(query):
+                if number != expected or crc != _crc(number, term, kind, data):
                     what = "is missing" if number != expected else "does not match its checksum"
                     raise self._damaged(f"entry {expected} {what}")
                 expected += 1
@@ -99,12 +82,15 @@ class Journal:
 
         Raises DiskFull or StorageError, and then nothing was written.
         """
-        rows = [(one.index, one.term, one.data, _crc(one.index, one.term, one.data)) for one in entries]
+        rows = [
+            (one.index, one.term, int(one.kind), one.data, _crc(one.index, one.term, one.kind, one.data))
+            for one in entries
+        ]
         with self._transaction() as db:
             if rows:
                 if rows[0][0] <= self.last:
                     db.execute("DELETE FROM entry WHERE number >= ?", (rows[0][0],))
-                db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", rows)
+                db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", rows)
             if state is not None:
                 db.execute("UPDATE state SET term = ?, vote = ?, committed = ?", (state.term, state.vote, state.commit))
         if rows:
@@ -113,9 +99,9 @@ class Journal:
     def entries(self, start: int) -> Iterator[Entry]:
         """Yield the entries from index `start` on."""
         with self._guard("read"):
-            query = "SELECT number, term, data FROM entry WHERE number >= ? ORDER BY number"
-            for number, term, data in self._db.execute(query, (start,)):
-                yield Entry(number, term, data)
+            query = "SELECT number, term, kind, data FROM entry WHERE number >= ? ORDER BY number"
+            for number, term, kind, data in self._db.execute(query, (start,)):
+                yield Entry(term, number, data, EntryKind(kind))
 
     def state(self) -> HardState:
         """Return the hard state."""
@@ -131,7 +117,14 @@ class Journal:
             term = db.execute("SELECT term FROM entry WHERE number = ?", (index,)).fetchone()[0]
             db.execute("DELETE FROM entry WHERE number <= ?", (index,))
             db.execute("UPDATE base SET number = ?, term = ?", (index, term))
-        self.first = index + 1
+        self.first, self.base_term = index + 1, term
+
+    def install(self, index: int, term: int) -> None:
+        """Begin anew behind `index`: a snapshot, which is durable already, took the place of everything before."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM entry")
+            db.execute("UPDATE base SET number = ?, term = ?", (index, term))
+        self.first, self.last, self.base_term = index + 1, index, term
 
     def close(self) -> None:
         """Give the file back."""
@@ -177,6 +170,6 @@ class Journal:
         return StorageError(f"cannot {doing} the log {self.path}: {problem}; check the disk and the permissions")
 
 
-def _crc(number: int, term: int, data: bytes) -> int:
+def _crc(number: int, term: int, kind: int, data: bytes) -> int:
     """Return the checksum of an entry: of its bytes and of where it belongs, so that a misplaced one is seen too."""
-    return crc32(data, crc32(b"%d %d" % (number, term)))
+    return crc32(data, crc32(b"%d %d %d" % (number, term, kind)))

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.commands import StopBuild
+from ..core.consensus import Config, Configuration
 from ..core.errors import Conflict, Damaged, OrchestraError
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger
 from ..core.model import AgentRecord, Stop
@@ -26,13 +27,21 @@ from .history import History
 from .journal import Journal
 from .master import Master, now_ms
 from .paths import Paths
-from .replica import SoloReplica
+from .replica import RaftReplica, configuration_of
 from .scripting import ScriptingSocket
 from .service import Service
 from .settings import Settings
 from .worker import Worker
 
 log = logging.getLogger(__name__)
+
+
+FIRST_MEMBER = 1
+"""Number, among the members, of the agent that made the network."""
+
+
+LOG_BYTES = 8 << 20
+"""Bytes of log in memory beyond which the store is flushed and the log shortened. Larger: fewer flushes."""
 
 
 @contextlib.contextmanager
@@ -71,12 +80,15 @@ class Agent:
                 f"{paths.data} away and begin anew"
             )
             raise Damaged(message)
-        ledger = Ledger(self._store.live(now_ms() - REQUEST_MEMORY_MS))
-        self.replica = SoloReplica(Journal(paths.journal), ledger)
+        remembered = self._store.live(now_ms() - REQUEST_MEMORY_MS)
+        self.replica = RaftReplica(
+            Journal(paths.journal),
+            Ledger(remembered),
+            config=Config(id=FIRST_MEMBER),
+            configuration=configuration_of(remembered.meta, Configuration(voters=(FIRST_MEMBER,))),
+        )
         self._ballast.hold()
-        self.history = History(self._store, self.replica.compact)
-        if self.replica.replayed.index > self._store.applied():
-            self.history.on_changes(self.replica.replayed)
+        self.history = History(self._store, self.replica.compact, lambda: self.replica.log_bytes > LOG_BYTES)
         self.replica.watch(self.history.on_changes)
         self.master = Master(self.replica)
         self.worker = self._worker() if settings.worker else None
@@ -120,6 +132,11 @@ class Agent:
         self.replica.watch(scripting.on_changes)
         replica = loop.create_task(self.replica.run())
         history = loop.create_task(self.history.run())
+        caught_up = loop.create_task(self.replica.caught_up.wait())
+        await asyncio.wait([caught_up, replica], return_when=asyncio.FIRST_COMPLETED)
+        if replica.done():
+            caught_up.cancel()
+            replica.result()  # it cannot take part: it raises why
         serving = [loop.create_task(scripting.run())]
         if self.worker is not None:
             held = [one for one in self.replica.ledger.attempts.values() if one.agent == self.identity.id]

@@ -8,8 +8,9 @@ from job_orchestra.agent.executor.protocol import Plan
 from job_orchestra.agent.executor.server import Execution
 from job_orchestra.agent.journal import Journal
 from job_orchestra.agent.master import Master
-from job_orchestra.agent.replica import SoloReplica
+from job_orchestra.agent.replica import RaftReplica
 from job_orchestra.core.commands import NewBuild, Submit
+from job_orchestra.core.consensus import Config, Configuration
 from job_orchestra.core.ledger import Ledger
 from job_orchestra.core.model import Spec, Step
 
@@ -18,8 +19,10 @@ HOUR_MS = 3_600_000
 
 async def test_builds_are_created_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     moments = iter([10 * HOUR_MS, 9 * HOUR_MS, 10 * HOUR_MS + 5])
-    replica = SoloReplica(Journal(tmp_path / "journal.db"), Ledger())
+    alone = Configuration(voters=(1,))
+    replica = RaftReplica(Journal(tmp_path / "journal.db"), Ledger(), config=Config(id=1), configuration=alone)
     running = asyncio.create_task(replica.run())
+    await replica.caught_up.wait()
     master = Master(replica, clock=lambda: next(moments))
     spec = Spec((Step("run", "true"),))
     new = NewBuild("p", "j", spec.digest())

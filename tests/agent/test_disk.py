@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from job_orchestra.agent.journal import Entry, Journal
+from job_orchestra.agent.journal import Journal
+from job_orchestra.core.consensus import Entry
 from job_orchestra.core.errors import DiskFull
 from job_orchestra.core.model import BuildState
 from tests.conftest import needs
@@ -104,10 +105,10 @@ def test_the_journal_writes_all_or_nothing(small_disk: Path) -> None:
     journal.append([Entry(1, 1, b"first")])
     filler = fill(small_disk)
     with pytest.raises(DiskFull, match="free some space"):
-        journal.append([Entry(index, 1, b"x" * 100_000) for index in range(2, 12)])
+        journal.append([Entry(1, index, b"x" * 100_000) for index in range(2, 12)])
     filler.unlink()
     assert [entry.data for entry in journal.entries(1)] == [b"first"]
-    journal.append([Entry(2, 1, b"second")])
+    journal.append([Entry(1, 2, b"second")])
     journal.close()
     assert [entry.data for entry in Journal(small_disk / "journal.db").entries(1)] == [b"first", b"second"]
 
