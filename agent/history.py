@@ -31,7 +31,7 @@ class History:
     def __init__(
         self, store: Store, compact: Callable[[int], Awaitable[None]], heavy: Callable[[], bool] = lambda: False
     ) -> None:
-        """Follow into `store`; `compact(index)` is told up to where the log may be forgotten, above all when `heavy`."""
+        """Follow into `store`; `compact(index)` is told up to where the log may be forgotten, early when `heavy`."""
         self.store = store
         self.problem = ""  # why the store lags at the moment; empty: it does not
         self.applied = store.applied()

@@ -220,8 +220,7 @@ class RaftReplica:
         """See Replica."""
         index = min(index, self.ledger.index, self._view.last_index())
         await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.compact, index)
-        self._view.compact(index)
-        self.log_bytes = sum(len(entry.data) for entry in self._view.entries_)
+        self._forget(index)
 
     def close(self) -> None:
         """Refuse further proposals; `run` ends when those before are through."""
@@ -232,6 +231,12 @@ class RaftReplica:
         """Give the journal back, after `run` has ended."""
         self._thread.shutdown()
         self._journal.close()
+
+    def _forget(self, index: int) -> None:
+        """Drop entries from memory."""
+        if index > self._view.start:
+            self._view.compact(index)
+            self.log_bytes = sum(len(entry.data) for entry in self._view.entries_)
 
     # -- the machine's work
 
@@ -266,6 +271,8 @@ class RaftReplica:
                 self._fail(error)
                 return
             self.raft.advance(ready)
+            if self.raft.members.alone():
+                self._forget(self.ledger.index)  # nobody will ask for it; who joins later gets a snapshot
             self._offer()
 
     def _offer(self) -> None:
@@ -326,7 +333,12 @@ class RaftReplica:
 
     def _apply(self, entry: Entry) -> None:
         """Apply an entry that is agreed on, and answer whoever proposed it."""
-        commands = decode(entry.data) if entry.kind is EntryKind.NORMAL and entry.data else ()
+        term, batch = self._pending.pop(entry.index, (0, []))
+        if batch and term == entry.term:
+            # what was proposed here needs no decoding, and shares its texts with what is known already
+            commands: Sequence[Command] = [command for proposed, _ in batch for command in proposed]
+        else:
+            commands = decode(entry.data) if entry.kind is EntryKind.NORMAL and entry.data else ()
         outcomes, changes = self.ledger.apply(entry.index, commands)
         if entry.kind is EntryKind.CHANGE:
             configuration = self.raft.apply_change(self.raft.decode_change(entry))
@@ -336,15 +348,14 @@ class RaftReplica:
             self._settled_term = entry.term
         for watcher in self._watchers:
             watcher(changes)
-        term, batch = self._pending.pop(entry.index, (0, []))
         if term != entry.term:
             self._refuse(batch, NoMaster(f"another master decided something else; {self._no_master()}"))
             return
         position = 0
-        for commands_of_one, done in batch:
+        for proposed, done in batch:
             if not done.done():  # a requester that gave up does not undo what it asked for
-                done.set_result(outcomes[position : position + len(commands_of_one)])
-            position += len(commands_of_one)
+                done.set_result(outcomes[position : position + len(proposed)])
+            position += len(proposed)
 
     async def _install(self, snapshot: Snapshot) -> None:
         if self._snapshots is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from .consensus import consensus
 from .figures import Figure, Missing, show
 from .latency import latency
 from .queue import queue
@@ -15,6 +16,7 @@ MEASUREMENTS = {
     "throughput": throughput,
     "latency": latency,
     "queue": queue,
+    "consensus": consensus,
     "rest": rest,
     "startup": startup,
 }

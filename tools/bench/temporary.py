@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
@@ -69,4 +70,5 @@ def agent(*flags: str) -> Iterator[Running]:
             net.agent.stop(builds="abort")
         process.wait()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # at the very end: ext4 gives out inodes slowly for minutes after many files were deleted
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
