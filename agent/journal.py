@@ -8,10 +8,12 @@ that was never acknowledged cannot be torn, because SQLite commits or rolls back
 """
 
 import errno
+import os
 import sqlite3
+import struct
 from binascii import crc32
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..core.consensus import Entry, EntryKind, HardState
@@ -39,6 +41,12 @@ class Journal:
         base, self.base_term = self._db.execute("SELECT number, term FROM base").fetchone()
         self.first: int = first or base + 1  # index of the first entry kept
         self.last: int = last or base  # index of the last entry; `first - 1` when there is none
+        self._witness = _Witness(path.with_name(f"{path.name}-tail"))
+        seen = self._witness.read()
+        if seen > self.last:
+            # SQLite takes a damaged end of its write-ahead log for one that was never finished, and drops it
+            raise self._damaged(f"it ends at entry {self.last}, but entry {seen} was written and promised to others")
+        self.state()
 
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -58,8 +66,9 @@ class Journal:
                 );
                 CREATE TABLE base (number INTEGER NOT NULL, term INTEGER NOT NULL);
                 INSERT INTO base VALUES (0, 0);
-                CREATE TABLE state (term INTEGER NOT NULL, vote INTEGER NOT NULL, committed INTEGER NOT NULL);
-                INSERT INTO state VALUES (0, 0, 0);
+                CREATE TABLE state (
+                    term INTEGER NOT NULL, vote INTEGER NOT NULL, committed INTEGER NOT NULL, crc INTEGER NOT NULL
+                );
                 PRAGMA user_version = 1;
                 COMMIT;
                 """
@@ -86,15 +95,20 @@ class Journal:
             (one.index, one.term, int(one.kind), one.data, _crc(one.index, one.term, one.kind, one.data))
             for one in entries
         ]
+        if rows and rows[0][0] <= self.last:
+            self._witness.write(rows[0][0] - 1)  # before: these are given up, whether or not the rest comes about
         with self._transaction() as db:
             if rows:
                 if rows[0][0] <= self.last:
                     db.execute("DELETE FROM entry WHERE number >= ?", (rows[0][0],))
                 db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", rows)
             if state is not None:
-                db.execute("UPDATE state SET term = ?, vote = ?, committed = ?", (state.term, state.vote, state.commit))
+                db.execute("DELETE FROM state")
+                fields = (state.term, state.vote, state.commit)
+                db.execute("INSERT INTO state VALUES (?, ?, ?, ?)", (*fields, _crc_of_state(fields)))
         if rows:
             self.last = rows[-1][0]
+            self._witness.write(self.last)
 
     def entries(self, start: int) -> Iterator[Entry]:
         """Yield the entries from index `start` on."""
@@ -106,7 +120,15 @@ class Journal:
     def state(self) -> HardState:
         """Return the hard state."""
         with self._guard("read"):
-            return HardState(*self._db.execute("SELECT term, vote, committed FROM state").fetchone())
+            found = self._db.execute("SELECT term, vote, committed, crc FROM state").fetchall()
+        if not found:
+            if self.last:
+                raise self._damaged("it does not say which vote was given")
+            return HardState()
+        *fields, crc = found[0]
+        if len(found) > 1 or crc != _crc_of_state(tuple(fields)):
+            raise self._damaged("what it says of votes does not match its checksum")
+        return HardState(*fields)
 
     def compact(self, index: int) -> None:
         """Forget the entries up to and including `index`; what they did is safe elsewhere."""
@@ -121,6 +143,7 @@ class Journal:
 
     def install(self, index: int, term: int) -> None:
         """Begin anew behind `index`: a snapshot, which is durable already, took the place of everything before."""
+        self._witness.write(0)
         with self._transaction() as db:
             db.execute("DELETE FROM entry")
             db.execute("UPDATE base SET number = ?, term = ?", (index, term))
@@ -129,6 +152,7 @@ class Journal:
     def close(self) -> None:
         """Give the file back."""
         self._db.close()
+        self._witness.close()
 
     @contextmanager
     def _guard(self, doing: str) -> Iterator[None]:
@@ -168,6 +192,42 @@ class Journal:
         if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return StorageError(f"{self.path} is in use by another process; does a second agent run here?")
         return StorageError(f"cannot {doing} the log {self.path}: {problem}; check the disk and the permissions")
+
+
+class _Witness:
+    """The index of the last entry, in a file beside: written after the log was synced, never synced itself.
+
+    It may be behind after a power loss, and never ahead of what was durable, so that a log which ends before it has
+    lost entries.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def read(self) -> int:
+        """Return the index; 0 where none was written whole."""
+        data = os.pread(self._descriptor, _WITNESS.size, 0)
+        if len(data) < _WITNESS.size:
+            return 0
+        index, crc = _WITNESS.unpack(data)
+        return index if crc == crc32(b"%d" % index) else 0
+
+    def write(self, index: int) -> None:
+        """Take note of an index."""
+        with suppress(OSError):  # a full disk; it is then behind, which proves less and harms nothing
+            os.pwrite(self._descriptor, _WITNESS.pack(index, crc32(b"%d" % index)), 0)
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._descriptor)
+
+
+_WITNESS = struct.Struct("!QI")  # index, checksum
+
+
+def _crc_of_state(fields: tuple[int, ...]) -> int:
+    """Return the checksum of a hard state."""
+    return crc32(b"%d %d %d" % fields)
 
 
 def _crc(number: int, term: int, kind: int, data: bytes) -> int:

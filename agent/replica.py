@@ -161,6 +161,7 @@ class RaftReplica:
                 f"the log {journal.path} (entries {journal.first} to {journal.last}) does not fit the store, which "
                 f"reflects entry {ledger.index}; restore both from the same backup, or begin anew in another --data"
             )
+            journal.close()
             raise StorageError(message)
         self._view = _View(snapshots)
         self._view.start, self._view.start_term = journal.first - 1, journal.base_term
@@ -205,6 +206,7 @@ class RaftReplica:
         """Take part until `close`."""
         ticking = asyncio.get_running_loop().create_task(self._tick())
         self._campaign_alone()
+        self._wake.set()
         try:
             while not (self._closing and not self._waiting):
                 await self._wake.wait()
@@ -248,7 +250,6 @@ class RaftReplica:
         if self.raft.members.alone() and self.raft.promotable():
             self.raft.now = time.monotonic()
             self.raft.campaign()
-            self._wake.set()
 
     async def _tick(self) -> None:
         """Let the machine's time pass; a voter that is alone needs none."""
@@ -279,12 +280,12 @@ class RaftReplica:
         """Hand what was proposed to the machine, as one entry."""
         if not self._waiting:
             return
-        if self.raft.role is not Role.LEADER:
-            self._refuse(self._waiting, self._problem or NoMaster(self._no_master()))
+        if self.raft.role is not Role.LEADER and not self.raft.members.alone():
+            self._refuse(self._waiting, NoMaster(self._no_master()))
             self._waiting = []
             return
         if not self.leading:
-            return  # elected, but its own first entry is not agreed on yet: a moment
+            return  # about to be elected, or its own first entry is not agreed on yet: a moment
         batch = self._take()
         try:
             self.raft.propose(encode([command for commands, _ in batch for command in commands]))
