@@ -73,6 +73,8 @@ class Journal:
                 COMMIT;
                 """
             )
+            # a crash in between leaves a log without entries and votes, which is what it says
+            self._db.execute("INSERT INTO state VALUES (0, 0, 0, ?)", (_crc_of_state((0, 0, 0)),))
 
     def _check(self) -> None:
         """Refuse a file in which an entry is missing or altered."""
