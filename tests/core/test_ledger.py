@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from job_orchestra.agent.history import batch_of
 from job_orchestra.core.commands import NewBuild, Refuse, SetAgent, StopBuild
 from job_orchestra.core.errors import Conflict, NotFound
 from job_orchestra.core.ids import build_id
@@ -17,7 +18,6 @@ from tests.kit.builders import (
     apply,
     assign,
     attempt,
-    batch_of,
     job,
     join,
     new,

@@ -5,11 +5,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from job_orchestra.agent.history import batch_of
 from job_orchestra.core.commands import Apply, Assign, Command, Join, NewBuild, Record, StopBuild, Submit
 from job_orchestra.core.ids import build_id
 from job_orchestra.core.ledger import Changes, Ledger, Outcome
 from job_orchestra.core.model import AgentRecord, Attempt, Build, BuildState, Job, Spec, Step, Stop, Task, TaskState
-from job_orchestra.store.contract import Batch
 from job_orchestra.store.memory import MemoryStore
 
 T0 = 1_763_900_000_000
@@ -98,20 +98,6 @@ def stop(build: str, how: Stop = Stop.ABORT, at: int = T0, requester: str = "ben
 
 
 # -- a network's life
-
-
-def batch_of(changes: Changes) -> Batch:
-    return Batch(
-        index=changes.index,
-        builds=tuple(changes.builds.values()),
-        attempts=tuple(changes.attempts.values()),
-        tasks=tuple(changes.tasks.values()),
-        jobs=tuple(changes.jobs.values()),
-        removed_jobs=tuple((one.project, one.name) for one in changes.removed_jobs.values()),
-        specs=changes.specs,
-        agents=tuple(changes.agents.values()),
-        meta=changes.meta,
-    )
 
 
 class Network:

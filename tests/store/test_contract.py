@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from job_orchestra.agent.history import batch_of
 from job_orchestra.core.commands import Command
 from job_orchestra.core.errors import InvalidInput, StorageError
 from job_orchestra.core.ledger import Ledger, Remembered
@@ -21,7 +22,7 @@ from job_orchestra.core.model import Attempt, Build, BuildState
 from job_orchestra.store.contract import Batch, Store
 from job_orchestra.store.opening import open_store
 from job_orchestra.store.query import FIELDS, KEYS, MAX_CHOICES, MAX_LIMIT, Filter, Kind, Operator, Order, Page, Query
-from tests.kit.builders import T0, agent, attempt, batch_of, build, job, spec, task
+from tests.kit.builders import T0, agent, attempt, build, job, spec, task
 from tests.kit.lives import lives
 
 S = BuildState
