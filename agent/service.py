@@ -183,7 +183,8 @@ class Service:
 
     async def jobs_apply(self, params: api.JobsApply) -> api.Applied:
         """Define a project's jobs."""
-        parsed = jobfile.parse(params.file, filename=params.filename)
+        # a large file takes a second; meanwhile others are answered
+        parsed = await asyncio.to_thread(jobfile.parse, params.file, params.filename)
         names = [job.name for job in parsed.jobs]
         if params.check:
             ledger = self._replica.ledger
