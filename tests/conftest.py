@@ -1,6 +1,7 @@
 """What all tests share: agents, what to do without a service, and hypothesis without deadlines, alike everywhere."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,15 @@ def running_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentPro
     """Give an agent that runs for all tests of a module."""
     with agent_in(tmp_path_factory.mktemp("shared") / "agent") as found:
         yield found.start("--slots", "2", "--name", "box")
+
+
+def mount(folder: Path, options: str) -> None:
+    """Mount a tmpfs; skip the test where the machine does not let even root do that, as in many containers."""
+    needs(os.getuid() == 0, "mounting a tmpfs needs root")
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
 
 
 def needs(condition: object, reason: str) -> None:

@@ -12,7 +12,7 @@ from job_orchestra.agent.journal import Journal
 from job_orchestra.core.consensus import Entry
 from job_orchestra.core.errors import DiskFull
 from job_orchestra.core.model import BuildState
-from tests.conftest import needs
+from tests.conftest import mount
 from tests.kit.agents import agent_in
 from tests.kit.waiting import wait_until
 
@@ -22,10 +22,9 @@ MIB = 1 << 20
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Give an empty file system of 40 MiB."""
-    needs(os.getuid() == 0, "mounting a small tmpfs needs root")
     folder = tmp_path / "disk"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", folder], check=True)
+    mount(folder, "size=40m")
     try:
         yield folder
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from job_orchestra.console.cli.main import COMMANDS
-from tests.conftest import needs
+from tests.conftest import mount
 from tests.kit.agents import AgentProcess, alive
 from tests.kit.waiting import wait_until
 
@@ -126,10 +126,9 @@ def test_a_data_directory_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_a_data_directory_that_is_not_writable(tmp_path: Path) -> None:
-    needs(os.getuid() == 0, "a read-only mount needs root")
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,mode=700", "tmpfs", home], check=True)
+    mount(home, "ro,mode=700")
     try:
         found = orchestra(home, "up")
     finally:
