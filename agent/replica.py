@@ -216,7 +216,9 @@ class RaftReplica:
                 await self._work()
         finally:
             ticking.cancel()
-            self._refuse([], NoMaster("this agent is stopping; ask again in a moment"))
+            why = f"this agent stopped while it decided; {self._no_master()}"
+            self._refuse([*self._take_pending(), *self._waiting], NoMaster(why))
+            self._waiting = []
 
     async def compact(self, index: int) -> None:
         """See Replica."""
@@ -321,9 +323,8 @@ class RaftReplica:
             self._view.hard_state = ready.hard_state
         self._send([message for message in ready.messages if message.kind not in MAY_OVERTAKE_SYNC])
         if ready.role is not None and ready.role[1] is not Role.LEADER:
-            lost = [proposal for _, batch in self._pending.values() for proposal in batch]
-            self._pending.clear()
-            self._refuse(lost, NoMaster(f"this agent was deposed while it decided; {self._no_master()}"))
+            why = f"this agent was deposed while it decided; {self._no_master()}"
+            self._refuse(self._take_pending(), NoMaster(why))
         for entry in ready.committed:
             self._apply(entry)
         if not self.caught_up.is_set() and (self.leading or (self.raft.leader and not self._behind())):
@@ -381,9 +382,10 @@ class RaftReplica:
         if self._problem is None:
             log.error("replica.write-failed: %s; nothing new is accepted", error)
         self._problem = error
-        batch = [proposal for _, batch in self._pending.values() for proposal in batch]
-        self._pending.clear()
-        self._refuse([*batch, *self._waiting], error)
+        # what was sent to others before our own disk refused may still be agreed on by them
+        open_end = error if self.raft.members.alone() else NoMaster(f"{error}; {self._no_master()}")
+        self._refuse(self._take_pending(), open_end)
+        self._refuse(self._waiting, error)
         self._waiting = []
         self.raft = self._machine()
         if not self._closing:
@@ -395,6 +397,12 @@ class RaftReplica:
         if self.raft.has_ready() or not self.raft.members.alone():
             problem, self._problem = self._problem, None
             log.info("replica.again: after %s", problem)
+
+    def _take_pending(self) -> list[_Proposal]:
+        """Return what was proposed and not agreed on yet; its fate is told some other way than by applying it."""
+        batch = [proposal for _, batch in self._pending.values() for proposal in batch]
+        self._pending.clear()
+        return batch
 
     @staticmethod
     def _refuse(batch: Sequence[_Proposal], error: OrchestraError) -> None:

@@ -223,6 +223,19 @@ async def test_a_master_that_is_cut_off_accepts_nothing_and_the_others_go_on(tmp
         assert old.ledger.digest() == new.ledger.digest()
 
 
+async def test_nobody_waits_for_ever_for_a_master_that_stops(tmp_path: Path) -> None:
+    async with three(tmp_path) as net:
+        leader = await net.leader()
+        net.cut = set(net.members)
+        waiting = asyncio.create_task(leader.propose([submit()]))
+        while not leader._pending:  # noqa: ASYNC110 - a real voter has no event for that
+            await asyncio.sleep(0)
+        leader.close()
+        async with asyncio.timeout(30):
+            with pytest.raises(NoMaster, match="request id makes that safe"):
+                await waiting
+
+
 async def test_members_change_and_the_store_is_told(tmp_path: Path) -> None:
     async with three(tmp_path) as net:
         leader = await net.leader()
