@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from .durations import parse_duration
+from .errors import InvalidInput
 from .nearest import nearest
 from .yamltree import Listing, Scalar, Table, Tree
 
@@ -141,14 +142,14 @@ def one_or_many(item: Shape[T], wanted: str) -> Shape[tuple[T, ...]]:
 
 
 def checked(shape: Shape[str], check: Callable[[str], object]) -> Shape[str]:
-    """Return a shape of texts that also pass `check`, which raises an error that says what is wrong."""
+    """Return a shape of texts that also pass `check`, which raises InvalidInput with what is wrong."""
 
     def read(node: Tree, key: str, problems: Problems) -> str | None:
         found = shape.read(node, key, problems)
         if found is not None:
             try:
                 check(found)
-            except Exception as error:  # noqa: BLE001 - whatever a check finds wrong is the user's to read
+            except InvalidInput as error:
                 problems.add(node, key, str(error))
                 return None
         return found
