@@ -26,7 +26,7 @@ _END_OF_HALT = {Halt.ABORT: BuildState.ABORTED, Halt.TIMEOUT: BuildState.FAILED,
 _STEP_OF_HALT = {Halt.ABORT: StepState.ABORTED, Halt.TIMEOUT: StepState.TIMEOUT, Halt.ERROR: StepState.ERROR}
 
 
-@dataclass
+@dataclass(eq=False)
 class Course:
     """One attempt, from its plan to its end."""
 

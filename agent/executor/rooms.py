@@ -8,11 +8,12 @@ like.
 
 import os
 import stat
-import sys
 import time
 from dataclasses import dataclass
 from shutil import rmtree
 from threading import Thread
+
+from .saying import say
 
 _PARTS = ("workspace", "tmp")
 
@@ -77,7 +78,7 @@ class Rooms:
         try:
             self._furnish(room)
         except OSError as error:
-            _say(f"executor.room-not-made: {room.directory}: {error.strerror}")
+            say(f"executor.room-not-made: {room.directory}: {error.strerror}")
         else:
             self._free.append(room)
 
@@ -98,7 +99,7 @@ class Rooms:
         try:
             os.rename(path, aside)
         except OSError as error:
-            _say(f"executor.room-not-moved: {path}: {error.strerror}")
+            say(f"executor.room-not-moved: {path}: {error.strerror}")
             return
         self._rubbish.append(aside)
         if self._cleaner is None or not self._cleaner.is_alive():
@@ -134,9 +135,4 @@ def _make_writable(_: object, path: str, __: object) -> None:
         else:
             os.unlink(path)
     except OSError as error:
-        _say(f"executor.not-removed: {path}: {error.strerror}")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{time.strftime('%F %T')} {text}\n")
-    sys.stderr.flush()
+        say(f"executor.not-removed: {path}: {error.strerror}")

@@ -1,7 +1,8 @@
 """The executor: runs attempts at most `slots` at a time, in one thread around a selector, and tells the agent.
 
-Everything that happens is an event: a message, the end of a process, a deadline. There is no polling, except while
-processes that were told to end have not ended yet.
+Everything that happens is an event: a message, the end of a process, a deadline. Two things it must look for itself:
+whether processes that were told to end have ended, and once a second, while something runs, whether logs and disk are
+within their limits.
 """
 
 import errno
@@ -10,22 +11,17 @@ import secrets
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from ...core.model import BuildState, Millis
 from .attempt import Course, Halt
+from .connection import Connection, listen
 from .journal import Journal, boot_id
 from .processes import Processes, Track, leftovers
 from .protocol import (
-    LENGTH,
-    MAX_FRAME,
     AttemptStatus,
     Configure,
     Forget,
@@ -40,6 +36,7 @@ from .protocol import (
 )
 from .results import read_results
 from .rooms import Room, Rooms
+from .saying import say
 
 IDLE_S = 30.0
 """Seconds without agent and without attempts after which the executor ends; the next agent starts another."""
@@ -122,7 +119,7 @@ class Server:
         self._watch_at = _NEVER
         self._rooms = Rooms(str(work))
         self._selector = selectors.DefaultSelector()
-        self._listener = _listen(socket_path)
+        self._listener = listen(socket_path)
         self._selector.register(self._listener, selectors.EVENT_READ, self._on_connect)
         self._wakes, wake = socket.socketpair()
         for end in (self._wakes, wake):
@@ -207,7 +204,7 @@ class Server:
             self._journal.forget(keys)
             self._journal.settle()
         except OSError as error:
-            _say(f"executor.journal-not-written: {error.strerror}; it is reported once more to the next agent")
+            say(f"executor.journal-not-written: {error.strerror}; it is reported once more to the next agent")
 
     def _quit(self, reason: str) -> None:
         self._quitting = True
@@ -308,12 +305,9 @@ class Server:
         return True
 
     def _on_wake(self, _: int) -> None:
-        with_wakes = True
-        while with_wakes:
-            try:
-                with_wakes = len(self._wakes.recv(4096)) == 4096  # noqa: PLR2004 - there may be more
-            except BlockingIOError:
-                break
+        with suppress(BlockingIOError):
+            while self._wakes.recv(4096):
+                pass  # one byte per signal; what happened is looked up below
         for pid, status in self._processes.reap():
             execution = self._of_pid.pop(pid, None)
             if execution is not None:
@@ -428,108 +422,8 @@ class Server:
         try:
             self._journal.end(course.status())
         except OSError as error:
-            _say(f"executor.ends-not-kept: {error}; should the executor be killed now, {key} counts as lost")
+            say(f"executor.ends-not-kept: {error}; should the executor be killed now, {key} counts as lost")
         self._changed[key] = None
-
-
-class Connection:
-    """The way to the agent: frames in, frames out, without waiting."""
-
-    def __init__(
-        self,
-        connection: socket.socket,
-        selector: selectors.BaseSelector,
-        on_request: Callable[[Request], None],
-        on_lost: Callable[[], None],
-    ) -> None:
-        self._socket = connection
-        self._selector = selector
-        self._on_request = on_request
-        self._on_lost = on_lost
-        self._incoming = bytearray()
-        self._outgoing = bytearray()
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
-        selector.register(connection, selectors.EVENT_READ, self._on_events)
-
-    def send(self, message: Hello | Report) -> None:
-        """Send a message, now or when the other side has room."""
-        body = self._encoder.encode(message)
-        self._outgoing += LENGTH.pack(len(body)) + body
-        self._flush()
-
-    def drain(self) -> None:
-        """Send what is left, waiting for the other side, then close."""
-        self._socket.settimeout(2.0)
-        with suppress(OSError):
-            self._socket.sendall(self._outgoing)
-        self._socket.close()
-
-    def close(self) -> None:
-        """Hang up."""
-        self._selector.unregister(self._socket)
-        self._socket.close()
-
-    def _on_events(self, events: int) -> None:
-        if events & selectors.EVENT_WRITE:
-            self._flush()
-        if events & selectors.EVENT_READ:
-            self._read()
-
-    def _flush(self) -> None:
-        try:
-            while self._outgoing:
-                sent = self._socket.send(self._outgoing)
-                del self._outgoing[:sent]
-        except BlockingIOError:
-            pass
-        except OSError:
-            return  # the read side notices, and hangs up
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._outgoing else 0)
-        if self._selector.get_key(self._socket).events != wanted:
-            self._selector.modify(self._socket, wanted, self._on_events)
-
-    def _read(self) -> None:
-        try:
-            data = self._socket.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._on_lost()
-            return
-        self._incoming += data
-        position = 0
-        while len(self._incoming) - position >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(self._incoming, position)
-            if length > MAX_FRAME:
-                self._on_lost()
-                return
-            end = position + LENGTH.size + length
-            if len(self._incoming) < end:
-                break
-            body = bytes(self._incoming[position + LENGTH.size : end])
-            position = end
-            try:
-                request = self._decoder.decode(body)
-            except msgspec.MsgspecError as error:
-                _say(f"executor.bad-message: {error}; hanging up")
-                self._on_lost()
-                return
-            self._on_request(request)
-        del self._incoming[:position]
-
-
-def _listen(path: Path) -> socket.socket:
-    """Listen at a path that is ours alone: the lock is held."""
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(os.fspath(path))
-    path.chmod(0o600)
-    listener.listen()
-    listener.setblocking(False)  # noqa: FBT003 - how the socket module has it
-    return listener
 
 
 def _end_leftovers(work: str) -> None:
@@ -552,8 +446,3 @@ def _cannot(what: str, error: OSError | ValueError) -> str:
     if number == errno.E2BIG:
         return f"cannot {what}: its arguments and environment are too long"
     return f"cannot {what}: {getattr(error, 'strerror', None) or error}"
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{time.strftime('%F %T')} {text}\n")
-    sys.stderr.flush()
