@@ -150,5 +150,6 @@ def batch_of(changes: Changes) -> Batch:
         removed_jobs=tuple((job.project, job.name) for job in changes.removed_jobs.values()),
         specs=changes.specs,
         agents=tuple(changes.agents.values()),
+        removed_agents=tuple(changes.removed_agents),
         meta=changes.meta,
     )

@@ -70,7 +70,7 @@ class Join(msgspec.Struct, frozen=True, tag="join", omit_defaults=True):
     """Add an agent or renew its record. A new worker session ends what the one before had."""
 
     at: Millis  # the master's clock
-    agent: AgentRecord  # as it should be; enabled and draining are kept from before
+    agent: AgentRecord  # as it should be; what others decide about it (enabled, key, number ...) is kept from before
     begun: tuple[str, ...] | None = None
     """Keys of attempts of earlier sessions that were begun: these are lost, others go back into the queue.
 
@@ -86,6 +86,45 @@ class SetAgent(msgspec.Struct, frozen=True, tag="set-agent", omit_defaults=True)
     agent: str  # agent id
     enabled: bool | None = None  # take new builds; None: as it is
     draining: bool | None = None  # finish and take nothing new; None: as it is
+    leaving: bool | None = None  # give its vote to another, then remove it; None: as it is
+    note: str = ""  # why, where nobody asked for it
+
+
+class Invite(msgspec.Struct, frozen=True, tag="invite", omit_defaults=True):
+    """Let whoever knows a secret join, once."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    digest: str  # SHA-256 (hex) of the secret
+    expires: Millis  # from then on it is worth nothing
+    votes: bool = True  # whether who joins with it may be made a voter
+
+
+class Admit(msgspec.Struct, frozen=True, tag="admit", omit_defaults=True):
+    """Make an agent a member. One that is a member already gets a new number: it lost what it promised with the old."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    agent: AgentRecord  # id, name, key, addresses, version
+    member: int = 0  # its number; 0: the next one. Only who makes the network chooses
+    invite: str = ""  # digest of the invitation's secret, which is used up; empty: it was approved by hand
+
+
+class Remove(msgspec.Struct, frozen=True, tag="remove", omit_defaults=True):
+    """Make an agent no member any more. What it had is lost."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    agent: str  # agent id
+    kind: str = "agents.remove"  # the method, for the task
+
+
+class Expire(msgspec.Struct, frozen=True, tag="expire", omit_defaults=True):
+    """End a worker's lease: it was silent for too long, and what it had is lost."""
+
+    at: Millis  # the master's clock
+    agent: str  # agent id
+    session: str  # the worker session that is over; another one is left alone
 
 
 class Refuse(msgspec.Struct, frozen=True, tag="refuse", omit_defaults=True):
@@ -98,7 +137,7 @@ class Refuse(msgspec.Struct, frozen=True, tag="refuse", omit_defaults=True):
     reason: str  # why it was refused
 
 
-Command = Submit | Apply | StopBuild | Assign | Record | Join | SetAgent | Refuse
+Command = Submit | Apply | StopBuild | Assign | Record | Join | SetAgent | Refuse | Invite | Admit | Remove | Expire
 
 #: One entry of the log: commands that arrived together.
 encode = msgspec.msgpack.Encoder().encode

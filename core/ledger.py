@@ -7,17 +7,34 @@ and is the store's. Refuses to know about disks, networks and clocks, and which 
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from . import lifecycle
-from .commands import Apply, Assign, Command, Join, NewBuild, Record, Refuse, SetAgent, StopBuild, Submit
-from .errors import Conflict, NotFound, UserError
+from . import belonging, lifecycle
+from .changes import Changes, Counters, Outcome, Remembered
+from .commands import (
+    Admit,
+    Apply,
+    Assign,
+    Command,
+    Expire,
+    Invite,
+    Join,
+    NewBuild,
+    Record,
+    Refuse,
+    Remove,
+    SetAgent,
+    StopBuild,
+    Submit,
+)
+from .errors import Conflict, UserError
 from .ids import build_id
-from .model import AgentRecord, Attempt, Build, BuildState, Job, Millis, Spec, Stop, Task, TaskState
+from .model import CRASH_LIMIT, AgentRecord, Attempt, Build, BuildState, Job, Millis, Spec, Stop, Task, TaskState
 
 REQUEST_MEMORY_MS = 24 * 3600 * 1000
 """How long a client's request id is remembered. Longer: later retries are still safe; costs about 300 bytes each."""
@@ -27,62 +44,6 @@ COUNTERS = "counters"
 
 NUMBER = "number/"
 """Prefix of the meta rows that hold the number of each job's last build."""
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What one command came to."""
-
-    builds: tuple[str, ...] = ()  # ids of the builds it created or touched
-    task: int = 0  # id of the task that records it; 0: it was no request, or a repeated one
-    error: UserError | None = None  # why it was refused; nothing but the task was written
-    changed: bool = True  # whether anything is different from before
-
-
-class Changes(msgspec.Struct):
-    """What a log entry changed: newest values by key. Feeds the store, the scheduler and the watchers."""
-
-    index: int = 0  # the log index they lead to
-    builds: dict[str, Build] = {}  # id -> as it is now, ended ones included
-    attempts: dict[str, Attempt] = {}  # key -> as it is now
-    tasks: dict[int, Task] = {}  # id -> new tasks
-    jobs: dict[str, Job] = {}  # full name -> new or changed definitions
-    removed_jobs: dict[str, Job] = {}  # full name -> definitions that are gone
-    specs: dict[str, Spec] = {}  # digest -> specs not seen before
-    agents: dict[str, AgentRecord] = {}  # id -> new or changed records
-    meta: dict[str, str] = {}  # name -> text
-
-    def merge(self, later: "Changes") -> None:
-        """Take in the changes of a later entry; the later value of each key wins."""
-        self.index = later.index
-        for field in ("builds", "attempts", "tasks", "specs", "agents", "meta"):
-            getattr(self, field).update(getattr(later, field))
-        for name, job in later.jobs.items():
-            self.removed_jobs.pop(name, None)
-            self.jobs[name] = job
-        for name, job in later.removed_jobs.items():
-            self.jobs.pop(name, None)
-            self.removed_jobs[name] = job
-
-
-class Counters(msgspec.Struct):
-    """Numbers that only grow."""
-
-    serial: int = 0  # of the last build accepted
-    task: int = 0  # id of the last task
-    at: Millis = 0  # latest time seen in a command; time never runs backwards in here
-
-
-class Remembered(msgspec.Struct, frozen=True):
-    """What a ledger is rebuilt from: the part of it that a store keeps, as of one log index."""
-
-    index: int  # the log index that this reflects
-    builds: tuple[Build, ...] = ()  # live ones
-    attempts: tuple[Attempt, ...] = ()  # of those builds
-    jobs: tuple[Job, ...] = ()  # all definitions
-    specs: dict[str, Spec] = {}  # by digest, of those builds
-    agents: tuple[AgentRecord, ...] = ()  # all members
-    requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}  # request id -> when it was accepted, its build ids
-    meta: dict[str, str] = {}  # as in Changes
 
 
 class Ledger:
@@ -99,6 +60,7 @@ class Ledger:
         self.requests: OrderedDict[str, tuple[Millis, tuple[str, ...]]] = OrderedDict()  # oldest first
         self.counters = Counters()
         self.numbers: dict[str, int] = {}  # full job name -> number of its last build
+        self.invites: dict[str, belonging.Invited] = {}  # SHA-256 of a secret -> what it is good for
         self._uses: Counter[str] = Counter()  # digest -> live builds and jobs that refer to it
         if remembered is not None:
             self._restore(remembered)
@@ -108,8 +70,12 @@ class Ledger:
             StopBuild: self._stop,
             Assign: self._assign,
             Record: self._record,
-            Join: self._join,
-            SetAgent: self._set_agent,
+            Join: partial(belonging.join, self),
+            SetAgent: partial(belonging.set_agent, self),
+            Invite: partial(belonging.invite, self),
+            Admit: partial(belonging.admit, self),
+            Remove: partial(belonging.remove, self),
+            Expire: partial(belonging.expire, self),
             Refuse: self._refuse,
         }
 
@@ -123,7 +89,10 @@ class Ledger:
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the whole state; equal on all that applied the same commands."""
-        parts = (self.builds, self.attempts, self.jobs, self.specs, self.agents, self.requests, self.numbers)
+        parts = (
+            *(self.builds, self.attempts, self.jobs, self.specs),
+            *(self.agents, self.requests, self.numbers, self.invites),
+        )
         state = (self.index, self.counters, [sorted(part.items()) for part in parts])
         return sha256(msgspec.msgpack.Encoder(order="deterministic").encode(state)).hexdigest()
 
@@ -145,6 +114,7 @@ class Ledger:
         for name, text in remembered.meta.items():
             if name.startswith(NUMBER):
                 self.numbers[name.removeprefix(NUMBER)] = int(text)
+        self.invites = belonging.remembered(remembered.meta)
         if COUNTERS in remembered.meta:
             self.counters = msgspec.json.decode(remembered.meta[COUNTERS], type=Counters)
         self.requests.update(sorted(remembered.requests.items(), key=lambda item: item[1]))
@@ -153,21 +123,21 @@ class Ledger:
     # -- requests of users
 
     def _submit(self, command: Submit, changes: Changes) -> Outcome:
-        at = self._advance(command.at)
+        at = self.advance(command.at)
         if command.request and command.request in self.requests:
             return Outcome(builds=self.requests[command.request][1], changed=False)
         for new in command.builds:
             if new.spec not in command.specs and new.spec not in self.specs:
                 target = f"{new.project}/{new.job}"
                 error = Conflict(f"{target} was redefined while it was being submitted; submit it again")
-                return self._refused(command.kind, command.requester, target, error, changes)
+                return self.refused(command.kind, command.requester, target, error, changes)
         made = [self._accept(command, new, at, changes) for new in command.builds]
         ids = tuple(build.id for build in made)
         if command.request:
             self.requests[command.request] = (at, ids)
         outcome = made[0].label if len(made) == 1 else f"{len(made)} builds, the first is {made[0].label}"
         target = f"{made[0].project}/{made[0].job}"
-        return Outcome(ids, self._task(command.kind, command.requester, target, outcome, ids, changes))
+        return Outcome(ids, self.task(command.kind, command.requester, target, outcome, ids, changes))
 
     def _accept(self, command: Submit, new: NewBuild, at: Millis, changes: Changes) -> Build:
         self.counters.serial += 1
@@ -197,7 +167,7 @@ class Ledger:
         return build
 
     def _apply_jobs(self, command: Apply, changes: Changes) -> Outcome:
-        self._advance(command.at)
+        self.advance(command.at)
         before = {name: job for name, job in self.jobs.items() if job.project == command.project}
         after = {job.full_name: job for job in command.jobs}
         new = {name: job for name, job in after.items() if before.get(name) != job}
@@ -216,19 +186,19 @@ class Ledger:
         parts = [f"defined {', '.join(sorted(new))}"] if new else []
         parts += [f"removed {', '.join(sorted(gone))}"] if gone else []
         outcome = "; ".join(parts) or "nothing to change"
-        task = self._task("jobs.apply", command.requester, command.project, outcome, (), changes)
+        task = self.task("jobs.apply", command.requester, command.project, outcome, (), changes)
         return Outcome(task=task, changed=bool(new or gone))
 
     def _stop(self, command: StopBuild, changes: Changes) -> Outcome:
-        at = self._advance(command.at)
+        at = self.advance(command.at)
         kind = f"builds.{command.how}"
         build = self.builds.get(command.build)
         if build is None:
             error = Conflict(f"build {command.build} has already ended")
-            return self._refused(kind, command.requester, command.build, error, changes)
+            return self.refused(kind, command.requester, command.build, error, changes)
         if build.state is BuildState.RUNNING and command.how is Stop.CANCEL:
             error = Conflict(f"{build.label} is already running; to stop it: orchestra abort {build.id}")
-            return self._refused(kind, command.requester, build.id, error, changes)
+            return self.refused(kind, command.requester, build.id, error, changes)
         if build.state is BuildState.PENDING:
             state = BuildState.ABORTED if command.how is Stop.ABORT else BuildState.CANCELLED
             self._end(replace(build, finished=at, reason=f"{state} by {command.requester}"), state, changes)
@@ -240,29 +210,16 @@ class Ledger:
             self.builds[build.id] = changes.builds[build.id] = replace(build, stop=how, reason=reason)
             outcome = f"asked the worker of {build.label}"
         ids = (build.id,)
-        return Outcome(ids, self._task(kind, command.requester, build.id, outcome, ids, changes))
-
-    def _set_agent(self, command: SetAgent, changes: Changes) -> Outcome:
-        at = self._advance(command.at)
-        record = self.agents.get(command.agent)
-        if record is None:
-            error = NotFound(f"no agent {command.agent} in this network; orchestra agents lists them")
-            return self._refused("agents.set", command.requester, command.agent, error, changes)
-        enabled = record.enabled if command.enabled is None else command.enabled
-        draining = record.draining if command.draining is None else command.draining
-        changed = replace(record, enabled=enabled, draining=draining, seen=at)
-        self.agents[record.id] = changes.agents[record.id] = changed
-        outcome = f"{record.name}: {'enabled' if enabled else 'disabled'}{', draining' if draining else ''}"
-        return Outcome(task=self._task("agents.set", command.requester, record.id, outcome, (), changes))
+        return Outcome(ids, self.task(kind, command.requester, build.id, outcome, ids, changes))
 
     def _refuse(self, command: Refuse, changes: Changes) -> Outcome:
-        self._advance(command.at)
-        return self._refused(command.kind, command.requester, command.target, Conflict(command.reason), changes)
+        self.advance(command.at)
+        return self.refused(command.kind, command.requester, command.target, Conflict(command.reason), changes)
 
     # -- what master and workers say
 
     def _assign(self, command: Assign, changes: Changes) -> Outcome:
-        at = self._advance(command.at)
+        at = self.advance(command.at)
         agent = self.agents.get(command.agent)
         if agent is None or agent.session != command.session:
             return Outcome(changed=False)  # the worker began a new session meanwhile; the builds stay pending
@@ -280,14 +237,14 @@ class Ledger:
         return Outcome(tuple(given), changed=bool(given))
 
     def _record(self, command: Record, changes: Changes) -> Outcome:
-        self._advance(command.at)
+        self.advance(command.at)
         touched: list[str] = []
         for report in command.attempts:
             current = self.attempts.get(report.build)
             if current is not None and current.number == report.number:
                 mine = current.agent == command.agent == report.agent and current.session == report.session
                 if mine and self._fits(report):
-                    self._take(current, report, changes)
+                    self.take(current, report, changes)
                     touched.append(report.build)
             elif report.state.ended and report.agent == command.agent:
                 # superseded, or of a build that has ended: that attempt's own history, nothing else
@@ -301,7 +258,7 @@ class Ledger:
             return False  # whether there is another attempt is not the worker's to say
         return report.state is state or report.state in lifecycle.BUILD[state]
 
-    def _take(self, current: Attempt, report: Attempt, changes: Changes) -> None:
+    def take(self, current: Attempt, report: Attempt, changes: Changes) -> None:
         """Let the current attempt of a live build, and so the build, follow its worker's report."""
         build = self.builds[report.build]
         report = replace(report, assigned=current.assigned)
@@ -321,7 +278,28 @@ class Ledger:
             build = replace(build, **fields, state=report.state, stop=stop)
             self.builds[build.id] = changes.builds[build.id] = build
 
-    def _give_back(self, attempt: Attempt, reason: str, changes: Changes) -> None:
+    def lose(self, attempt: Attempt, reason: str, changes: Changes) -> None:
+        """Take the current attempt of a live build for lost with its worker; try the build again if its policy says so.
+
+        A build that took down CRASH_LIMIT workers is not given to another one.
+        """
+        build = self.builds[attempt.build]
+        crashes = build.crashes + 1
+        lost = replace(attempt, state=BuildState.LOST, finished=self.counters.at, reason=reason)
+        wanted = build.stop is None and crashes <= self.specs[build.spec].retry.max
+        if wanted and crashes < CRASH_LIMIT:
+            lifecycle.check(build.state, BuildState.PENDING)
+            del self.attempts[build.id]
+            changes.attempts[attempt.key] = lost
+            again = replace(build, state=BuildState.PENDING, agent="", crashes=crashes, reason=f"tried again: {reason}")
+            self.builds[build.id] = changes.builds[build.id] = again
+            return
+        if wanted:
+            lost = replace(lost, reason=f"{reason}; it is not tried again, for {crashes} workers were lost with it")
+        self.builds[build.id] = replace(build, crashes=crashes)
+        self.take(attempt, lost, changes)
+
+    def give_back(self, attempt: Attempt, reason: str, changes: Changes) -> None:
         """Put a build whose attempt was never begun back into the queue, or end it if it was asked to stop."""
         at = self.counters.at
         build = self.builds[attempt.build]
@@ -335,29 +313,9 @@ class Ledger:
         back = replace(build, state=BuildState.PENDING, agent="", reason=reason)
         self.builds[build.id] = changes.builds[build.id] = back
 
-    def _join(self, command: Join, changes: Changes) -> Outcome:
-        at = self._advance(command.at)
-        record = command.agent
-        before = self.agents.get(record.id)
-        if before is not None:
-            record = replace(record, enabled=before.enabled, draining=before.draining, joined=before.joined)
-        else:
-            record = replace(record, joined=at)
-        if before is None or replace(before, seen=0) != replace(record, seen=0):
-            record = replace(record, seen=at)
-            self.agents[record.id] = changes.agents[record.id] = record
-        gone = [one for one in self.attempts.values() if one.agent == record.id and one.session != record.session]
-        for attempt in gone:
-            if command.begun is not None and attempt.state is BuildState.ASSIGNED and attempt.key not in command.begun:
-                self._give_back(attempt, f"the executor on {record.name} died before it began", changes)
-                continue
-            reason = f"the executor on {record.name} died while it ran"
-            self._take(attempt, replace(attempt, state=BuildState.LOST, finished=at, reason=reason), changes)
-        return Outcome(tuple(one.build for one in gone))
-
     # -- shared by the above
 
-    def _advance(self, at: Millis) -> Millis:
+    def advance(self, at: Millis) -> Millis:
         """Return the time of a command: `at`, but never before an earlier command's (a clock may be set back)."""
         self.counters.at = max(self.counters.at, at)
         self._forget_requests()
@@ -380,16 +338,18 @@ class Ledger:
         if not self._uses[digest]:
             del self._uses[digest], self.specs[digest]
 
-    def _task(  # noqa: PLR0913, PLR0917 - the columns of the audit trail
+    def task(  # noqa: PLR0913, PLR0917 - the columns of the audit trail
         self, kind: str, requester: str, target: str, outcome: str, builds: tuple[str, ...], changes: Changes
     ) -> int:
+        """Write a line of the audit trail; return its id."""
         self.counters.task += 1
         number = self.counters.task
         at = self.counters.at
         changes.tasks[number] = Task(number, kind, requester, at, TaskState.DONE, target, outcome, builds)
         return number
 
-    def _refused(self, kind: str, requester: str, target: str, error: UserError, changes: Changes) -> Outcome:
+    def refused(self, kind: str, requester: str, target: str, error: UserError, changes: Changes) -> Outcome:
+        """Write into the audit trail that a request was refused."""
         self.counters.task += 1
         number = self.counters.task
         at = self.counters.at

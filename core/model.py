@@ -90,6 +90,16 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     describe: str = ""  # where it came from, for people (a path, a revision)
 
 
+class Retry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """When a build that was lost with its worker is tried again. Whatever it says, CRASH_LIMIT holds."""
+
+    max: int = 0  # further attempts
+
+
+CRASH_LIMIT = 3
+"""Workers that a build may take down with it; it is not given to another one, whatever its retry policy says."""
+
+
 class Spec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What a build executes: everything of a job that the worker needs. Content-addressed by `digest`."""
 
@@ -99,6 +109,7 @@ class Spec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     timeout_s: float | None = None  # longest time the attempt may take, all steps together; None: no limit
     shell: tuple[str, ...] = ("/bin/sh", "-e")  # program and options; receives the text of `run` after `-c`
     source: Source = Source()  # what the workspace holds at the start
+    retry: Retry = Retry()  # what happens when its worker is lost
 
     def digest(self) -> str:
         """Return the first 32 hex digits of the SHA-256 of the spec's canonical msgpack (128 bits: no collisions)."""
@@ -162,6 +173,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     steps: tuple[StepResult, ...] = ()  # in the order of execution
     log_bytes: int = 0  # length of its log
     results: dict[str, str] = {}  # what its steps wrote to ORCHESTRA_RESULTS
+    log: str = ""  # SHA-256 (hex) of its whole log, by which the network keeps it; empty: not ended, or an empty log
 
     @property
     def key(self) -> str:
@@ -194,6 +206,7 @@ class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     results: dict[str, str] = {}  # KEY -> value written by its steps
     log_bytes: int = 0  # length of the last attempt's log
     stop: Stop | None = None  # somebody asked it to stop and the worker has not confirmed yet
+    crashes: int = 0  # attempts that were lost with their worker
 
     @property
     def label(self) -> str:
@@ -227,3 +240,10 @@ class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     version: str = ""  # of Job Orchestra
     joined: Millis = 0  # when it became a member
     seen: Millis = 0  # when this record last changed
+    member: int = 0  # its number in consensus, never given to another; 0: not admitted yet
+    public: str = ""  # its CURVE public key, Z85
+    addresses: tuple[str, ...] = ()  # host:port of its control socket, most promising first
+    bulk: int = 0  # port of its bulk socket, on the same hosts
+    votes: bool = True  # it may be made a voter
+    leaving: bool = False  # it is on its way out: its vote is given to another, then it is removed
+    note: str = ""  # why it is disabled, where the network did that by itself

@@ -4,13 +4,17 @@ import msgspec
 import pytest
 
 from job_orchestra.core.commands import (
+    Admit,
     Apply,
     Assign,
     Command,
+    Expire,
+    Invite,
     Join,
     NewBuild,
     Record,
     Refuse,
+    Remove,
     SetAgent,
     StopBuild,
     Submit,
@@ -136,6 +140,34 @@ LOG: dict[str, tuple[Command, str]] = {
             "9186a474797065a6726566757365a2617408a9726571756573746572a3657665a46b696e64ac6275696c64732e61626f7274"
             "a6746172676574a86b33783971376162a6726561736f6ea76d6179206e6f74"
         ),
+    ),
+    "invite": (
+        Invite(9, "ann", "d" * 64, 99, votes=False),
+        (
+            "9186a474797065a6696e76697465a2617409a9726571756573746572a3616e6ea6646967657374d940646464646464646464"
+            "6464646464646464646464646464646464646464646464646464646464646464646464646464646464646464646464646464"
+            "6464646464a76578706972657363a5766f746573c2"
+        ),
+    ),
+    "admit": (
+        Admit(
+            10, "ann", AgentRecord("b2", "bee", public="k" * 40, addresses=("10.0.0.2:7711",), bulk=7712), 0, "d" * 64
+        ),
+        (
+            "9185a474797065a561646d6974a261740aa9726571756573746572a3616e6ea56167656e74de0005a26964a26232a46e616d"
+            "65a3626565a67075626c6963d9286b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b"
+            "6b6b6b6ba961646472657373657391ad31302e302e302e323a37373131a462756c6bcd1e20a6696e76697465d94064646464"
+            "6464646464646464646464646464646464646464646464646464646464646464646464646464646464646464646464646464"
+            "64646464646464646464"
+        ),
+    ),
+    "remove": (
+        Remove(11, "ann", "b2"),
+        ("9184a474797065a672656d6f7665a261740ba9726571756573746572a3616e6ea56167656e74a26232"),
+    ),
+    "expire": (
+        Expire(12, "b2", "s9"),
+        ("9184a474797065a6657870697265a261740ca56167656e74a26232a773657373696f6ea27339"),
     ),
 }
 """Commands with the bytes that version 1 wrote for them. Lines are added, never changed."""
