@@ -11,8 +11,8 @@ from ..core.ids import is_id_prefix
 from ..core.model import AgentRecord, Attempt, Build, Job
 from ..core.nearest import nearest
 from ..store.query import Filter, Operator, Order, Query
+from .agreement import Replica
 from .history import History
-from .replica import Replica
 
 _LABEL = re.compile(r"(?P<project>[^/#]+)/(?P<job>[^#]+)#(?P<number>[0-9]{1,12})")
 _ID_LENGTH = 8

@@ -22,12 +22,13 @@ from ..core.model import AgentRecord, Stop
 from ..core.version import VERSION
 from ..store.opening import open_store
 from . import identity
+from .agreement import configuration_of
 from .ballast import Ballast
 from .history import History
 from .journal import Journal
 from .master import Master, now_ms
 from .paths import Paths
-from .replica import RaftReplica, configuration_of
+from .replica import RaftReplica
 from .scripting import ScriptingSocket
 from .service import Service
 from .settings import Settings

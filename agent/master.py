@@ -15,7 +15,7 @@ from ..core.errors import OrchestraError
 from ..core.ledger import Changes, Outcome
 from ..core.model import AgentRecord, Attempt, Build, BuildState, Millis, Spec, Stop
 from ..core.scheduling import Scheduler, Worker
-from .replica import Replica
+from .agreement import Replica
 
 log = logging.getLogger(__name__)
 

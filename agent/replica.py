@@ -7,23 +7,28 @@ with the next proposal. Refuses to know what the commands mean, and how messages
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from ..core.commands import Command, decode, encode
 from ..core.consensus import (
     MAY_OVERTAKE_SYNC,
+    NOBODY,
+    Change,
     Config,
     Configuration,
     Entry,
     EntryKind,
+    Flow,
     HardState,
+    Member,
     MemoryLog,
     Message,
     Raft,
@@ -31,8 +36,9 @@ from ..core.consensus import (
     Role,
     Snapshot,
 )
-from ..core.errors import NoMaster, OrchestraError, StorageError
-from ..core.ledger import Changes, Ledger, Outcome
+from ..core.errors import Conflict, LimitReached, NoMaster, OrchestraError, StorageError
+from ..core.ledger import Ledger, Outcome
+from .agreement import CONFIGURATION, TERM, Snapshots, Transport, Watcher
 from .journal import Journal
 
 log = logging.getLogger(__name__)
@@ -43,79 +49,44 @@ MAX_COMMANDS = 20_000
 RETRY_S = 1.0
 """Seconds after a failed write until this voter tries by itself to take part again."""
 
-CONFIGURATION = "configuration"
-"""Name of the meta row that holds the members as of the applied index, as JSON."""
+RESUMED_S = 1.0
+"""Seconds without a tick (the machine slept, the process was stopped) after which a leader steps down before it acts.
 
-Watcher = Callable[[Changes], None]
-"""Told, on the event loop and in order, what each committed entry changed."""
+Others may lead by then: what it would do as a leader could only fail, and its clients learn so at once.
+"""
+
+SNAPSHOT_S = 60.0
+"""Seconds for a member to install a snapshot before it is asked anew where its log ends."""
+
+TAIL_ENTRIES = 20_000
+"""Entries kept behind what the store has, for members that were away. More: fewer whole copies; fewer: less disk."""
+
+TAIL_BYTES = 32 << 20
+"""As TAIL_ENTRIES, in bytes of data, kept in memory too."""
+
+
+def clock() -> float:
+    """Return seconds since some moment, also of those in which the machine slept, where the system can tell."""
+    return time.clock_gettime(_CLOCK)
+
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 _Proposal: TypeAlias = tuple[Sequence[Command], asyncio.Future[list[Outcome]]]
-
-
-class Replica(Protocol):
-    """What master and service see."""
-
-    ledger: Ledger  # as of the last applied entry; read it, never change it
-
-    @property
-    def term(self) -> int:
-        """The term, as far as this agent knows."""
-        ...
-
-    @property
-    def leading(self) -> bool:
-        """Whether this agent is the master, and its ledger holds all that was agreed on before."""
-        ...
-
-    async def propose(self, commands: Sequence[Command]) -> list[Outcome]:
-        """Make the commands durable and apply them; return one outcome each, in order.
-
-        Raises NoMaster when this agent is not (or no longer) the master, StorageError when the log cannot be written:
-        then nothing of them was accepted.
-        """
-        ...
-
-    def watch(self, watcher: Watcher) -> None:
-        """Tell `watcher` of every entry that is applied from now on."""
-        ...
-
-    async def compact(self, index: int) -> None:
-        """Forget log entries up to `index`: what they did is durable in the store."""
-        ...
-
-
-class Transport(Protocol):
-    """The way to the other members. Messages may be lost, and come in any order."""
-
-    def send(self, messages: Sequence[Message]) -> None:
-        """Send, without waiting."""
-        ...
-
-
-class Snapshots(Protocol):
-    """How a whole state travels, where a log does not reach back."""
-
-    def take(self) -> Snapshot | None:
-        """Return a snapshot of what is durable now; its data says how to get the state."""
-        ...
-
-    async def install(self, snapshot: Snapshot) -> Ledger:
-        """Get the state, make it durable, and return the ledger that it holds."""
-        ...
 
 
 class _View(MemoryLog):
     """The stored log, in memory, with the snapshots of the driver."""
 
-    __slots__ = ("snapshots",)
+    __slots__ = ("take",)
 
-    def __init__(self, snapshots: Snapshots | None) -> None:
+    def __init__(self, take: Callable[[], Snapshot | None]) -> None:
         super().__init__()
-        self.snapshots = snapshots
+        self.take = take
 
     def snapshot(self) -> Snapshot | None:
         """Return the newest snapshot."""
-        return self.snapshots.take() if self.snapshots is not None else self.state
+        return self.take()
 
 
 class RaftReplica:
@@ -141,7 +112,7 @@ class RaftReplica:
         self.caught_up = asyncio.Event()
         """Set when this voter first leads, or follows, with all applied that it knew to be agreed on."""
         self.log_bytes = 0
-        """About how many bytes of log are kept in memory, until `compact`."""
+        """About how many bytes were added to the log since the last `compact`."""
         self._journal = journal
         self._config = config
         self._transport = transport
@@ -149,6 +120,12 @@ class RaftReplica:
         self._tick_s = tick_s
         self._random = random.Random(seed)  # noqa: S311 - election timeouts are no secrets
         self._watchers: list[Watcher] = []
+        self._on_replaced: list[Callable[[], None]] = []
+        self._on_leading: list[Callable[[bool], None]] = []
+        self._led = False  # what those were told last
+        self._changes: dict[int, tuple[int, asyncio.Future[None]]] = {}  # index -> term, who waits for a change
+        self._ticked = clock()
+        self._snapshots_sent: dict[Member, float] = {}  # member -> when the one under way was first seen
         self._waiting: list[_Proposal] = []
         self._pending: dict[int, tuple[int, list[_Proposal]]] = {}  # index -> term, whom to answer
         self._wake = asyncio.Event()
@@ -163,7 +140,7 @@ class RaftReplica:
             )
             journal.close()
             raise StorageError(message)
-        self._view = _View(snapshots)
+        self._view = _View(self._snapshot)
         self._view.start, self._view.start_term = journal.first - 1, journal.base_term
         self._view.entries_ = list(journal.entries(journal.first))
         self._view.hard_state = journal.state()
@@ -176,6 +153,16 @@ class RaftReplica:
         return self.raft.term
 
     @property
+    def leader(self) -> Member:
+        """See Replica."""
+        return self.raft.leader
+
+    @property
+    def configuration(self) -> Configuration:
+        """See Replica."""
+        return self.raft.members.configuration
+
+    @property
     def leading(self) -> bool:
         """See Replica."""
         return self.raft.role is Role.LEADER and self._settled_term == self.raft.term
@@ -183,6 +170,41 @@ class RaftReplica:
     def watch(self, watcher: Watcher) -> None:
         """Tell `watcher` of every entry that is applied from now on."""
         self._watchers.append(watcher)
+
+    def on_replaced(self, watcher: Callable[[], None]) -> None:
+        """See Replica."""
+        self._on_replaced.append(watcher)
+
+    def on_leading(self, watcher: Callable[[bool], None]) -> None:
+        """See Replica."""
+        self._on_leading.append(watcher)
+
+    async def change(self, change: Change) -> None:
+        """See Replica."""
+        if not self.leading:
+            raise NoMaster(self._no_master())
+        self.raft.propose_change(change)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._changes[self.raft.log.last] = (self.raft.term, done)
+        self._wake.set()
+        await done
+
+    def transfer(self, to: Member) -> None:
+        """Let another voter lead, as soon as it has everything. Nothing happens where this agent does not lead."""
+        if self.raft.role is Role.LEADER:
+            self.raft.transfer(to)
+            self._wake.set()
+
+    def unreachable(self, member: Member) -> None:
+        """Learn that messages to a member were lost."""
+        self.raft.report_unreachable(member)
+
+    def behind(self, member: Member) -> int | None:
+        """Return how many entries a member lacks, as this leader knows; None: that is not known."""
+        progress = self.raft.members.progress.get(member)
+        if progress is None or self.raft.role is not Role.LEADER or progress.state is Flow.SNAPSHOT:
+            return None
+        return self.raft.log.last - progress.match
 
     async def propose(self, commands: Sequence[Command]) -> list[Outcome]:
         """See Replica."""
@@ -198,8 +220,10 @@ class RaftReplica:
 
     def receive(self, message: Message) -> None:
         """Take in a message of another member."""
-        self.raft.now = time.monotonic()
-        self.raft.step(message)
+        self._check_resumed()
+        self.raft.now = clock()
+        with contextlib.suppress(NoMaster, LimitReached):  # nobody proposes to others here
+            self.raft.step(message)
         self._wake.set()
 
     async def run(self) -> None:
@@ -223,6 +247,8 @@ class RaftReplica:
     async def compact(self, index: int) -> None:
         """See Replica."""
         index = min(index, self.ledger.index, self._view.last_index())
+        self.log_bytes = 0
+        index = self._keeping_tail(index)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.compact, index)
         self._forget(index)
 
@@ -240,7 +266,26 @@ class RaftReplica:
         """Drop entries from memory."""
         if index > self._view.start:
             self._view.compact(index)
-            self.log_bytes = sum(len(entry.data) for entry in self._view.entries_)
+
+    def _keeping_tail(self, index: int) -> int:
+        """Return up to where the log may be forgotten, with a tail kept for members that are behind."""
+        if len(self.raft.members.progress) <= 1:
+            return index  # nobody will ask for it; who joins later gets a snapshot
+        kept = size = 0
+        for entry in reversed(self._view.entries_[: max(0, index - self._view.start)]):
+            size += len(entry.data)
+            if kept >= TAIL_ENTRIES or size > TAIL_BYTES:
+                break
+            kept += 1
+        return index - kept
+
+    def _snapshot(self) -> Snapshot | None:
+        """Return a snapshot of the state as of the last applied entry."""
+        term = self._view.term(self.ledger.index)
+        if self._snapshots is None or term is None:
+            return None
+        configuration = self.raft.members.configuration
+        return Snapshot(self.ledger.index, term, configuration, self._snapshots.describe())
 
     # -- the machine's work
 
@@ -249,22 +294,50 @@ class RaftReplica:
 
     def _campaign_alone(self) -> None:
         """Lead at once where nobody else has a vote."""
-        if self.raft.members.alone() and self.raft.promotable():
-            self.raft.now = time.monotonic()
+        if self._alone:
+            self.raft.now = clock()
             self.raft.campaign()
+
+    @property
+    def _alone(self) -> bool:
+        """Whether this member decides alone."""
+        return self.raft.members.alone() and self.raft.promotable()
 
     async def _tick(self) -> None:
         """Let the machine's time pass; a voter that is alone needs none."""
         while True:
             await asyncio.sleep(self._tick_s)
+            self._check_resumed()
+            self._ticked = clock()
             if len(self.raft.members.progress) > 1:
-                self.raft.now = time.monotonic()
+                self.raft.now = self._ticked
                 self.raft.tick()
+                self._watch_snapshots()
                 if self.raft.has_ready():
                     self._wake.set()
 
+    def _check_resumed(self) -> None:
+        """Step down if time passed unnoticed: somebody else may lead by now."""
+        if clock() - self._ticked < RESUMED_S + self._tick_s:
+            return
+        self._ticked = clock()
+        if self.raft.role is Role.LEADER and not self._alone:
+            log.warning("replica.resumed: this agent slept; it leads no more until it is elected again")
+            self.raft.become_follower(self.raft.term, NOBODY)
+            self._wake.set()
+
+    def _watch_snapshots(self) -> None:
+        """Ask anew where a member's log ends if a snapshot to it takes too long."""
+        under_way = [one.member for one in self.raft.members.peers if one.state is Flow.SNAPSHOT]
+        self._snapshots_sent = {one: self._snapshots_sent.get(one, self._ticked) for one in under_way}
+        for one, since in list(self._snapshots_sent.items()):
+            if self._ticked - since > SNAPSHOT_S:
+                del self._snapshots_sent[one]
+                self.raft.report_snapshot(one, ok=False)
+
     async def _work(self) -> None:
         """Do what there is to do."""
+        self._check_resumed()
         self._offer()
         while self.raft.has_ready():
             ready = self.raft.ready()
@@ -273,16 +346,30 @@ class RaftReplica:
             except StorageError as error:
                 self._fail(error)
                 return
-            self.raft.advance(ready)
-            if self.raft.members.alone():
+            if ready.snapshot is None or ready.snapshot.index == self.ledger.index:
+                self.raft.advance(ready)
+            else:
+                self.raft = self._machine()  # what was installed is newer: go on as after a restart
+            if ready.snapshot is not None:
+                for watcher in self._on_replaced:
+                    watcher()
+            self._tell_leading()
+            if len(self.raft.members.progress) <= 1:
                 self._forget(self.ledger.index)  # nobody will ask for it; who joins later gets a snapshot
             self._offer()
+        self._tell_leading()
+
+    def _tell_leading(self) -> None:
+        if self._led != self.leading:
+            self._led = self.leading
+            for watcher in self._on_leading:
+                watcher(self._led)
 
     def _offer(self) -> None:
         """Hand what was proposed to the machine, as one entry."""
         if not self._waiting:
             return
-        if self.raft.role is not Role.LEADER and not self.raft.members.alone():
+        if self.raft.role is not Role.LEADER and not self._alone:
             self._refuse(self._waiting, NoMaster(self._no_master()))
             self._waiting = []
             return
@@ -342,6 +429,7 @@ class RaftReplica:
         else:
             commands = decode(entry.data) if entry.kind is EntryKind.NORMAL and entry.data else ()
         outcomes, changes = self.ledger.apply(entry.index, commands)
+        changes.meta[TERM] = str(entry.term)
         if entry.kind is EntryKind.CHANGE:
             configuration = self.raft.apply_change(self.raft.decode_change(entry))
             self._view.configuration = configuration
@@ -350,6 +438,12 @@ class RaftReplica:
             self._settled_term = entry.term
         for watcher in self._watchers:
             watcher(changes)
+        proposed_in, change = self._changes.pop(entry.index, (0, None))
+        if change is not None and not change.done():
+            if proposed_in == entry.term and entry.kind is EntryKind.CHANGE:
+                change.set_result(None)
+            else:
+                change.set_exception(Conflict("the change of the voters came to nothing; try again in a moment"))
         if term != entry.term:
             self._refuse(batch, NoMaster(f"another master decided something else; {self._no_master()}"))
             return
@@ -363,11 +457,13 @@ class RaftReplica:
         if self._snapshots is None:
             message = "a snapshot arrived, and this agent cannot take any: upgrade it"
             raise StorageError(message)
-        self.ledger = await self._snapshots.install(snapshot)
-        await asyncio.get_running_loop().run_in_executor(
-            self._thread, self._journal.install, snapshot.index, snapshot.term
-        )
-        self._view.install(snapshot)
+        found = await self._snapshots.install(snapshot)
+        index = found.ledger.index
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._journal.install, index, found.term)
+        self.ledger = found.ledger
+        self._view.install(Snapshot(index, found.term, found.configuration))
+        self.log_bytes = 0
 
     def _send(self, messages: list[Message]) -> None:
         if messages and self._transport is not None:
@@ -377,13 +473,13 @@ class RaftReplica:
 
     def _fail(self, error: StorageError) -> None:
         """Take everything back that was not written, and tell those who proposed it. Before anything began: raise."""
-        if not self.caught_up.is_set() and self.raft.members.alone():
+        if not self.caught_up.is_set() and self._alone:
             raise error
         if self._problem is None:
             log.error("replica.write-failed: %s; nothing new is accepted", error)
         self._problem = error
         # what was sent to others before our own disk refused may still be agreed on by them
-        open_end = error if self.raft.members.alone() else NoMaster(f"{error}; {self._no_master()}")
+        open_end = error if self._alone else NoMaster(f"{error}; {self._no_master()}")
         self._refuse(self._take_pending(), open_end)
         self._refuse(self._waiting, error)
         self._waiting = []
@@ -394,7 +490,7 @@ class RaftReplica:
     def _begin_again(self) -> None:
         """Try to take part again after a write failed."""
         self._campaign_alone()
-        if self.raft.has_ready() or not self.raft.members.alone():
+        if self.raft.has_ready() or not self._alone:
             problem, self._problem = self._problem, None
             log.info("replica.again: after %s", problem)
 
@@ -402,6 +498,10 @@ class RaftReplica:
         """Return what was proposed and not agreed on yet; its fate is told some other way than by applying it."""
         batch = [proposal for _, batch in self._pending.values() for proposal in batch]
         self._pending.clear()
+        for _, change in self._changes.values():
+            if not change.done():
+                change.set_exception(NoMaster(self._no_master()))
+        self._changes.clear()
         return batch
 
     @staticmethod
@@ -410,11 +510,6 @@ class RaftReplica:
             if not done.done():
                 done.set_exception(error)
 
-    def _no_master(self) -> str:
+    @staticmethod
+    def _no_master() -> str:
         return "ask the master, or again in a moment: a request id makes that safe"
-
-
-def configuration_of(meta: dict[str, str], alone: Configuration) -> Configuration:
-    """Return the members that a store remembers; `alone` where it remembers none: a network of one."""
-    text = meta.get(CONFIGURATION)
-    return msgspec.json.decode(text, type=Configuration) if text else alone

@@ -27,13 +27,13 @@ from ..core.model import Attempt, Build, BuildState, Source, Spec, Step, Stop, T
 from ..core.requirements import parse_requirement
 from ..core.version import VERSION
 from ..store.query import Filter, Operator, Order, Query
+from .agreement import Replica
 from .finding import Finder
 from .history import History
 from .identity import Identity
 from .logs import Logs, read, size
 from .master import Master
 from .paths import Paths
-from .replica import Replica
 from .sources import path_of
 from .worker import Worker
 

@@ -20,9 +20,11 @@ from .messages import (
     EntryKind,
     HardState,
     Kind,
+    Member,
     Message,
     Snapshot,
 )
+from .progress import Flow
 from .raft import Raft
 from .ready import MAY_OVERTAKE_SYNC, Ready
 from .roles import Role
@@ -36,8 +38,10 @@ __all__ = [
     "Configuration",
     "Entry",
     "EntryKind",
+    "Flow",
     "HardState",
     "Kind",
+    "Member",
     "MemoryLog",
     "Message",
     "Raft",

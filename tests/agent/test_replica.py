@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from job_orchestra.agent.agreement import CONFIGURATION, Installed, configuration_of
 from job_orchestra.agent.journal import Journal
-from job_orchestra.agent.replica import CONFIGURATION, RaftReplica, configuration_of
+from job_orchestra.agent.replica import RaftReplica
 from job_orchestra.core.commands import NewBuild, Submit
 from job_orchestra.core.consensus import (
     Change,
@@ -255,12 +256,12 @@ class OneSnapshot:
         self.ledger = ledger
         self.installed: list[int] = []
 
-    def take(self) -> Snapshot | None:
-        return None
+    def describe(self) -> bytes:
+        return b""
 
-    async def install(self, snapshot: Snapshot) -> Ledger:
+    async def install(self, snapshot: Snapshot) -> Installed:
         self.installed.append(snapshot.index)
-        return self.ledger
+        return Installed(self.ledger, snapshot.term, snapshot.configuration)
 
 
 async def test_a_snapshot_takes_the_place_of_the_log(tmp_path: Path) -> None:
