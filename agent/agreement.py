@@ -40,6 +40,11 @@ class Replica(Protocol):
         ...
 
     @property
+    def age(self) -> float:
+        """Seconds since this agent last knew its ledger to be up to date; 0 while it leads."""
+        ...
+
+    @property
     def leading(self) -> bool:
         """Whether this agent is the master, and its ledger holds all that was agreed on before."""
         ...

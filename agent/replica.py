@@ -28,6 +28,7 @@ from ..core.consensus import (
     EntryKind,
     Flow,
     HardState,
+    Kind,
     Member,
     MemoryLog,
     Message,
@@ -36,7 +37,7 @@ from ..core.consensus import (
     Role,
     Snapshot,
 )
-from ..core.errors import Conflict, LimitReached, NoMaster, OrchestraError, StorageError
+from ..core.errors import Conflict, LimitReached, NoMaster, NotLeading, OrchestraError, StorageError
 from ..core.ledger import Ledger, Outcome
 from .agreement import CONFIGURATION, TERM, Snapshots, Transport, Watcher
 from .journal import Journal
@@ -71,6 +72,8 @@ def clock() -> float:
 
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+_OF_LEADERS = frozenset({Kind.APPEND, Kind.HEARTBEAT, Kind.SNAPSHOT})
 
 _Proposal: TypeAlias = tuple[Sequence[Command], asyncio.Future[list[Outcome]]]
 
@@ -125,6 +128,7 @@ class RaftReplica:
         self._led = False  # what those were told last
         self._changes: dict[int, tuple[int, asyncio.Future[None]]] = {}  # index -> term, who waits for a change
         self._ticked = clock()
+        self._heard = clock()  # when a leader last spoke
         self._snapshots_sent: dict[Member, float] = {}  # member -> when the one under way was first seen
         self._waiting: list[_Proposal] = []
         self._pending: dict[int, tuple[int, list[_Proposal]]] = {}  # index -> term, whom to answer
@@ -156,6 +160,11 @@ class RaftReplica:
     def leader(self) -> Member:
         """See Replica."""
         return self.raft.leader
+
+    @property
+    def age(self) -> float:
+        """See Replica."""
+        return 0.0 if self.leading else clock() - self._heard
 
     @property
     def configuration(self) -> Configuration:
@@ -221,7 +230,9 @@ class RaftReplica:
     def receive(self, message: Message) -> None:
         """Take in a message of another member."""
         self._check_resumed()
-        self.raft.now = clock()
+        now = self.raft.now = clock()
+        if message.term >= self.raft.term and message.kind in _OF_LEADERS:
+            self._heard = now
         with contextlib.suppress(NoMaster, LimitReached):  # nobody proposes to others here
             self.raft.step(message)
         self._wake.set()
@@ -370,7 +381,7 @@ class RaftReplica:
         if not self._waiting:
             return
         if self.raft.role is not Role.LEADER and not self._alone:
-            self._refuse(self._waiting, NoMaster(self._no_master()))
+            self._refuse(self._waiting, NotLeading(self._no_master()))
             self._waiting = []
             return
         if not self.leading:

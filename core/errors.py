@@ -137,6 +137,18 @@ class NoMaster(Unavailable):
     kind = "no-master"
 
 
+class NotLeading(NoMaster):
+    """The asked agent is not the master, and did nothing."""
+
+    kind = "not-leading"
+
+
+class Unreachable(Unavailable):
+    """Another agent cannot be reached, or does not answer in time; what became of a request to it is not known."""
+
+    kind = "unreachable"
+
+
 class TimedOut(Unavailable):
     """The awaited thing did not happen in the time given."""
 
