@@ -72,8 +72,12 @@ def load(paths: Paths, name: str | None = None) -> Identity:
             check_private(path)
     keys = _read(paths.keys, _KeyFile)
     network = _read(paths.network, _NetworkFile)
-    identity = sha256(keys.public.encode()).hexdigest()[:_ID_HEX]
-    return Identity(identity, name or host_name(), keys.public, keys.secret, network.id, network.name)
+    return Identity(fingerprint(keys.public), name or host_name(), keys.public, keys.secret, network.id, network.name)
+
+
+def fingerprint(public: str) -> str:
+    """Return the id of the agent that has this public key (Z85): the first 16 hex digits of the key's SHA-256."""
+    return sha256(public.encode()).hexdigest()[:_ID_HEX]
 
 
 def host_name() -> str:
