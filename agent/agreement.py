@@ -108,6 +108,10 @@ class Snapshots(Protocol):
         """Get the state that a snapshot describes and make it durable. Raises StorageError; then nothing changed."""
         ...
 
+    def settled(self) -> None:
+        """Learn that the log begins behind the state that was installed last."""
+        ...
+
 
 def configuration_of(meta: dict[str, str], first: Configuration) -> Configuration:
     """Return the members that a store remembers; `first`, as the network began, where it remembers none."""

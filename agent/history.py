@@ -79,18 +79,17 @@ class History:
     async def read(self, call: Callable[..., _T], *arguments: object) -> _T:
         """Run a read of the store in a thread and return its result."""
         await self._open.wait()
-        reading = asyncio.ensure_future(
-            asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
-        )
+        reading = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments))
         self._reading.add(reading)
         reading.add_done_callback(self._reading.discard)
         return await reading
 
-    async def backup(self, target: Path) -> None:
-        """Make a copy of the store in the file `target`, which may exist, up to what the ledger reflects now."""
+    async def backup(self, target: Path) -> int:
+        """Make a copy of the store in the file `target`, which may exist; return the log index that it reflects."""
         await self.reached(self._seen)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._backup, target)
+        index = self.applied
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._backup, target)
+        return index  # or a later one
 
     def _backup(self, target: Path) -> None:
         target.unlink(missing_ok=True)

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 4.0
 """Seconds that a request waits for a master before it is refused: longer than an election takes."""
 
+BEHIND_S = 3.0
+"""Seconds without a leader after which an agent's own ledger may not know who is a member by now."""
+
 FULL_MESH = 16
 """Agents up to which everybody holds a link to everybody; beyond, links go to those who hold the ledger."""
 
@@ -45,6 +48,8 @@ class Peers:
         self._master = ""  # as a roster says
         self._moved = asyncio.Event()  # set, and made anew, when another agent leads
         self._told = ""  # who led when that was last told
+        self._others: dict[str, AgentRecord] = {}  # members that a roster names, while our own ledger is behind
+        self._numbers: dict[Member, str] = {}  # member -> agent id
         self._retired = False  # the network goes on without our copy, and our copy does not know it
         self._watchers: list[Callable[[str], None]] = []
         replica.watch(self._on_changes)
@@ -80,13 +85,15 @@ class Peers:
     @property
     def records(self) -> dict[str, AgentRecord]:
         """All members that this agent knows, by id."""
-        if self.holds_copy and self._replica.ledger.agents:
+        if not self.holds_copy or not self._replica.ledger.agents:
+            return {one.id: one for one in self._roster.members}
+        if not self._others:
             return self._replica.ledger.agents
-        return {one.id: one for one in self._roster.members}
+        return {**self._others, **self._replica.ledger.agents}
 
     def agent_of(self, member: Member) -> str:
         """Return the id of the agent with this number; empty: it is not known."""
-        return next((one.id for one in self.records.values() if one.member == member), "")
+        return self._numbers.get(member, "")
 
     def replicas(self) -> list[AgentRecord]:
         """Return those who hold the ledger, as far as known."""
@@ -151,7 +158,10 @@ class Peers:
 
     def refresh(self) -> None:
         """Bring the mesh's member table in step with what is known."""
+        if self._replica.age < BEHIND_S:
+            self._others = {}
         records = self.records
+        self._numbers = {one.member: one.id for one in records.values()}
         others = [one for one in records.values() if one.id != self._identity.id and one.public]
         near = {one.id for one in self.replicas()}
         everybody = len(records) <= FULL_MESH
@@ -192,17 +202,20 @@ class Peers:
             self._announce(self.records)
 
     def _on_link(self, agent: str, up: bool) -> None:  # noqa: FBT001 - told by the mesh
-        if up and self._replica.leading:
-            self._announce([agent])
+        # also to one that holds the ledger: it may have been away for so long that it does not know who leads now
+        if up and self.holds_copy and self.master:
+            self._mesh.send(agent, ROSTER, self._as_roster())
 
     def _announce(self, agents: Iterable[str]) -> None:
         """Make the master known to those who do not hold the ledger, and so cannot see who leads."""
-        near = self.replicas()
-        message = pack(Roster(self._replica.term, self._identity.id, tuple(near)))
-        holders = {one.id for one in near}
+        message = self._as_roster()
+        holders = {one.id for one in self.replicas()}
         for agent in agents:
             if agent not in holders:
                 self._mesh.send(agent, ROSTER, message)
+
+    def _as_roster(self) -> bytes:
+        return pack(Roster(self._replica.term, self.master, tuple(self.replicas())))
 
     def _on_roster(self, sender: str, payload: bytes) -> None:
         try:
@@ -210,10 +223,13 @@ class Peers:
         except msgspec.DecodeError:
             self._mesh.counters["dropped.malformed"] += 1
             return
-        if roster.term < self.term or roster.master != sender:
+        if roster.term < self.term or not roster.master:
             return
-        self._retired = all(one.id != self._identity.id for one in roster.members)
+        self._retired = sender == roster.master and all(one.id != self._identity.id for one in roster.members)
         if self.holds_copy:
+            if self._replica.age >= BEHIND_S:
+                self._others = {one.id: one for one in roster.members}
+                self.refresh()
             return
         self._term, self._master = roster.term, roster.master
         mine = [one for one in self._roster.members if one.id == self._identity.id]

@@ -472,6 +472,7 @@ class RaftReplica:
         index = found.ledger.index
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._journal.install, index, found.term)
+        self._snapshots.settled()
         self.ledger = found.ledger
         self._view.install(Snapshot(index, found.term, found.configuration))
         self.log_bytes = 0

@@ -70,7 +70,7 @@ class Service:
         worker: Worker | None,
         peers: Peers,
         logs: LogReader,
-        blobs: Keeper,
+        keeper: Keeper,
         reserve: int,
         stop: Callable[[str], Awaitable[None]],
     ) -> None:
@@ -83,7 +83,7 @@ class Service:
         self._worker = worker
         self._peers = peers
         self._logs = logs
-        self._keeper = blobs
+        self._keeper = keeper
         self._reserve = reserve
         self._stop = stop
         self._find = Finder(replica, history)

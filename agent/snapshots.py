@@ -15,7 +15,7 @@ import msgspec
 from ..core.consensus import Configuration, Snapshot
 from ..core.errors import OrchestraError, StorageError
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger, Remembered
-from ..core.messages import Call, Prepared, pack, unpack
+from ..core.messages import Call, Prepare, Prepared, pack, unpack
 from .agreement import CONFIGURATION, TERM, Installed, configuration_of
 from .bulk import Bulk
 from .history import History
@@ -43,20 +43,20 @@ RETRY_S = 1.0
 class StoreSnapshots:
     """The store as a snapshot: see agreement.Snapshots."""
 
-    def __init__(self, agent: str, paths: Paths, history: History) -> None:
-        """Serve and take copies of the store of `history`. `connect` says how others are reached."""
+    def __init__(self, agent: str, paths: Paths) -> None:
+        """Speak for `agent`. `connect` says how others are reached, and which store it is."""
         self._agent = agent
         self._paths = paths
-        self._history = history
+        self._history: History | None = None
         self._mesh: Mesh | None = None
         self._peers: Peers | None = None
         self._bulk: Bulk | None = None
         self._made: tuple[float, Prepared] | None = None
         self._making: asyncio.Lock = asyncio.Lock()
 
-    def connect(self, mesh: Mesh, peers: Peers, bulk: Bulk) -> None:
-        """Reach others, and answer them, in this way."""
-        self._mesh, self._peers, self._bulk = mesh, peers, bulk
+    def connect(self, mesh: Mesh, peers: Peers, bulk: Bulk, history: History) -> None:
+        """Reach others, and answer them, in this way; the store is that of `history`."""
+        self._mesh, self._peers, self._bulk, self._history = mesh, peers, bulk, history
         mesh.handle(Call.SNAPSHOT, self._on_prepare)
 
     def describe(self) -> bytes:
@@ -70,7 +70,7 @@ class StoreSnapshots:
             if attempt:
                 await asyncio.sleep(RETRY_S)
             try:
-                found = await self._fetch(snapshot.data.decode(errors="replace"))
+                found = await self._fetch(snapshot.data.decode(errors="replace"), snapshot.index)
             except OrchestraError as error:
                 problem = error
                 continue
@@ -79,20 +79,20 @@ class StoreSnapshots:
             problem = StorageError(f"the copy reflects entry {found.index}, and {snapshot.index} was promised")
         raise StorageError(f"the state could not be fetched: {problem}; it is tried again")
 
-    async def _fetch(self, agent: str) -> Remembered:
-        """Fetch a copy of an agent's store; return what it holds."""
+    async def _fetch(self, agent: str, index: int) -> Remembered:
+        """Fetch a copy of an agent's store, as of `index` or later; return what it holds."""
         mesh, peers, bulk = self._mesh, self._peers, self._bulk
         record = peers.records.get(agent) if peers else None
         if mesh is None or bulk is None or record is None:
             raise StorageError(f"the state is at {agent}, which is not known here")
-        prepared = unpack(await mesh.call(agent, Call.SNAPSHOT, b"", PREPARE_S), Prepared)
+        prepared = unpack(await mesh.call(agent, Call.SNAPSHOT, pack(Prepare(index)), PREPARE_S), Prepared)
         target = self._paths.incoming("snapshot")
         target.unlink(missing_ok=True)
         await bulk.fetch_file([bulk_of(record)], prepared.name, target)
         if await asyncio.to_thread(_sha256, target) != prepared.digest:
             target.unlink(missing_ok=True)
             raise StorageError(f"the copy of {record.name}'s store is not what was promised")
-        return await asyncio.to_thread(self._history.inspect, target)
+        return await asyncio.to_thread(self._store().inspect, target)
 
     async def _take(self, found: Remembered) -> Installed:
         configuration = configuration_of(found.meta, Configuration())
@@ -100,13 +100,18 @@ class StoreSnapshots:
         note = msgspec.json.encode({"index": found.index, TERM: term, CONFIGURATION: configuration})
         await asyncio.to_thread(self._paths.installing.write_bytes, note)
         since = time.time_ns() // 1_000_000 - REQUEST_MEMORY_MS
-        remembered = await self._history.replace(self._paths.incoming("snapshot"), since)
+        remembered = await self._store().replace(self._paths.incoming("snapshot"), since)
         log.info("snapshot.installed: up to entry %d", remembered.index)
         return Installed(Ledger(remembered), term, configuration)
 
-    def installed(self) -> None:
+    def settled(self) -> None:
         """Learn that the log begins behind the installed state."""
         self._paths.installing.unlink(missing_ok=True)
+
+    def _store(self) -> History:
+        if self._history is None:
+            raise StorageError("this agent has not opened its store yet; try again")
+        return self._history
 
     # -- for others
 
@@ -116,15 +121,16 @@ class StoreSnapshots:
             return self._paths.outgoing
         return None
 
-    async def _on_prepare(self, _sender: str, _payload: bytes) -> bytes:
+    async def _on_prepare(self, _: str, payload: bytes) -> bytes:
+        wanted = unpack(payload, Prepare).index
         async with self._making:
             now = time.monotonic()
-            if self._made is None or now - self._made[0] > FRESH_S:
+            if self._made is None or now - self._made[0] > FRESH_S or self._made[1].index < wanted:
                 self._made = None
-                await self._history.backup(self._paths.outgoing)
+                index = await self._store().backup(self._paths.outgoing)
                 digest = await asyncio.to_thread(_sha256, self._paths.outgoing)
                 size = self._paths.outgoing.stat().st_size
-                self._made = (now, Prepared(f"snapshot/{digest}", size, digest))
+                self._made = (now, Prepared(f"snapshot/{digest}", size, digest, index))
             return pack(self._made[1])
 
 

@@ -117,6 +117,11 @@ class Worker:
         """Count the attempts that this machine has and that have not ended."""
         return sum(not one.state.ended for one in self._attempts.values())
 
+    def holds(self, key: str) -> bool:
+        """Whether an attempt is here and has not ended."""
+        one = self._attempts.get(key)
+        return one is not None and not one.state.ended
+
     async def run(self) -> None:
         """Work until cancelled."""
         while True:

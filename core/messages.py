@@ -46,7 +46,7 @@ class Call(StrEnum):
     STOP = "worker.stop"  # StopOrder -> nothing: stop this one
     LOG = "log.read"  # LogRead -> LogBytes: a range of an attempt's log
     KEEP = "blob.keep"  # Keep -> Kept: hold these contents for the network
-    SNAPSHOT = "snapshot.prepare"  # nothing -> Prepared: the state, ready to be fetched
+    SNAPSHOT = "snapshot.prepare"  # Prepare -> Prepared: the state, ready to be fetched
     FOLLOW = "events.follow"  # nothing -> nothing: send me what subscribers hear
 
 
@@ -188,12 +188,19 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     digests: tuple[str, ...]  # SHA-256, hex
 
 
+class Prepare(msgspec.Struct, frozen=True, array_like=True):
+    """Asks for a copy of the store."""
+
+    index: int  # the log index that it must reflect at least
+
+
 class Prepared(msgspec.Struct, frozen=True, array_like=True):
     """A copy of the store that can be fetched over the bulk path."""
 
     name: str  # what to ask for
     size: int  # bytes
     digest: str  # SHA-256, hex
+    index: int = 0  # the log index that it reflects
 
 
 T = TypeVar("T")
