@@ -131,6 +131,8 @@ class Agent:
         bulk.admit(self._is_member)
         self.way = MasterWay(self.identity.id, self.replica, self.master, self.peers, mesh)
         self.worker = self._worker() if settings.worker else None
+        if self.worker is not None:
+            self.way.when_unsure(self.worker.join_again)
         logs = LogReader(paths, self.blobs, self.peers, mesh, self._writes)
         WorkersDesk(self.replica, self.master, mesh)
         self._leases = Leases(self.identity.id, self.replica, self.master, mesh.silence)

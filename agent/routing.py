@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from ..core import api
-from ..core.errors import InvariantError, LimitReached, NoMaster, NotLeading, OrchestraError, TimedOut, Unreachable
-from ..core.messages import PART_BYTES, Answer, Call, ClientCall, More, pack, unpack
+from ..core.errors import InvariantError, LimitReached, NoMaster, NotFound, NotLeading, OrchestraError, TimedOut, Unreachable
+from ..core.messages import PART_BYTES, Answer, Call, ClientCall, Index, More, pack, unpack
 from .agreement import Replica
 from .mesh.contract import Mesh
 from .peers import PATIENCE_S, Peers
@@ -52,6 +52,7 @@ class Router:
         self._rests: dict[int, bytes] = {}
         self._numbers = itertools.count(1)
         mesh.handle(Call.CLIENT, self._on_client)
+        mesh.handle(Call.INDEX, self._on_index)
         mesh.handle(Call.MORE, self._on_more)
 
     async def answer(self, method: api.Method, params: msgspec.Raw) -> msgspec.Struct | msgspec.Raw:
@@ -60,7 +61,7 @@ class Router:
             return await self._service.answer(method, params, self._requester)
         if method.permission is api.Permission.READ:
             if self._peers.holds_copy:
-                return await self._service.answer(method, params, self._requester)
+                return await self._look_here(method, params)
             return await self._look_elsewhere(method, bytes(params))
         params = await self._service.prepare(method, params)
         return await self._change(method, params)
@@ -100,6 +101,23 @@ class Router:
             log.info("routing.behind: this copy is behind entry %d", index)
 
     # -- what only looks
+
+    async def _look_here(self, method: api.Method, params: msgspec.Raw) -> msgspec.Struct:
+        """Answer from this agent's copy. What is not there may just have been accepted at another agent: look again."""
+        try:
+            return await self._service.answer(method, params, self._requester)
+        except NotFound:
+            master = self._peers.master
+            if master in {"", self._mesh.id}:
+                raise
+            try:
+                newest = unpack(await self._mesh.call(master, Call.INDEX, b"", CAUGHT_UP_S), Index).index
+            except OrchestraError:
+                newest = 0
+            if newest <= self._replica.ledger.index:
+                raise
+            await self._reach(newest)
+            return await self._service.answer(method, params, self._requester)
 
     async def _look_elsewhere(self, method: api.Method, params: bytes) -> msgspec.Raw:
         """Ask somebody who holds the history: the master, or else any."""
@@ -175,6 +193,9 @@ class Router:
         while len(self._rests) > MAX_RESTS:
             del self._rests[next(iter(self._rests))]
         return pack(Answer(body[:PART_BYTES], self._replica.ledger.index, number))
+
+    async def _on_index(self, _: str, __: bytes) -> bytes:
+        return pack(Index(self._replica.ledger.index))
 
     async def _on_more(self, _: str, payload: bytes) -> bytes:
         wish = unpack(payload, More)

@@ -108,6 +108,7 @@ class Worker:
         self._archive = archive
         self._working: set[asyncio.Task[None]] = set()  # keeping logs, fetching sources
         self._lost = asyncio.Event()  # the executor is gone
+        self._quitting = False  # the executor was told to end
         self._recalled = asyncio.Event()  # it is known what this executor has
         self._unsure = asyncio.Event()  # set when the master may not count on us any more: it is another, or said so
         self._idle: asyncio.Event | None = None
@@ -141,6 +142,8 @@ class Worker:
                 self._unsure.clear()
                 await self._join(link)
                 await _first(self._lost, self._unsure)
+            if self._quitting:
+                return
             log.warning("worker.executor-lost: the executor died; its attempts are lost, a new one is started")
             self._link = None
             self._master.leave(self.record.id)
@@ -225,6 +228,7 @@ class Worker:
 
     async def quit(self, reason: str) -> None:
         """End the executor with all that runs on it."""
+        self._quitting = True
         if self._link is not None:
             await self._link.quit(reason)
 

@@ -37,6 +37,7 @@ class Call(StrEnum):
     """The calls; each says which struct it carries and which comes back."""
 
     CLIENT = "client.call"  # ClientCall -> bytes of the result as JSON: what a client asked of another agent
+    INDEX = "client.index"  # nothing -> Index: how far the master's ledger is
     MORE = "client.more"  # More -> bytes: the rest of an answer that did not fit into one message
     HELD = "worker.held"  # nothing -> Attempts: what the network believes this worker to have
     JOIN = "worker.join"  # WorkerJoin -> Joined: a worker begins a session, or goes on with it under a new master
@@ -52,6 +53,7 @@ class Call(StrEnum):
 
 CALLERS: dict[Call, Who] = {
     Call.CLIENT: Who.MEMBER,
+    Call.INDEX: Who.MEMBER,
     Call.MORE: Who.MEMBER,
     Call.HELD: Who.ITSELF,
     Call.JOIN: Who.ITSELF,
@@ -81,6 +83,12 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     body: bytes  # the result as JSON, or its beginning
     index: int = 0  # the log index that reflects it: who reads at or behind it sees what was done
     more: int = 0  # id by which the rest can be had; 0: this is all
+
+
+class Index(msgspec.Struct, frozen=True, array_like=True):
+    """A place in the log."""
+
+    index: int  # of the last entry that was applied
 
 
 class More(msgspec.Struct, frozen=True, array_like=True):
