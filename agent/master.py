@@ -5,15 +5,17 @@ know how requests arrive (service, scripting) and how commands become durable (r
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from ..core.commands import Assign, Command, Join, Record
+from ..core.commands import Assign, Command, Join, Record, SetAgent
 from ..core.errors import NoMaster, OrchestraError
 from ..core.ledger import Changes, Outcome
 from ..core.model import AgentRecord, Attempt, Build, BuildState, Millis, Spec, Stop
+from ..core.quarantine import Quarantine
 from ..core.scheduling import Scheduler, Worker
 from .agreement import Replica
 
@@ -46,6 +48,7 @@ class Master:
         self._clock = clock
         self._workers: dict[str, WorkerPort] = {}
         self._scheduler = Scheduler()
+        self._quarantine = Quarantine()
         self._pass_due = False
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -56,6 +59,7 @@ class Master:
         """Take over the network as the ledger describes it, or let go of it. Workers come by themselves."""
         self._scheduler = Scheduler()
         self._workers = {}
+        self._quarantine = Quarantine()
         if not leading:
             return
         ledger = self._replica.ledger
@@ -140,6 +144,8 @@ class Master:
             self._scheduler.on_worker_gone(one)
         for record in changes.agents.values():
             self._scheduler.on_worker(Worker.of(record, reachable=record.id in self._workers))
+            if record.enabled:
+                self._quarantine.forget(record.id)
         for build in changes.builds.values():
             self._scheduler.on_build(build, ledger.specs.get(build.spec))
             if build.stop is not None:
@@ -148,11 +154,32 @@ class Master:
         for attempt in changes.attempts.values():
             if attempt.state is BuildState.ASSIGNED:
                 given.setdefault(attempt.agent, []).append(attempt)
+            elif attempt.state.ended and attempt.build in changes.builds:
+                self._suspect(attempt, changes.builds[attempt.build].spec)
         for agent, attempts in given.items():
             port = self._workers.get(agent)
             if port is not None:
                 self._deliver(port, attempts)
         self._kick()
+
+    def _suspect(self, attempt: Attempt, spec: str) -> None:
+        """Take note of how an attempt ended; give nothing more to a worker that fails everything."""
+        why = self._quarantine.on_end(attempt, spec)
+        record = self._replica.ledger.agents.get(attempt.agent)
+        if why and record is not None and record.enabled:
+            log.warning("master.quarantine: %s: %s", record.name, why)
+            self._later([SetAgent(self._clock(), "network", attempt.agent, enabled=False, note=why)])
+
+    def _later(self, commands: Sequence[Command]) -> None:
+        """Propose what can wait, and need not come about."""
+
+        async def propose() -> None:
+            with contextlib.suppress(OrchestraError):
+                await self._replica.propose(commands)
+
+        task = asyncio.get_running_loop().create_task(propose())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _deliver(self, port: WorkerPort, attempts: Iterable[Attempt]) -> None:
         ledger = self._replica.ledger

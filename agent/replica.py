@@ -104,12 +104,13 @@ class RaftReplica:
         configuration: Configuration,
         transport: Transport | None = None,
         snapshots: Snapshots | None = None,
+        recovered: int = 0,
         tick_s: float = 0.1,
         seed: int | None = None,
     ) -> None:
         """Begin where the ledger, as the store remembers it, ends; what is behind it is applied when agreed on.
 
-        `configuration` is that of the ledger's index. Raises StorageError when log and store do not fit together.
+        `configuration` is that of the ledger's index; changes of it in the log up to `recovered` count no more. Raises StorageError when log and store do not fit together.
         """
         self.ledger = ledger
         self.caught_up = asyncio.Event()
@@ -120,6 +121,7 @@ class RaftReplica:
         self._config = config
         self._transport = transport
         self._snapshots = snapshots
+        self._recovered = recovered
         self._tick_s = tick_s
         self._random = random.Random(seed)  # noqa: S311 - election timeouts are no secrets
         self._watchers: list[Watcher] = []
@@ -442,7 +444,8 @@ class RaftReplica:
         outcomes, changes = self.ledger.apply(entry.index, commands)
         changes.meta[TERM] = str(entry.term)
         if entry.kind is EntryKind.CHANGE:
-            configuration = self.raft.apply_change(self.raft.decode_change(entry))
+            void = entry.index <= self._recovered
+            configuration = self.raft.apply_change(None if void else self.raft.decode_change(entry))
             self._view.configuration = configuration
             changes.meta[CONFIGURATION] = msgspec.json.encode(configuration).decode()
         if self.raft.role is Role.LEADER and entry.term == self.raft.term:

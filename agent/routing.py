@@ -14,7 +14,16 @@ from typing import Any
 import msgspec
 
 from ..core import api
-from ..core.errors import InvariantError, LimitReached, NoMaster, NotFound, NotLeading, OrchestraError, TimedOut, Unreachable
+from ..core.errors import (
+    InvariantError,
+    LimitReached,
+    NoMaster,
+    NotFound,
+    NotLeading,
+    OrchestraError,
+    TimedOut,
+    Unreachable,
+)
 from ..core.messages import PART_BYTES, Answer, Call, ClientCall, Index, More, pack, unpack
 from .agreement import Replica
 from .mesh.contract import Mesh
@@ -107,17 +116,20 @@ class Router:
         try:
             return await self._service.answer(method, params, self._requester)
         except NotFound:
-            master = self._peers.master
-            if master in {"", self._mesh.id}:
+            if self._replica.leading or not await self._catch_up():
                 raise
-            try:
-                newest = unpack(await self._mesh.call(master, Call.INDEX, b"", CAUGHT_UP_S), Index).index
-            except OrchestraError:
-                newest = 0
-            if newest <= self._replica.ledger.index:
-                raise
-            await self._reach(newest)
             return await self._service.answer(method, params, self._requester)
+
+    async def _catch_up(self) -> bool:
+        """Bring this agent's copy to where the master's ledger is; return whether anything may be new in it."""
+        before = self._replica.ledger.index
+        try:
+            master = await self._peers.wait_master(CAUGHT_UP_S)
+            if master != self._mesh.id:
+                await self._reach(unpack(await self._mesh.call(master, Call.INDEX, b"", CAUGHT_UP_S), Index).index)
+        except OrchestraError as error:
+            log.info("routing.not-caught-up: %s", error)
+        return self._replica.ledger.index > before
 
     async def _look_elsewhere(self, method: api.Method, params: bytes) -> msgspec.Raw:
         """Ask somebody who holds the history: the master, or else any."""
