@@ -77,6 +77,11 @@ def no_link(agent: str) -> Unreachable:
     return Unreachable(text)
 
 
+def full(agent: str) -> Unreachable:
+    """Return the error of a call for which there was no room on the link."""
+    return Unreachable(f"agent {agent} takes in what it is sent too slowly, its queue is full; ask again in a moment")
+
+
 def too_large(payload: bytes) -> InvalidInput:
     """Return the error of a call with more than PAYLOAD_LIMIT bytes."""
     text = f"a message of {len(payload)} bytes is more than the {PAYLOAD_LIMIT} of the control mesh; send it in bulk"

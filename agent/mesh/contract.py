@@ -46,7 +46,7 @@ Receiver: TypeAlias = Callable[[str, bytes], None]
 """Takes the sender's agent id, as proven, and the payload of a one-way message. Must not wait."""
 
 Watcher: TypeAlias = Callable[[str, bool], None]
-"""Told that a member can be reached (True) or was lost (False)."""
+"""Told that a member can be reached (True) or was lost (False), in a turn of the event loop of its own."""
 
 
 class Mesh(Protocol):

@@ -172,7 +172,7 @@ class MemoryMesh(Mesh):
                 lost, peer.link = peer.link, None
                 peer.calls.lose(lost)
                 self.counters["links.lost"] += 1
-                self._switchboard.tell(peer.contact.id, reachable=False)
+                self._switchboard.tell(peer.contact.id, False)  # noqa: FBT003 - as every Watcher
         self._between.settle()
 
     def hint(self, agent: str, addresses: Sequence[str]) -> None:
@@ -247,7 +247,7 @@ class MemoryMesh(Mesh):
         """Tell of a member that came or went; `MemoryNetwork.settle` calls it."""
         peer = self.peers.get(agent)
         if self.running and peer is not None:
-            self._switchboard.tell(agent, reachable=peer.link is not None)
+            self._switchboard.tell(agent, peer.link is not None)
 
     def _on_answer(self, peer: _Peer, link: object, number: int, outcome: bytes | OrchestraError) -> None:
         if isinstance(outcome, OrchestraError):  # as it would come out of the real one

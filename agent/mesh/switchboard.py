@@ -43,8 +43,11 @@ class Switchboard:
         """See Mesh."""
         self._watchers.append(watcher)
 
-    def tell(self, agent: str, *, reachable: bool) -> None:
-        """Tell the watchers of a member that came or went."""
+    def tell(self, agent: str, reachable: bool) -> None:  # noqa: FBT001 - as every Watcher
+        """Tell the watchers soon of a member that came or went; never within what the mesh was asked for."""
+        asyncio.get_running_loop().call_soon(self._tell, agent, reachable)
+
+    def _tell(self, agent: str, reachable: bool) -> None:  # noqa: FBT001 - as every Watcher
         for watcher in self._watchers:
             try:
                 watcher(agent, reachable)

@@ -12,6 +12,7 @@ import zmq
 
 from job_orchestra.agent.mesh.contract import Contact, Mesh
 from job_orchestra.agent.mesh.memory import MemoryNetwork
+from job_orchestra.agent.mesh.zeromq import ZmqMesh
 from tests.kit.waiting import DEADLINE_S
 
 _LOOK_S = 0.005
@@ -106,6 +107,11 @@ class Club(ABC):
         wanted = {(one.id, other.id), (other.id, one.id)}
         await self.until(lambda: wanted <= self.reach, f"{one.id} and {other.id} reach each other")
 
+    async def parted(self, one: Mesh, other: Mesh) -> None:
+        """Wait until neither can speak to the other."""
+        pairs = {(one.id, other.id), (other.id, one.id)}
+        await self.until(lambda: not pairs & self.reach, f"{one.id} and {other.id} have lost each other")
+
     async def until(self, condition: Callable[[], object], what: str) -> None:
         """See `until`."""
 
@@ -141,4 +147,6 @@ class RealClub(Club):
 
     def make(self, keys: Keys, network: str, epoch: int, port: int) -> Mesh:
         """See Club."""
-        raise NotImplementedError
+        return ZmqMesh(
+            keys.id, keys.public, keys.secret, network=network, epoch=epoch, version="1", host="127.0.0.1", port=port
+        )
