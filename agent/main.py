@@ -29,6 +29,7 @@ from .agreement import configuration_of
 from .ballast import Ballast
 from .blobs import Blobs
 from .electorate import Electorate
+from .health import Health
 from .history import History
 from .identity import Identity
 from .journal import Journal
@@ -39,6 +40,7 @@ from .master import Master, now_ms
 from .mastery import MasterWay, WorkersDesk
 from .paths import Paths
 from .peers import Peers
+from .relay import Relay
 from .replica import RaftReplica
 from .routing import Router
 from .scripting import ScriptingSocket
@@ -148,6 +150,7 @@ class Agent:
             history=self.history,
             worker=self.worker,
             peers=self.peers,
+            health=Health(self.peers, mesh),
             logs=logs,
             keeper=self.keeper,
             reserve=settings.reserve,
@@ -208,7 +211,8 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        scripting = ScriptingSocket(self.paths.scripting, self.router)
+        relay = Relay(self.peers, self.wires.mesh)
+        scripting = ScriptingSocket(self.paths.scripting, self.router, relay)
         self.replica.watch(scripting.on_changes)
         serving = [loop.create_task(self.wires.run(self))]
         replica = loop.create_task(self.replica.run())
@@ -218,7 +222,7 @@ class Agent:
         serving += [
             loop.create_task(one)
             for one in (
-                *(scripting.run(), work, self.way.run(), self.keeper.run(), self._found()),
+                *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run(), self._found()),
                 *(self._leases.run(), self._electorate.run(), self._watch_master()),
             )
         ]

@@ -8,10 +8,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from ..core.consensus import NOBODY, Member
-from ..core.errors import NoMaster
+from ..core.errors import NoMaster, PeerError
 from ..core.ledger import Changes
 from ..core.messages import ROSTER, Roster, pack, unpack
 from ..core.model import AgentRecord
@@ -220,7 +218,7 @@ class Peers:
     def _on_roster(self, sender: str, payload: bytes) -> None:
         try:
             roster = unpack(payload, Roster)
-        except msgspec.DecodeError:
+        except PeerError:
             self._mesh.counters["dropped.malformed"] += 1
             return
         if roster.term < self.term or not roster.master:

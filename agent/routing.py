@@ -32,7 +32,7 @@ from .service import Service
 
 log = logging.getLogger(__name__)
 
-HERE = frozenset({"network.status", "agent.stop", "events.subscribe", "network.digest"})
+HERE = frozenset({"network.status", "agent.stop", "events.subscribe", "network.digest", "network.links"})
 """Methods that are about the asked agent itself."""
 
 ANSWER_S = 30.0
@@ -116,20 +116,19 @@ class Router:
         try:
             return await self._service.answer(method, params, self._requester)
         except NotFound:
-            if self._replica.leading or not await self._catch_up():
+            if self._replica.leading:
                 raise
+            await self._catch_up()
             return await self._service.answer(method, params, self._requester)
 
-    async def _catch_up(self) -> bool:
-        """Bring this agent's copy to where the master's ledger is; return whether anything may be new in it."""
-        before = self._replica.ledger.index
+    async def _catch_up(self) -> None:
+        """Bring this agent's copy to where the master's ledger is, if that is possible."""
         try:
             master = await self._peers.wait_master(CAUGHT_UP_S)
             if master != self._mesh.id:
                 await self._reach(unpack(await self._mesh.call(master, Call.INDEX, b"", CAUGHT_UP_S), Index).index)
         except OrchestraError as error:
             log.info("routing.not-caught-up: %s", error)
-        return self._replica.ledger.index > before
 
     async def _look_elsewhere(self, method: api.Method, params: bytes) -> msgspec.Raw:
         """Ask somebody who holds the history: the master, or else any."""

@@ -10,6 +10,7 @@ import os
 import socket as sockets
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..core import api, views, wire
 from ..core.errors import Code, Conflict, InvalidInput, OrchestraError
 from ..core.ledger import Changes
 from ..core.nearest import nearest
+from .relay import Event, Relay
 from .routing import Router
 
 log = logging.getLogger(__name__)
@@ -46,11 +48,13 @@ class Subscription(msgspec.Struct):
 class ScriptingSocket:
     """Carries requests to the service and answers back."""
 
-    def __init__(self, path: Path, router: Router) -> None:
+    def __init__(self, path: Path, router: Router, relay: Relay) -> None:
         """Bind at once. Raises Conflict when another agent answers there; a socket that nobody serves is replaced."""
         self.path = path
         self.counters: Counter[str] = Counter()
         self._router = router
+        self._relay = relay
+        relay.connect(lambda: bool(self._subscriptions), self._pass_on)
         self._context = zmq.asyncio.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.set(zmq.LINGER, 0)
@@ -118,7 +122,9 @@ class ScriptingSocket:
             message = f"unknown method {request.method[:80]!r}; {hint}"
             raise UnknownMethod(message)
         if method.params is api.Subscribe:
-            return self._subscribe(request, envelope)
+            found = self._subscribe(request, envelope)
+            await self._relay.subscribed()
+            return found
         return await self._router.answer(method, request.params)
 
     # -- events
@@ -140,15 +146,20 @@ class ScriptingSocket:
         return api.Subscribed(subscribed=True)
 
     def on_changes(self, changes: Changes) -> None:
-        """Tell subscribers what happened."""
-        if not self._subscriptions:
+        """Tell subscribers, here and at agents that asked for it, what happened."""
+        if not self._subscriptions and not self._relay.followed:
             return
-        at = views.stamp(time.time_ns() // 1_000_000)
-        events: list[tuple[str, str, dict[str, Any]]] = []
+        events: list[Event] = []
         events += [("build", one.id, {"build": views.summary(one)}) for one in changes.builds.values()]
         events += [("task", "", {"task": views.task(one)}) for one in changes.tasks.values()]
         events += [("job", "", {"job": views.job(one)}) for one in changes.jobs.values()]
         events += [("agent", "", {"agent": {"id": one.id, "name": one.name}}) for one in changes.agents.values()]
+        self._relay.tell(events)
+        self._pass_on(events)
+
+    def _pass_on(self, events: Sequence[Event]) -> None:
+        """Tell the subscribers of this agent."""
+        at = views.stamp(time.time_ns() // 1_000_000)
         for subscription in list(self._subscriptions.values()):
             for kind, build, payload in events:
                 if subscription.kinds and kind not in subscription.kinds:

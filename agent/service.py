@@ -30,6 +30,7 @@ from ..core.version import VERSION
 from ..store.query import Filter, Operator, Order, Query
 from .agreement import Replica
 from .finding import Finder
+from .health import Health
 from .history import History
 from .identity import Identity
 from .keeping import Keeper
@@ -69,6 +70,7 @@ class Service:
         history: History,
         worker: Worker | None,
         peers: Peers,
+        health: Health,
         logs: LogReader,
         keeper: Keeper,
         reserve: int,
@@ -82,6 +84,7 @@ class Service:
         self._history = history
         self._worker = worker
         self._peers = peers
+        self._health = health
         self._logs = logs
         self._keeper = keeper
         self._reserve = reserve
@@ -162,6 +165,10 @@ class Service:
         """Say what state this agent's ledger is in; equal on all at one index."""
         ledger = self._replica.ledger
         return api.Digest(ledger.index, ledger.digest(), self._peers.holds_copy)
+
+    async def network_links(self, _: api.NoParams) -> api.Links:
+        """Say how this agent sees the others."""
+        return await self._health.report()
 
     def _notices(self) -> list[str]:
         notices: list[str] = []

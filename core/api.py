@@ -200,6 +200,27 @@ class Digest(msgspec.Struct, frozen=True):
     copy: bool  # whether the asked agent holds a copy at all
 
 
+class Link(msgspec.Struct, frozen=True):
+    """Another agent, as the asked one sees it."""
+
+    id: str  # agent id
+    name: str  # for people
+    addresses: list[str]  # host:port of its control socket, as far as known
+    version: str  # of Job Orchestra
+    reachable: bool  # whether it answered just now
+    silence: float | None  # seconds since anything came from it; null: nothing ever did
+    round_trip: float | None = None  # seconds until it answered
+    skew: float | None = None  # seconds that its clock is ahead of the asked agent's
+
+
+class Links(msgspec.Struct, frozen=True):
+    """How the asked agent sees the others."""
+
+    links: list[Link]  # the ones heard last first
+    counters: dict[str, int]  # messages sent, received and dropped, by reason
+    addresses: list[str]  # where the asked agent listens
+
+
 class Agents(msgspec.Struct, frozen=True):
     """All members."""
 
@@ -320,6 +341,7 @@ METHODS: Mapping[str, Method] = {
     for method in (
         Method("network.status", "The state of the network", NoParams, Status, _READ),
         Method("network.digest", "The state of the asked agent's ledger, to compare", NoParams, Digest, _READ),
+        Method("network.links", "How the asked agent sees the others", NoParams, Links, _READ),
         Method("agents.list", "All agents of the network", NoParams, Agents, _READ),
         Method("agents.set", "Enable, disable or drain an agent", AgentSet, OneTask, _OPERATE, _MISSING + _CHANGE),
         Method("agent.stop", "End the agent that is asked", AgentStop, Stopping, _ADMIN, (Conflict,)),

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from .errors import PeerError
 from .model import AgentRecord, Attempt, Build, Spec, Stop
 
 RAFT = "raft"
@@ -37,6 +38,7 @@ class Call(StrEnum):
     """The calls; each says which struct it carries and which comes back."""
 
     CLIENT = "client.call"  # ClientCall -> bytes of the result as JSON: what a client asked of another agent
+    TIME = "health.time"  # nothing -> Moment: what the clock shows
     INDEX = "client.index"  # nothing -> Index: how far the master's ledger is
     MORE = "client.more"  # More -> bytes: the rest of an answer that did not fit into one message
     HELD = "worker.held"  # nothing -> Attempts: what the network believes this worker to have
@@ -53,6 +55,7 @@ class Call(StrEnum):
 
 CALLERS: dict[Call, Who] = {
     Call.CLIENT: Who.MEMBER,
+    Call.TIME: Who.MEMBER,
     Call.INDEX: Who.MEMBER,
     Call.MORE: Who.MEMBER,
     Call.HELD: Who.ITSELF,
@@ -89,6 +92,13 @@ class Index(msgspec.Struct, frozen=True, array_like=True):
     """A place in the log."""
 
     index: int  # of the last entry that was applied
+
+
+class Moment(msgspec.Struct, frozen=True, array_like=True):
+    """What an agent's clock shows."""
+
+    at: int  # milliseconds since the epoch, UTC
+    version: str = ""  # of Job Orchestra
 
 
 class More(msgspec.Struct, frozen=True, array_like=True):
@@ -221,8 +231,12 @@ def pack(message: object) -> bytes:
 
 
 def unpack(payload: bytes, shape: type[T]) -> T:
-    """Return the message that a payload holds. Raises msgspec.DecodeError where it is not of that shape."""
-    return msgspec.msgpack.decode(payload, type=shape)
+    """Return the message that a payload holds. Raises PeerError where it is not of that shape."""
+    try:
+        return msgspec.msgpack.decode(payload, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
+        message = f"what arrived is no {shape.__name__}: {problem}; both agents should have one version"
+        raise PeerError(message) from None
 
 
 def portions(items: Sequence[T], limit: int = PART_BYTES) -> Iterator[list[T]]:
