@@ -40,6 +40,11 @@ class Replica(Protocol):
         ...
 
     @property
+    def age(self) -> float:
+        """Seconds since this agent last knew its ledger to be up to date; 0 while it leads."""
+        ...
+
+    @property
     def leading(self) -> bool:
         """Whether this agent is the master, and its ledger holds all that was agreed on before."""
         ...
@@ -101,6 +106,10 @@ class Snapshots(Protocol):
 
     async def install(self, snapshot: Snapshot) -> Installed:
         """Get the state that a snapshot describes and make it durable. Raises StorageError; then nothing changed."""
+        ...
+
+    def settled(self) -> None:
+        """Learn that the log begins behind the state that was installed last."""
         ...
 
 

@@ -44,11 +44,6 @@ class _Reply(msgspec.Struct):
 
 _replies = msgspec.json.Decoder(list[_Reply] | _Reply)
 _results = {method.name: msgspec.json.Decoder(method.result) for method in api.METHODS.values()}
-_errors = {
-    found.kind: found
-    for found in vars(errors).values()
-    if isinstance(found, type) and issubclass(found, errors.OrchestraError)
-}
 
 
 def data_directory(data: Path | None = None) -> Path:
@@ -107,7 +102,8 @@ def opened(method: str, reply: _Reply) -> Any:  # noqa: ANN401 - the method deci
     """Return a reply's result as its Struct, or raise the error it holds."""
     if reply.error is not None:
         data = reply.error.get("data") or {}
-        raise _errors.get(data.get("kind", ""), _by_code(reply.error.get("code", 0)))(reply.error.get("message", ""))
+        kind = errors.by_kind(data.get("kind", "")) or _by_code(reply.error.get("code", 0))
+        raise kind(reply.error.get("message", ""))
     return _results[method].decode(reply.result) if method in _results else msgspec.json.decode(reply.result)
 
 

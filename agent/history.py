@@ -8,10 +8,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 from ..core.errors import StorageError
-from ..core.ledger import Changes
+from ..core.ledger import Changes, Remembered
+from ..core.model import Millis
 from ..store.contract import Batch, Store
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,10 @@ class History:
         self._compact = compact
         self._heavy = heavy
         self._gathered: Changes | None = None
+        self._seen = self.applied  # index of the newest change that was gathered
+        self._open = asyncio.Event()  # cleared while the store is replaced
+        self._open.set()
+        self._reading: set[asyncio.Future[Any]] = set()
         self._wake = asyncio.Event()
         self._moved: asyncio.Future[None] | None = None
         self._flushed = self.applied
@@ -55,6 +61,7 @@ class History:
         if self._gathered is None:
             self._gathered = Changes()
         self._gathered.merge(changes)
+        self._seen = changes.index
         self._wake.set()
 
     async def reached(self, index: int, timeout_s: float = 2.0) -> bool:
@@ -71,7 +78,45 @@ class History:
 
     async def read(self, call: Callable[..., _T], *arguments: object) -> _T:
         """Run a read of the store in a thread and return its result."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
+        await self._open.wait()
+        reading = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments))
+        self._reading.add(reading)
+        reading.add_done_callback(self._reading.discard)
+        return await reading
+
+    async def backup(self, target: Path) -> int:
+        """Make a copy of the store in the file `target`, which may exist; return the log index that it reflects."""
+        await self.reached(self._seen)
+        index = self.applied
+        await asyncio.get_running_loop().run_in_executor(self._writer, self._backup, target)
+        return index  # or a later one
+
+    def _backup(self, target: Path) -> None:
+        target.unlink(missing_ok=True)
+        self.store.backup(target)
+
+    def inspect(self, copy: Path) -> Remembered:
+        """Return what a copy holds of the ledger. Blocks. Raises StorageError for what is none."""
+        return self.store.inspect(copy)
+
+    async def replace(self, copy: Path, requests_since: Millis) -> Remembered:
+        """Let a copy take the place of the store; return what a ledger is rebuilt from. Nobody reads meanwhile."""
+        self._open.clear()
+        try:
+            while self._reading:
+                await asyncio.gather(*self._reading, return_exceptions=True)
+            self._gathered = None
+            found = await asyncio.get_running_loop().run_in_executor(self._writer, self._replace, copy, requests_since)
+        finally:
+            self._open.set()
+        self._gathered = None
+        self._flushed = self._seen = found.index
+        self._advance(found.index)
+        return found
+
+    def _replace(self, copy: Path, requests_since: Millis) -> Remembered:
+        self.store.restore(copy)
+        return self.store.live(requests_since)
 
     async def run(self) -> None:
         """Write until `close`, and then what is left."""

@@ -8,30 +8,45 @@ import asyncio
 import contextlib
 import fcntl
 import gc
+import getpass
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ..core.commands import StopBuild
+from msgspec.structs import replace
+
+from ..core.commands import Admit
 from ..core.consensus import Config, Configuration
-from ..core.errors import Conflict, Damaged, OrchestraError
+from ..core.errors import Conflict, Damaged, OrchestraError, StorageError
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger
-from ..core.model import AgentRecord, Stop
+from ..core.model import AgentRecord, Attempt, Build, Spec, Stop
 from ..core.version import VERSION
 from ..store.opening import open_store
-from . import identity
+from . import identity, roster
 from .agreement import configuration_of
 from .ballast import Ballast
+from .blobs import Blobs
+from .electorate import Electorate
 from .history import History
+from .identity import Identity
 from .journal import Journal
+from .keeping import Keeper
+from .leases import Leases
+from .logreading import LogReader
 from .master import Master, now_ms
+from .mastery import MasterWay, WorkersDesk
 from .paths import Paths
+from .peers import Peers
 from .replica import RaftReplica
+from .routing import Router
 from .scripting import ScriptingSocket
 from .service import Service
 from .settings import Settings
+from .snapshots import StoreSnapshots, finish_install
+from .transport import MeshTransport
+from .wires import Wires, open_wires
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -40,6 +55,18 @@ log = logging.getLogger(__name__)
 FIRST_MEMBER = 1
 """Number, among the members, of the agent that made the network."""
 
+
+ELECTION_TICKS = 8
+"""Tenths of a second without a master after which others campaign, up to twice that. See consensus.Config."""
+
+LOOK_S = 0.05
+"""Seconds between two looks at who leads, where nothing tells of it."""
+
+PRESENCE_RETRY_S = 2.0
+"""Seconds between attempts of an agent that does not work to tell the master where it is."""
+
+HAND_OVER_S = 1.0
+"""Seconds that a master which stops waits for another one to take over."""
 
 LOG_BYTES = 8 << 20
 """Bytes of log in memory beyond which the store is flushed and the log shortened. Larger: fewer flushes."""
@@ -66,33 +93,50 @@ def only_agent(path: Path) -> Iterator[None]:
 class Agent:
     """One agent, from its data directory."""
 
-    def __init__(self, paths: Paths, settings: Settings) -> None:
+    def __init__(
+        self, paths: Paths, settings: Settings, wires: Callable[[Identity, Settings], Wires] = open_wires
+    ) -> None:
         """Open what it needs; nothing runs yet. Raises OrchestraError with the remedy."""
         self.paths = paths
         self.settings = settings
         self.identity = identity.load(paths, settings.agent_name())
-        fresh = not paths.journal.exists()
         self._ballast = Ballast(paths.data)
         self._store = open_store(settings.store_url(paths))
-        if fresh and self._store.applied():
-            message = (
-                f"the log {paths.journal} is missing, but the store reflects entry {self._store.applied()}: builds "
-                "that were accepted last may be lost with it. Restore the log from a backup, or move "
-                f"{paths.data} away and begin anew"
-            )
-            raise Damaged(message)
+        journal = self._journal()
         remembered = self._store.live(now_ms() - REQUEST_MEMORY_MS)
+        if finish_install(paths.installing, journal, remembered.index):
+            log.info("agent.install-finished: the store is another agent's, as of entry %d", remembered.index)
+        self.wires = wires(self.identity, settings)
+        mesh, bulk = self.wires.mesh, self.wires.bulk
+        transport = MeshTransport(mesh)
+        snapshots = StoreSnapshots(self.identity.id, paths)
         self.replica = RaftReplica(
-            Journal(paths.journal),
+            journal,
             Ledger(remembered),
-            config=Config(id=FIRST_MEMBER),
+            config=Config(id=self.identity.member, election_ticks=ELECTION_TICKS),
             configuration=configuration_of(remembered.meta, Configuration(voters=(FIRST_MEMBER,))),
+            transport=transport,
+            snapshots=snapshots,
         )
         self._ballast.hold()
         self.history = History(self._store, self.replica.compact, lambda: self.replica.log_bytes > LOG_BYTES)
         self.replica.watch(self.history.on_changes)
         self.master = Master(self.replica)
+        self.peers = Peers(self.identity, self.replica, mesh, roster.load(paths.peers), self._save_roster)
+        transport.connect(self.peers, self.replica)
+        snapshots.connect(mesh, self.peers, bulk, self.history)
+        self.blobs = Blobs(paths.blobs)
+        self.keeper = Keeper(paths, self.blobs, bulk, self.peers, mesh, self.history)
+        bulk.offer(lambda name: snapshots.resolve(name) or self.keeper.resolve(name))
+        bulk.admit(self._is_member)
+        self.way = MasterWay(self.identity.id, self.replica, self.master, self.peers, mesh)
         self.worker = self._worker() if settings.worker else None
+        if self.worker is not None:
+            self.way.when_unsure(self.worker.join_again)
+        logs = LogReader(paths, self.blobs, self.peers, mesh, self._writes)
+        WorkersDesk(self.replica, self.master, mesh)
+        self._leases = Leases(self.identity.id, self.replica, self.master, mesh.silence)
+        self._electorate = Electorate(self.identity, self.replica, self.master, mesh, settle_s=settings.settle)
         self._quit_executor = False
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()  # set when the scripting socket answers
@@ -103,45 +147,81 @@ class Agent:
             master=self.master,
             history=self.history,
             worker=self.worker,
+            peers=self.peers,
+            logs=logs,
+            keeper=self.keeper,
             reserve=settings.reserve,
             stop=self._stop,
         )
+        requester = f"{getpass.getuser()}@{self.identity.name}"
+        self.router = Router(requester, self.replica, self.peers, mesh, self.service)
+
+    def _journal(self) -> Journal:
+        if not self.paths.journal.exists() and self._store.applied():
+            message = (
+                f"the log {self.paths.journal} is missing, but the store reflects entry {self._store.applied()}: builds "
+                "that were accepted last may be lost with it. Restore the log from a backup, or move "
+                f"{self.paths.data} away and begin anew (in a network of several: orchestra join)"
+            )
+            raise Damaged(message)
+        return Journal(self.paths.journal)
 
     def _worker(self) -> Worker:
-        record = AgentRecord(
-            id=self.identity.id,
-            name=self.identity.name,
-            labels=self.settings.labels(),
-            slots=self.settings.slot_count(),
-            version=VERSION,
-        )
         return Worker(
             self.paths,
-            record,
-            self.master,
+            replace(self._record(), labels=self.settings.labels(), slots=self.settings.slot_count()),
+            self.way,
             ballast=self._ballast,
+            archive=self.keeper,
             pass_on=self.settings.pass_env,
             log_limit=self.settings.log_limit,
         )
+
+    def _record(self) -> AgentRecord:
+        """Return what the network should know of this agent."""
+        return AgentRecord(
+            id=self.identity.id,
+            name=self.identity.name,
+            version=VERSION,
+            member=self.identity.member,
+            public=self.identity.public,
+            addresses=self.wires.mesh.addresses,
+            bulk=self.wires.bulk.port,
+            votes=self.settings.voter != "never",
+        )
+
+    def _save_roster(self, found: roster.RosterFile) -> None:
+        try:
+            roster.save(self.paths.peers, found)
+        except StorageError as error:
+            log.warning("agent.roster-not-saved: %s", error)
+
+    def _is_member(self, public: str) -> bool:
+        return any(one.public == public for one in list(self.peers.records.values()))
+
+    def _writes(self, key: str) -> bool:
+        """Whether an attempt on this machine may write more to its log."""
+        return self.worker is not None and self.worker.holds(key)
 
     async def run(self) -> None:
         """Run until a signal or a client ends it."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        scripting = ScriptingSocket(self.paths.scripting, self.service)
+        scripting = ScriptingSocket(self.paths.scripting, self.router)
         self.replica.watch(scripting.on_changes)
+        serving = [loop.create_task(self.wires.run(self))]
         replica = loop.create_task(self.replica.run())
         history = loop.create_task(self.history.run())
-        caught_up = loop.create_task(self.replica.caught_up.wait())
-        await asyncio.wait([caught_up, replica], return_when=asyncio.FIRST_COMPLETED)
-        if replica.done():
-            caught_up.cancel()
-            replica.result()  # it cannot take part: it raises why
-        serving = [loop.create_task(scripting.run())]
-        if self.worker is not None:
-            held = [one for one in self.replica.ledger.attempts.values() if one.agent == self.identity.id]
-            serving.append(loop.create_task(self.worker.run(held)))
+        await self._until_caught_up(replica)
+        work = self.worker.run() if self.worker is not None else self._be_present()
+        serving += [
+            loop.create_task(one)
+            for one in (
+                *(scripting.run(), work, self.way.run(), self.keeper.run(), self._found()),
+                *(self._leases.run(), self._electorate.run(), self._watch_master()),
+            )
+        ]
         # what is alive now lives as long as the agent: the collector need not look at it again
         gc.collect()
         gc.freeze()
@@ -154,6 +234,7 @@ class Agent:
                 task.result()  # nothing of these ends by itself: it failed, and so does the agent
         finally:
             log.info("agent.stopping")
+            await self._hand_over()
             await scripting.close()
             await self._end_worker()
             for task in serving:
@@ -165,6 +246,50 @@ class Agent:
             await history
             self.replica.release()
             self.history.release()
+            await self.wires.close()
+
+    async def _until_caught_up(self, replica: asyncio.Task[None]) -> None:
+        """Return when this agent knows what was decided; where that takes others, who may be away, at once."""
+        if self.replica.configuration.voters != (self.identity.member,):
+            return
+        caught_up = asyncio.get_running_loop().create_task(self.replica.caught_up.wait())
+        await asyncio.wait([caught_up, replica], return_when=asyncio.FIRST_COMPLETED)
+        if replica.done():
+            caught_up.cancel()
+            replica.result()  # it cannot take part: it raises why
+
+    async def _found(self) -> None:
+        """Make this agent the first member, where it makes the network."""
+        known = self.replica.ledger.agents.get(self.identity.id)
+        if self.replica.leading and (known is None or not known.member):
+            record = self._record()
+            await self.master.propose(Admit(now_ms(), "network", record, member=self.identity.member))
+        await asyncio.Event().wait()
+
+    async def _be_present(self) -> None:
+        """Let the network know where an agent is that does not work."""
+        again = asyncio.Event()
+        self.way.when_unsure(again.set)
+        while True:
+            again.clear()
+            with contextlib.suppress(OrchestraError):
+                await self.way.join(self._record(), (), (), Idle())
+                await again.wait()
+            await asyncio.sleep(PRESENCE_RETRY_S)
+
+    async def _watch_master(self) -> None:
+        """See in time who leads: what changes that is not always told."""
+        while True:
+            self.peers.look()
+            await asyncio.sleep(LOOK_S)
+
+    async def _hand_over(self) -> None:
+        """Let another voter lead before this one ends: quicker than to let the others find out."""
+        others = [one for one in self.replica.configuration.voters if one != self.identity.member]
+        near = [one for one in others if self.replica.behind(one) == 0]
+        if self.replica.leading and near:
+            self.replica.transfer(near[0])
+            await self.peers.wait_other(self.identity.id, HAND_OVER_S)
 
     async def _end_worker(self) -> None:
         if self.worker is None:
@@ -177,14 +302,21 @@ class Agent:
         """End the agent as a client asked: see api.AgentStop."""
         self.master.pause()
         if builds == "abort" and self.worker is not None:
-            for attempt in list(self.replica.ledger.attempts.values()):
-                if attempt.agent == self.identity.id:
-                    stop = StopBuild(now_ms(), "agent.stop", attempt.build, Stop.ABORT)
-                    await self.master.propose(stop)
+            self.worker.stop_all("aborted: its agent was stopped")
         if builds in {"abort", "wait"} and self.worker is not None:
             await self.worker.idle()
         self._quit_executor = builds != "keep"
         asyncio.get_running_loop().call_soon(self._stopping.set)
+
+
+class Idle:
+    """What a master may order an agent about that does not work: nothing (master.WorkerPort)."""
+
+    def assign(self, given: Sequence[tuple[Attempt, Build, Spec]]) -> None:
+        """See WorkerPort."""
+
+    def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
+        """See WorkerPort."""
 
 
 def run(paths: Paths, settings: Settings, ready: int | None = None) -> None:

@@ -5,15 +5,17 @@ know how requests arrive (service, scripting) and how commands become durable (r
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from ..core.commands import Assign, Command, Join, Record
-from ..core.errors import OrchestraError
+from ..core.commands import Assign, Command, Join, Record, SetAgent
+from ..core.errors import NoMaster, OrchestraError
 from ..core.ledger import Changes, Outcome
 from ..core.model import AgentRecord, Attempt, Build, BuildState, Millis, Spec, Stop
+from ..core.quarantine import Quarantine
 from ..core.scheduling import Scheduler, Worker
 from .agreement import Replica
 
@@ -41,20 +43,30 @@ class Master:
     """Decides, while this agent is elected."""
 
     def __init__(self, replica: Replica, *, clock: Callable[[], Millis] = now_ms) -> None:
-        """Take over the network as the replica's ledger describes it."""
+        """Decide whenever the replica leads."""
         self._replica = replica
         self._clock = clock
         self._workers: dict[str, WorkerPort] = {}
         self._scheduler = Scheduler()
+        self._quarantine = Quarantine()
         self._pass_due = False
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
-        ledger = replica.ledger
+        replica.watch(self.on_changes)
+        replica.on_leading(self._on_leading)
+
+    def _on_leading(self, leading: bool) -> None:  # noqa: FBT001 - told by the replica
+        """Take over the network as the ledger describes it, or let go of it. Workers come by themselves."""
+        self._scheduler = Scheduler()
+        self._workers = {}
+        self._quarantine = Quarantine()
+        if not leading:
+            return
+        ledger = self._replica.ledger
         for record in ledger.agents.values():
             self._scheduler.on_worker(Worker.of(record, reachable=False))
         for build in ledger.builds.values():
             self._scheduler.on_build(build, ledger.specs[build.spec])
-        replica.watch(self.on_changes)
 
     async def propose(self, *commands: Command) -> list[Outcome]:
         """Have commands decided; see Replica.propose."""
@@ -72,6 +84,15 @@ class Master:
         """Whether a worker can be given builds now."""
         return agent in self._workers
 
+    def joined(self, agent: str, session: str) -> bool:
+        """Whether a worker's session was let in since this agent leads."""
+        record = self._replica.ledger.agents.get(agent)
+        return agent in self._workers and record is not None and record.session == session
+
+    def held(self, agent: str) -> tuple[Attempt, ...]:
+        """Return the attempts that the network believes a worker to have."""
+        return tuple(one for one in self._replica.ledger.attempts.values() if one.agent == agent)
+
     def pause(self) -> None:
         """Give nothing more to workers: this agent is about to end."""
         self._paused = True
@@ -80,27 +101,31 @@ class Master:
 
     async def join(
         self, record: AgentRecord, reports: Iterable[Attempt], begun: tuple[str, ...] | None, port: WorkerPort
-    ) -> None:
+    ) -> tuple[str, ...]:
         """Let a worker in: first what it has to tell, then its session, then what it should have but does not.
 
         What its earlier sessions had and it does not report is lost if it was begun, or if that is unknown (see Join).
+        Returns the keys of what it reported and what does not count any more, so that it need not go on with it.
         """
         told = tuple(reports)
         at = self._clock()
         await self.propose(Record(at, record.id, told), Join(at, record, begun))
-        self._workers[record.id] = port
-        self._scheduler.on_worker(Worker.of(self._replica.ledger.agents[record.id], reachable=True))
-        known = {attempt.key for attempt in told}
         ledger = self._replica.ledger
+        if not self._replica.leading or record.id not in ledger.agents:
+            raise NoMaster("this agent does not lead any more, or the worker is no member any more; ask the master")
+        self._workers[record.id] = port
+        self._scheduler.on_worker(Worker.of(ledger.agents[record.id], reachable=True))
+        known = {attempt.key for attempt in told}
         mine = [one for one in ledger.attempts.values() if one.agent == record.id]
         self._deliver(port, [one for one in mine if one.key not in known])
         for attempt in mine:
             self._pass_on_stop(ledger.builds[attempt.build])
         self._kick()
+        return tuple(known.difference(one.key for one in mine))
 
     def leave(self, agent: str) -> None:
         """Take note that a worker cannot be reached; what it has stays its own until its lease is over."""
-        if self._workers.pop(agent, None) is not None:
+        if self._workers.pop(agent, None) is not None and agent in self._replica.ledger.agents:
             self._scheduler.on_worker(Worker.of(self._replica.ledger.agents[agent], reachable=False))
 
     async def record(self, agent: str, attempts: Iterable[Attempt]) -> None:
@@ -111,9 +136,16 @@ class Master:
 
     def on_changes(self, changes: Changes) -> None:
         """Keep the queue and the workers in step with the ledger."""
+        if not self._replica.leading:
+            return
         ledger = self._replica.ledger
+        for one in changes.removed_agents:
+            self._workers.pop(one, None)
+            self._scheduler.on_worker_gone(one)
         for record in changes.agents.values():
             self._scheduler.on_worker(Worker.of(record, reachable=record.id in self._workers))
+            if record.enabled:
+                self._quarantine.forget(record.id)
         for build in changes.builds.values():
             self._scheduler.on_build(build, ledger.specs.get(build.spec))
             if build.stop is not None:
@@ -122,11 +154,32 @@ class Master:
         for attempt in changes.attempts.values():
             if attempt.state is BuildState.ASSIGNED:
                 given.setdefault(attempt.agent, []).append(attempt)
+            elif attempt.state.ended and attempt.build in changes.builds:
+                self._suspect(attempt, changes.builds[attempt.build].spec)
         for agent, attempts in given.items():
             port = self._workers.get(agent)
             if port is not None:
                 self._deliver(port, attempts)
         self._kick()
+
+    def _suspect(self, attempt: Attempt, spec: str) -> None:
+        """Take note of how an attempt ended; give nothing more to a worker that fails everything."""
+        why = self._quarantine.on_end(attempt, spec)
+        record = self._replica.ledger.agents.get(attempt.agent)
+        if why and record is not None and record.enabled:
+            log.warning("master.quarantine: %s: %s", record.name, why)
+            self._later([SetAgent(self._clock(), "network", attempt.agent, enabled=False, note=why)])
+
+    def _later(self, commands: Sequence[Command]) -> None:
+        """Propose what can wait, and need not come about."""
+
+        async def propose() -> None:
+            with contextlib.suppress(OrchestraError):
+                await self._replica.propose(commands)
+
+        task = asyncio.get_running_loop().create_task(propose())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _deliver(self, port: WorkerPort, attempts: Iterable[Attempt]) -> None:
         ledger = self._replica.ledger
@@ -160,7 +213,10 @@ class Master:
             return
         ledger = self._replica.ledger
         at = self._clock()
-        commands = [Assign(at, one.worker, ledger.agents[one.worker].session, one.builds) for one in chosen]
+        commands = [
+            Assign(at, one.worker, ledger.agents[one.worker].session if one.worker in ledger.agents else "", one.builds)
+            for one in chosen
+        ]
         task = asyncio.get_running_loop().create_task(self._carry_out(commands))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -88,6 +88,30 @@ class Paths:
         """What the agent says when it runs in the background."""
         return self.data / "agent.log"
 
+    @property
+    def blobs(self) -> Path:
+        """Contents by SHA-256 that are kept for the network."""
+        return self.data / "blobs"
+
+    @property
+    def peers(self) -> Path:
+        """Which members were known last, and where."""
+        return self.data / "peers.json"
+
+    @property
+    def outgoing(self) -> Path:
+        """A copy of the store, made for others."""
+        return self.data / "outgoing.db"
+
+    @property
+    def installing(self) -> Path:
+        """A note that the store is being replaced by another agent's."""
+        return self.data / "installing.json"
+
+    def incoming(self, name: str) -> Path:
+        """Return where something that is being fetched is put together."""
+        return self.data / "incoming" / name
+
     def log(self, key: str) -> Path:
         """Return the log file of the attempt `key` (`build.number`)."""
         return self.logs / str(serial_of(key.partition(".")[0]) // LOGS_IN_FOLDER) / f"{key}.log"
@@ -114,7 +138,10 @@ class Paths:
 
     def prepare(self) -> None:
         """Create the directories, 0700. Raises StorageError, with the remedy, where that is impossible or unsafe."""
-        for folder in (self.data, self.logs, self.work, self.sources, self.executor, self.sockets.parent, self.sockets):
+        for folder in (
+            *(self.data, self.logs, self.work, self.sources, self.executor, self.blobs, self.data / "incoming"),
+            *(self.sockets.parent, self.sockets),
+        ):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:

@@ -28,6 +28,7 @@ from ..core.consensus import (
     EntryKind,
     Flow,
     HardState,
+    Kind,
     Member,
     MemoryLog,
     Message,
@@ -36,7 +37,7 @@ from ..core.consensus import (
     Role,
     Snapshot,
 )
-from ..core.errors import Conflict, LimitReached, NoMaster, OrchestraError, StorageError
+from ..core.errors import Conflict, LimitReached, NoMaster, NotLeading, OrchestraError, StorageError
 from ..core.ledger import Ledger, Outcome
 from .agreement import CONFIGURATION, TERM, Snapshots, Transport, Watcher
 from .journal import Journal
@@ -72,6 +73,8 @@ def clock() -> float:
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
+_OF_LEADERS = frozenset({Kind.APPEND, Kind.HEARTBEAT, Kind.SNAPSHOT})
+
 _Proposal: TypeAlias = tuple[Sequence[Command], asyncio.Future[list[Outcome]]]
 
 
@@ -101,12 +104,13 @@ class RaftReplica:
         configuration: Configuration,
         transport: Transport | None = None,
         snapshots: Snapshots | None = None,
+        recovered: int = 0,
         tick_s: float = 0.1,
         seed: int | None = None,
     ) -> None:
         """Begin where the ledger, as the store remembers it, ends; what is behind it is applied when agreed on.
 
-        `configuration` is that of the ledger's index. Raises StorageError when log and store do not fit together.
+        `configuration` is that of the ledger's index; changes of it in the log up to `recovered` count no more. Raises StorageError when log and store do not fit together.
         """
         self.ledger = ledger
         self.caught_up = asyncio.Event()
@@ -117,6 +121,7 @@ class RaftReplica:
         self._config = config
         self._transport = transport
         self._snapshots = snapshots
+        self._recovered = recovered
         self._tick_s = tick_s
         self._random = random.Random(seed)  # noqa: S311 - election timeouts are no secrets
         self._watchers: list[Watcher] = []
@@ -125,6 +130,7 @@ class RaftReplica:
         self._led = False  # what those were told last
         self._changes: dict[int, tuple[int, asyncio.Future[None]]] = {}  # index -> term, who waits for a change
         self._ticked = clock()
+        self._heard = clock()  # when a leader last spoke
         self._snapshots_sent: dict[Member, float] = {}  # member -> when the one under way was first seen
         self._waiting: list[_Proposal] = []
         self._pending: dict[int, tuple[int, list[_Proposal]]] = {}  # index -> term, whom to answer
@@ -156,6 +162,11 @@ class RaftReplica:
     def leader(self) -> Member:
         """See Replica."""
         return self.raft.leader
+
+    @property
+    def age(self) -> float:
+        """See Replica."""
+        return 0.0 if self.leading else clock() - self._heard
 
     @property
     def configuration(self) -> Configuration:
@@ -221,7 +232,9 @@ class RaftReplica:
     def receive(self, message: Message) -> None:
         """Take in a message of another member."""
         self._check_resumed()
-        self.raft.now = clock()
+        now = self.raft.now = clock()
+        if message.term >= self.raft.term and message.kind in _OF_LEADERS:
+            self._heard = now
         with contextlib.suppress(NoMaster, LimitReached):  # nobody proposes to others here
             self.raft.step(message)
         self._wake.set()
@@ -370,7 +383,7 @@ class RaftReplica:
         if not self._waiting:
             return
         if self.raft.role is not Role.LEADER and not self._alone:
-            self._refuse(self._waiting, NoMaster(self._no_master()))
+            self._refuse(self._waiting, NotLeading(self._no_master()))
             self._waiting = []
             return
         if not self.leading:
@@ -431,7 +444,8 @@ class RaftReplica:
         outcomes, changes = self.ledger.apply(entry.index, commands)
         changes.meta[TERM] = str(entry.term)
         if entry.kind is EntryKind.CHANGE:
-            configuration = self.raft.apply_change(self.raft.decode_change(entry))
+            void = entry.index <= self._recovered
+            configuration = self.raft.apply_change(None if void else self.raft.decode_change(entry))
             self._view.configuration = configuration
             changes.meta[CONFIGURATION] = msgspec.json.encode(configuration).decode()
         if self.raft.role is Role.LEADER and entry.term == self.raft.term:
@@ -461,6 +475,7 @@ class RaftReplica:
         index = found.ledger.index
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._journal.install, index, found.term)
+        self._snapshots.settled()
         self.ledger = found.ledger
         self._view.install(Snapshot(index, found.term, found.configuration))
         self.log_bytes = 0

@@ -21,7 +21,7 @@ from ..core import api, views, wire
 from ..core.errors import Code, Conflict, InvalidInput, OrchestraError
 from ..core.ledger import Changes
 from ..core.nearest import nearest
-from .service import Service
+from .routing import Router
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +46,11 @@ class Subscription(msgspec.Struct):
 class ScriptingSocket:
     """Carries requests to the service and answers back."""
 
-    def __init__(self, path: Path, service: Service) -> None:
+    def __init__(self, path: Path, router: Router) -> None:
         """Bind at once. Raises Conflict when another agent answers there; a socket that nobody serves is replaced."""
         self.path = path
         self.counters: Counter[str] = Counter()
-        self._service = service
+        self._router = router
         self._context = zmq.asyncio.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.set(zmq.LINGER, 0)
@@ -110,7 +110,7 @@ class ScriptingSocket:
             answer = wire.failure(request, wire.error(Code.INTERNAL, text, "internal"))
         return None if request.notification else answer
 
-    async def _call(self, request: wire.Request, envelope: list[bytes]) -> msgspec.Struct:
+    async def _call(self, request: wire.Request, envelope: list[bytes]) -> msgspec.Struct | msgspec.Raw:
         method = api.METHODS.get(request.method)
         if method is None:
             guess = nearest(request.method, api.METHODS)
@@ -119,7 +119,7 @@ class ScriptingSocket:
             raise UnknownMethod(message)
         if method.params is api.Subscribe:
             return self._subscribe(request, envelope)
-        return await self._service.answer(method, request.params)
+        return await self._router.answer(method, request.params)
 
     # -- events
 

@@ -5,9 +5,9 @@ One coroutine per method, named after it (`builds.submit` -> `builds_submit`). R
 
 import asyncio
 import base64
-import getpass
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, cast
 
 import msgspec
@@ -23,6 +23,7 @@ from ..core.errors import (
     TimedOut,
 )
 from ..core.ledger import Changes, Outcome
+from ..core.messages import LogRead
 from ..core.model import Attempt, Build, BuildState, Source, Spec, Step, Stop, Task
 from ..core.requirements import parse_requirement
 from ..core.version import VERSION
@@ -31,9 +32,11 @@ from .agreement import Replica
 from .finding import Finder
 from .history import History
 from .identity import Identity
-from .logs import Logs, read, size
+from .keeping import Keeper
+from .logreading import LogReader
 from .master import Master
 from .paths import Paths
+from .peers import Peers
 from .sources import path_of
 from .worker import Worker
 
@@ -65,6 +68,9 @@ class Service:
         master: Master,
         history: History,
         worker: Worker | None,
+        peers: Peers,
+        logs: LogReader,
+        keeper: Keeper,
         reserve: int,
         stop: Callable[[str], Awaitable[None]],
     ) -> None:
@@ -75,28 +81,49 @@ class Service:
         self._master = master
         self._history = history
         self._worker = worker
+        self._peers = peers
+        self._logs = logs
+        self._keeper = keeper
         self._reserve = reserve
         self._stop = stop
         self._find = Finder(replica, history)
-        self._logs = Logs()
+        self._changed: asyncio.Future[None] | None = None  # done at the next change
         self._ended: dict[str, asyncio.Event] = {}  # build id -> set when it has ended
-        self._requester = f"{getpass.getuser()}@{identity.name}"
+        self._requester: ContextVar[str] = ContextVar("requester", default=f"agent@{identity.name}")
         self._space_checked = 0.0
         self._space_free = 0
         replica.watch(self._on_changes)
 
-    async def answer(self, method: api.Method, params: msgspec.Raw) -> msgspec.Struct:
-        """Answer one request; raises OrchestraError for whatever is wrong with it."""
-        try:
-            decoded = decoders[method.name].decode(params)
-        except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as problem:
-            wanted = ", ".join(method.params.__struct_fields__) or "none"
-            message = f"wrong parameters for {method.name}: {problem}; it takes: {wanted}"
-            raise InvalidInput(message) from None
+    async def answer(self, method: api.Method, params: msgspec.Raw, requester: str) -> msgspec.Struct:
+        """Answer one request of `requester` here; raises OrchestraError for whatever is wrong with it."""
+        decoded = decode(method, params)
         handler = getattr(self, method.name.replace(".", "_"))
+        self._requester.set(requester)
         return await cast("Callable[[Any], Awaitable[msgspec.Struct]]", handler)(decoded)
 
+    async def prepare(self, method: api.Method, params: msgspec.Raw) -> msgspec.Raw:
+        """Do what must be done at the client's own agent before the master decides: let the network hold a source."""
+        decoded = decode(method, params)
+        if isinstance(decoded, api.Submit) and decoded.source is not None:
+            self._check_here(decoded.source)
+            self._check_space()
+            await self._keeper.share(decoded.source.archive)
+        return params
+
+    async def reached(self, index: int) -> None:
+        """Return when this agent's ledger and store reflect a log index."""
+        while self._replica.ledger.index < index:
+            await self._next_change()
+        await self._history.reached(index)
+
+    async def _next_change(self) -> None:
+        if self._changed is None or self._changed.done():
+            self._changed = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._changed)
+
     def _on_changes(self, changes: Changes) -> None:
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
         if not self._ended and not self._logs.followed:
             return
         for build in changes.builds.values():
@@ -104,7 +131,7 @@ class Service:
                 event = self._ended.pop(build.id, None)
                 if event is not None:
                     event.set()
-                self._logs.on_ended(self._paths.log(f"{build.id}.{current(build)}"))
+                self._logs.on_ended(f"{build.id}.{current(build)}")
 
     # -- network and agents
 
@@ -112,24 +139,39 @@ class Service:
         """Say how the network stands."""
         ledger = self._replica.ledger
         me = api.Identity(self._identity.id, self._identity.name)
-        ready = sum(self._master.reachable(one) for one in ledger.agents)
+        ready = sum(self._peers.reachable(one) for one in ledger.agents)
+        master = self._peers.master
         running = sum(build.state is BuildState.RUNNING for build in ledger.builds.values())
         return api.Status(
             network=api.Identity(self._identity.network, self._identity.network_name),
             agent=me,
-            master=me if self._replica.leading else None,
-            term=self._replica.term,
-            voters=[self._identity.id],
-            quorum=self._replica.leading,
+            master=api.Identity(master, self._peers.name_of(master)) if master else None,
+            term=self._peers.term,
+            voters=[one.id for one in self._peers.voters()],
+            quorum=self._peers.quorum(),
             agents={"ready": ready, "unreachable": len(ledger.agents) - ready},
             queue={"pending": len(ledger.builds) - running, "running": running},
             version=VERSION,
             store=self._history.store.url,
             notices=self._notices(),
+            age=round(self._replica.age, 3),
+            copy=self._peers.holds_copy,
         )
+
+    async def network_digest(self, _: api.NoParams) -> api.Digest:
+        """Say what state this agent's ledger is in; equal on all at one index."""
+        ledger = self._replica.ledger
+        return api.Digest(ledger.index, ledger.digest(), self._peers.holds_copy)
 
     def _notices(self) -> list[str]:
         notices: list[str] = []
+        if not self._peers.master:
+            notices.append(self._peers.why_none())
+        notices += [
+            f"{one.name}: {one.note} (orchestra enable {one.name})"
+            for one in self._replica.ledger.agents.values()
+            if one.note
+        ]
         if self._history.problem:
             notices.append(f"the store does not follow: {self._history.problem}")
         if self._free() < self._reserve:
@@ -145,23 +187,28 @@ class Service:
         found = [
             views.agent(
                 record,
-                reachable=self._master.reachable(record.id),
+                reachable=self._peers.reachable(record.id),
                 used=used.get(record.id, 0),
                 roles=self._roles(record.id),
-                addresses=[],
+                addresses=list(record.addresses),
             )
             for record in sorted(ledger.agents.values(), key=lambda one: (one.name, one.id))
         ]
         return api.Agents(found)
 
     def _roles(self, agent: str) -> list[str]:
-        roles = ["master", "voter"] if agent == self._identity.id else []
-        return [*roles, "worker"] if self._replica.ledger.agents[agent].session else roles
+        record, configuration = self._replica.ledger.agents[agent], self._replica.configuration
+        return [
+            *(["master"] if agent == self._peers.master else []),
+            *(["voter"] if record.member in configuration.voters else []),
+            *(["copy"] if record.member in configuration.learners else []),
+            *(["worker"] if record.session else []),
+        ]
 
     async def agents_set(self, params: api.AgentSet) -> api.OneTask:
         """Enable, disable or drain."""
         agent = self._find.agent(params.agent)
-        command = SetAgent(self._master.time(), self._requester, agent.id, params.enabled, params.draining)
+        command = SetAgent(self._master.time(), self._requester.get(), agent.id, params.enabled, params.draining)
         return await self._task(command)
 
     async def agent_stop(self, params: api.AgentStop) -> api.Stopping:
@@ -191,7 +238,7 @@ class Service:
             before = {job.full_name: job for job in ledger.jobs.values() if job.project == parsed.project}
             return api.Applied(parsed.project, names, before != {job.full_name: job for job in parsed.jobs})
         self._check_space()
-        outcome = await self._decide(Apply(self._master.time(), self._requester, parsed.project, parsed.jobs))
+        outcome = await self._decide(Apply(self._master.time(), self._requester.get(), parsed.project, parsed.jobs))
         return api.Applied(parsed.project, names, outcome.changed)
 
     async def jobs_list(self, params: api.JobsList) -> api.Jobs:
@@ -211,7 +258,7 @@ class Service:
         self._check_room()
         command = Submit(
             at=self._master.time(),
-            requester=self._requester,
+            requester=self._requester.get(),
             builds=(new,),
             specs=specs,
             request=params.request or "",
@@ -244,10 +291,12 @@ class Service:
     def _source(self, given: api.SourceParam | None) -> Source:
         if given is None:
             return Source()
+        return Source(given.archive, given.describe)
+
+    def _check_here(self, given: api.SourceParam) -> None:
         if not path_of(self._paths.sources, given.archive).exists():
             message = f"no packed directory {given.archive[:12]} here; pack it first (orchestra run does)"
             raise NotFound(message)
-        return Source(given.archive, given.describe)
 
     def _of_command(self, params: api.Submit) -> tuple[NewBuild, dict[str, Spec]]:
         if params.command is None or not params.command:
@@ -318,7 +367,7 @@ class Service:
         if build.state.ended:
             message = f"{build.label} has already ended: {build.state}"
             raise Conflict(message)
-        return await self._task(StopBuild(self._master.time(), self._requester, build.id, how))
+        return await self._task(StopBuild(self._master.time(), self._requester.get(), build.id, how))
 
     async def builds_rerun(self, params: api.ById) -> api.Submitted:
         """Run what a build ran once more: its own definition, not today's."""
@@ -329,14 +378,14 @@ class Service:
         if spec is None:
             message = f"what {build.label} ran is no longer kept; submit the job again"
             raise NotFound(message)
-        if spec.source.archive and not path_of(self._paths.sources, spec.source.archive).exists():
+        if spec.source.archive and not self._keeper.has(spec.source.archive):
             message = f"the directory that {build.label} ran in is no longer kept; use orchestra run again"
             raise NotFound(message)
         self._check_room()
         new = NewBuild(build.project, build.job, build.spec, build.parameters, build.priority)
         command = Submit(
             at=self._master.time(),
-            requester=self._requester,
+            requester=self._requester.get(),
             builds=(new,),
             specs={build.spec: spec},
             cause=f"rerun of {build.id}",
@@ -366,24 +415,27 @@ class Service:
             raise InvalidInput(message)
         build = await self._find.build(params.id)
         number = current(build) if params.attempt is None else params.attempt
-        path = self._paths.log(f"{build.id}.{number}")
+        attempts = await self._find.attempts(build)
+        attempt = next((one for one in attempts if one.number == number), None)
         base, end = 0, None
         if params.step is not None:
-            base, end = self._range_of_step(params.step, await self._find.attempts(build), number)
-        elif params.line is not None:
-            offset = await asyncio.to_thread(self._logs.index(path).offset_of, params.line)
-            params = msgspec.structs.replace(params, offset=offset)
-        length = (size(path) if end is None else end) - base
-        offset = max(0, length + params.offset) if params.offset < 0 else params.offset
-        if params.wait > 0 and end is None and offset >= length:
-            await self._logs.grown(
-                path, base + offset, min(params.wait, MAX_WAIT_S), lambda: not self._alive(build.id, number)
-            )
+            base, end = self._range_of_step(params.step, attempts, number)
+        over = not self._alive(build.id, number)
+        offset = params.offset
+        if end is not None:
+            offset = max(0, end - base + offset) if offset < 0 else offset
+        wanted = LogRead(
+            key=f"{build.id}.{number}",
+            offset=base + offset if offset >= 0 else offset,
+            line=params.line if params.step is None else None,
+            limit=params.limit if end is None else max(0, min(params.limit, end - base - offset)),
+            wait=min(params.wait, MAX_WAIT_S) if end is None and not over else 0.0,
+            digest=attempt.log if attempt is not None else "",
+        )
+        part = await self._logs.read(wanted, attempt, lambda: not self._alive(build.id, number))
+        offset, data = max(0, part.offset - base), part.data
         over = not self._alive(build.id, number) or end is not None
-        limit = params.limit if end is None else min(params.limit, max(0, end - base - offset))
-        data = await asyncio.to_thread(read, path, base + offset, limit) if limit else b""
-        after = offset + len(data)
-        complete = over and base + after >= (size(path) if end is None else end)
+        complete = over and base + offset + len(data) >= (part.size if end is None else end)
         text, encoding = encoded(data, more=not complete)
         used = len(text.encode()) if encoding == "utf-8" else len(data)
         return api.LogPart(offset, text, encoding, offset + used, complete)
@@ -470,6 +522,16 @@ class Service:
             self._space_free = shutil.disk_usage(self._paths.data).free
             self._space_checked = now
         return self._space_free
+
+
+def decode(method: api.Method, params: msgspec.Raw) -> api.Params:
+    """Return the parameters of a call. Raises InvalidInput, which names what the method takes."""
+    try:
+        return decoders[method.name].decode(params)
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as problem:
+        wanted = ", ".join(method.params.__struct_fields__) or "none"
+        message = f"wrong parameters for {method.name}: {problem}; it takes: {wanted}"
+        raise InvalidInput(message) from None
 
 
 decoders = {method.name: msgspec.json.Decoder(method.params) for method in api.METHODS.values()}

@@ -9,14 +9,14 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from ..core.errors import DiskFull, OrchestraError
-from ..core.model import AgentRecord, Attempt, Build, Spec, Step, Stop
+from ..core.model import AgentRecord, Attempt, Build, BuildState, Spec, Step, Stop
 from . import sources
 from .ballast import Ballast
 from .executor.link import ExecutorLink
@@ -36,13 +36,20 @@ REPORT_RETRY_S = 1.0
 """Seconds between attempts to have a report recorded while the master or its disk refuses."""
 
 
+_T = TypeVar("_T")
+
+
 class MasterPort(Protocol):
     """The way to the master, whether it is in this process or on another machine."""
 
+    async def held(self, agent: str) -> Sequence[Attempt]:
+        """Return the attempts that the network believes this worker to have."""
+        ...
+
     async def join(
         self, record: AgentRecord, reports: Sequence[Attempt], begun: tuple[str, ...] | None, port: WorkerPort
-    ) -> None:
-        """Begin a worker session; see Master.join."""
+    ) -> tuple[str, ...]:
+        """Begin a worker session, or go on with it under another master; see Master.join."""
         ...
 
     async def record(self, agent: str, attempts: Sequence[Attempt]) -> None:
@@ -51,6 +58,26 @@ class MasterPort(Protocol):
 
     def leave(self, agent: str) -> None:
         """Give no more builds to this worker."""
+        ...
+
+
+class Archive(Protocol):
+    """Where logs go, so that they survive this machine."""
+
+    async def digests(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return the SHA-256 (hex) of these attempts' logs, which will not grow any more; empty ones are left out."""
+        ...
+
+    def lacks(self, archive: str) -> bool:
+        """Whether a packed directory (SHA-256, hex) has to be fetched before a build can have it."""
+        ...
+
+    async def fetch(self, archive: str) -> None:
+        """Fetch a packed directory from wherever it is. Raises OrchestraError where it is nowhere."""
+        ...
+
+    async def keep(self, digests: Mapping[str, str]) -> None:
+        """Return when the network holds these logs (key -> digest). May take as long as no majority answers."""
         ...
 
 
@@ -64,6 +91,7 @@ class Worker:
         master: MasterPort,
         *,
         ballast: Ballast,
+        archive: Archive,
         pass_on: Sequence[str] = (),
         log_limit: int = 0,
     ) -> None:
@@ -77,7 +105,12 @@ class Worker:
         self._base = base_environment(os.environ, pass_on)
         self._log_limit = log_limit
         self._ballast = ballast
-        self._lost = asyncio.Event()
+        self._archive = archive
+        self._working: set[asyncio.Task[None]] = set()  # keeping logs, fetching sources
+        self._lost = asyncio.Event()  # the executor is gone
+        self._quitting = False  # the executor was told to end
+        self._recalled = asyncio.Event()  # it is known what this executor has
+        self._unsure = asyncio.Event()  # set when the master may not count on us any more: it is another, or said so
         self._idle: asyncio.Event | None = None
 
     @property
@@ -85,11 +118,16 @@ class Worker:
         """Count the attempts that this machine has and that have not ended."""
         return sum(not one.state.ended for one in self._attempts.values())
 
-    async def run(self, held: Sequence[Attempt]) -> None:
-        """Work until cancelled. `held` are the attempts that the network believes to be here."""
-        self._attempts = {attempt.key: attempt for attempt in held}
+    def holds(self, key: str) -> bool:
+        """Whether an attempt is here and has not ended."""
+        one = self._attempts.get(key)
+        return one is not None and not one.state.ended
+
+    async def run(self) -> None:
+        """Work until cancelled."""
         while True:
             self._lost.clear()
+            self._recalled.clear()
             try:
                 link = await ExecutorLink.open(self._paths, on_report=self._on_report, on_lost=self._lost.set)
             except OrchestraError as error:
@@ -99,24 +137,47 @@ class Worker:
             self._link = link
             self.record = replace(self.record, session=link.session)
             link.configure(self.record.slots)
-            # given to this session but unknown to the executor: the last agent died before it passed them on; the
-            # master, which is not told of them, gives them once more
-            known = {status.key for status in link.attempts}
-            self._attempts = {
-                key: one for key, one in self._attempts.items() if key in known or one.session != link.session
-            }
-            told = self._take(link.attempts)
-            begun = tuple(link.begun) if link.sure else None
-            await self._until_accepted(
-                lambda reports=told, begun=begun: self._master.join(self.record, reports, begun, self)
-            )
-            # what belongs to a session that is over has come to its end, or back into the queue, when we joined
-            over = [key for key, one in self._attempts.items() if one.session != link.session]
-            self._settle([*over, *(status.key for status in link.attempts if status.state.ended)], always=True)
-            await self._lost.wait()
+            await self._recall(link)
+            while not self._lost.is_set():
+                self._unsure.clear()
+                await self._join(link)
+                await _first(self._lost, self._unsure)
+            if self._quitting:
+                return
             log.warning("worker.executor-lost: the executor died; its attempts are lost, a new one is started")
             self._link = None
             self._master.leave(self.record.id)
+
+    def join_again(self) -> None:
+        """Tell the master anew what this worker has: it is another one, or lost sight of us."""
+        self._unsure.set()
+
+    async def _recall(self, link: ExecutorLink) -> None:
+        """Bring together what the network believes to be here and what the executor has."""
+        for one in await self._until_accepted(lambda: self._master.held(self.record.id)):
+            self._attempts.setdefault(one.key, one)
+        # given to this session but unknown to the executor: the last agent died before it passed them on; the
+        # master, which is not told of them, gives them once more
+        known = {status.key for status in link.attempts}
+        self._attempts = {
+            key: one for key, one in self._attempts.items() if key in known or one.session != link.session
+        }
+        # what the network does not count as ours any more is told all the same, as that attempt's history
+        self._take(link.attempts, await self._digests(link.attempts), strangers=known.difference(self._attempts))
+        self._recalled.set()
+
+    async def _join(self, link: ExecutorLink) -> None:
+        """Begin the executor's session with the network, or go on with it under another master."""
+        told = tuple(one for one in self._attempts.values() if one.session == link.session)
+        begun = tuple(link.begun) if link.sure else None
+        over = await self._until_accepted(lambda: self._master.join(self.record, told, begun, self))
+        for key in over:
+            one = self._attempts.get(key)
+            if one is not None and not one.state.ended:
+                link.stop(key, "the network has given this attempt up")
+        # what belongs to a session that is over has come to its end, or back into the queue, when we joined
+        self._settle([key for key, one in self._attempts.items() if one.session != link.session], always=True)
+        self._finish([one for one in told if one.state.ended])
 
     async def idle(self) -> None:
         """Return when nothing runs here."""
@@ -128,27 +189,53 @@ class Worker:
         """See WorkerPort."""
         if self._link is None:
             return  # a new session begins; the master learns what is missing when it does
-        plans: list[Plan] = []
+        plans: list[tuple[Plan, str]] = []  # with the packed directory that has to be fetched before
         for attempt, build, spec in given:
             if attempt.session != self._link.session or attempt.key in self._attempts:
                 continue
             self._attempts[attempt.key] = attempt
-            plans.append(self._plan(attempt, build, spec))
-        if plans:
-            self._link.start(plans)
+            archive = spec.source.archive
+            plans.append((self._plan(attempt, build, spec), archive if self._archive.lacks(archive) else ""))
+        ready = [one for one in plans if not one[1]]
+        if ready:
+            self._link.start([plan for plan, _ in ready])
+        for plan, archive in plans:
+            if archive:
+                self._later(self._fetch_and_start(plan, archive, self._link))
+
+    async def _fetch_and_start(self, plan: Plan, archive: str, link: ExecutorLink) -> None:
+        try:
+            await self._archive.fetch(archive)
+        except OrchestraError as error:
+            log.warning("worker.no-source: %s: %s", plan.key, error)  # it ends as error, and its log says why
+        link.start([plan])
+
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
 
     def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
         """See WorkerPort."""
         if self._link is not None:
             self._link.stop(attempt.key, reason, only_waiting=how is Stop.CANCEL)
 
+    def stop_all(self, reason: str) -> None:
+        """Stop everything that is here."""
+        for key, one in self._attempts.items():
+            if self._link is not None and not one.state.ended:
+                self._link.stop(key, reason)
+
     async def quit(self, reason: str) -> None:
         """End the executor with all that runs on it."""
+        self._quitting = True
         if self._link is not None:
             await self._link.quit(reason)
 
     async def close(self) -> None:
         """Let go of the executor, which goes on."""
+        for task in self._working:
+            task.cancel()  # the executor tells of them again
         if self._link is not None:
             await self._link.close()
 
@@ -156,20 +243,45 @@ class Worker:
 
     async def _on_report(self, statuses: Sequence[AttemptStatus]) -> None:
         """Have a report recorded, however long that takes; then the executor may send the next."""
-        reports = self._take(statuses)
+        await self._recalled.wait()
+        reports = self._take(statuses, await self._digests(statuses))
         if not any(report.state.ended for report in reports):
             # nothing is lost with such a report: the next one of these attempts says all of it again
             with contextlib.suppress(OrchestraError):
                 await self._master.record(self.record.id, reports)
             return
         await self._until_accepted(lambda: self._master.record(self.record.id, reports))
-        self._settle([status.key for status in statuses if status.state.ended])
+        self._finish([report for report in reports if report.state.ended])
 
-    def _take(self, statuses: Sequence[AttemptStatus]) -> list[Attempt]:
-        """Bring what is known of attempts up to date; what the network does not count as ours is passed over."""
+    async def _digests(self, statuses: Sequence[AttemptStatus]) -> dict[str, str]:
+        """Return the digests of those logs that are complete."""
+        return await self._archive.digests([one.key for one in statuses if one.state.ended and one.log_bytes])
+
+    def _finish(self, ended: Sequence[Attempt]) -> None:
+        """Let the network hold the logs of attempts whose end is recorded; then forget them."""
+        if not ended:
+            return
+        logs = {one.key: one.log for one in ended if one.log}
+        if not logs:
+            self._settle([one.key for one in ended])
+            return
+
+        async def keep() -> None:
+            await self._archive.keep(logs)
+            self._settle([one.key for one in ended])
+
+        self._later(keep())
+
+    def _take(
+        self, statuses: Sequence[AttemptStatus], logs: Mapping[str, str], strangers: Collection[str] = ()
+    ) -> list[Attempt]:
+        """Bring what is known of attempts up to date; what is neither ours nor among `strangers` is passed over."""
         reports: list[Attempt] = []
         for status in statuses:
             known = self._attempts.get(status.key)
+            if known is None and status.key in strangers:
+                build, _, number = status.key.rpartition(".")
+                known = Attempt(build, int(number), self.record.id, self.record.session, BuildState.ASSIGNED)
             if known is None:
                 continue
             report = Attempt(
@@ -185,6 +297,7 @@ class Worker:
                 steps=status.steps,
                 log_bytes=status.log_bytes,
                 results=status.results,
+                log=logs.get(status.key, ""),
             )
             self._attempts[status.key] = report
             reports.append(report)
@@ -199,11 +312,11 @@ class Worker:
         if self._idle is not None and not self.running:
             self._idle.set()
 
-    async def _until_accepted(self, call: Callable[[], Awaitable[None]]) -> None:
+    async def _until_accepted(self, call: Callable[[], Awaitable[_T]]) -> _T:
         complained = False
         while True:
             try:
-                await call()
+                found = await call()
             except OrchestraError as error:
                 if not complained:
                     log.warning("worker.report-refused: %s; trying again until it is recorded", error)
@@ -213,7 +326,7 @@ class Worker:
             else:
                 if complained:
                     self._ballast.hold()
-                return
+                return found
 
     # -- from assignment to plan
 
@@ -251,6 +364,16 @@ class Worker:
             env[parameter_variable(name)] = value
         env.update(spec.env)
         return env
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Return when one of the events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()
 
 
 def parameter_variable(name: str) -> str:

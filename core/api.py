@@ -188,6 +188,16 @@ class Status(msgspec.Struct, frozen=True):
     version: str  # of the answering agent
     store: str  # URL of the store, without a password
     notices: list[str]  # what people should know, e.g. that the disk is nearly full
+    age: float = 0.0  # seconds since the asked agent was last known to be up to date
+    copy: bool = True  # whether the asked agent holds the history itself
+
+
+class Digest(msgspec.Struct, frozen=True):
+    """The state of an agent's copy of the ledger."""
+
+    index: int  # of the last log entry that it reflects
+    digest: str  # SHA-256 (hex); equal on all agents at one index
+    copy: bool  # whether the asked agent holds a copy at all
 
 
 class Agents(msgspec.Struct, frozen=True):
@@ -309,6 +319,7 @@ METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
         Method("network.status", "The state of the network", NoParams, Status, _READ),
+        Method("network.digest", "The state of the asked agent's ledger, to compare", NoParams, Digest, _READ),
         Method("agents.list", "All agents of the network", NoParams, Agents, _READ),
         Method("agents.set", "Enable, disable or drain an agent", AgentSet, OneTask, _OPERATE, _MISSING + _CHANGE),
         Method("agent.stop", "End the agent that is asked", AgentStop, Stopping, _ADMIN, (Conflict,)),

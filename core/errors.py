@@ -11,6 +11,7 @@
     +-- Unavailable               nobody erred: not now, perhaps later
     |   +-- NoAgent               this machine's agent does not answer
     |   +-- NoMaster              there is an agent but no elected master
+    |   +-- Unreachable           another agent does not answer
     |   +-- TimedOut              the answer did not come in time
     +-- PeerError                 the other side erred: it spoke the protocol wrongly
     +-- StorageError              the disk or the database refused
@@ -70,12 +71,14 @@ class UserError(OrchestraError):
     """The user erred; the message says how to ask rightly."""
 
     code = Code.PARAMS
-    kind = "invalid"
+    kind = "user"
     exit_code = Exit.USAGE
 
 
 class InvalidInput(UserError):
     """A parameter, an option or a file holds something that cannot be accepted."""
+
+    kind = "invalid"
 
 
 class JobFileError(InvalidInput):
@@ -137,6 +140,21 @@ class NoMaster(Unavailable):
     kind = "no-master"
 
 
+class NotLeading(NoMaster):
+    """The asked agent is not the master, and did nothing."""
+
+    kind = "not-leading"
+
+
+class Unreachable(Unavailable):
+    """No answer came from another agent: there is no way to it now, the way was lost, or the time is over.
+
+    Whether it did what it was asked for is unknown.
+    """
+
+    kind = "unreachable"
+
+
 class TimedOut(Unavailable):
     """The awaited thing did not happen in the time given."""
 
@@ -186,3 +204,21 @@ class InvariantError(OrchestraError):
 
 class IllegalTransition(InvariantError):
     """A change of state that the lifecycle table does not contain."""
+
+
+_BY_KIND = {
+    found.kind: found
+    for found in list(vars().values())
+    if isinstance(found, type) and issubclass(found, OrchestraError) and "kind" in vars(found)
+}
+
+
+def by_kind(kind: str) -> type[OrchestraError] | None:
+    """Return the error class that introduced this kind, so that an error that was sent can be raised again."""
+    return _BY_KIND.get(kind)
+
+
+def kind_of(error: OrchestraError) -> str:
+    """Return the kind of the nearest class above an error that `by_kind` knows: what can be sent to another agent."""
+    above = (found for found in type(error).__mro__ if issubclass(found, OrchestraError))
+    return next(found.kind for found in above if found.kind in _BY_KIND)

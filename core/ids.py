@@ -26,7 +26,7 @@ def build_id(serial: int) -> str:
 
 def serial_of(identity: str) -> int:
     """Return the serial number of the build with this id. Raises ValueError where it is no id."""
-    if len(identity) != _BITS // 5 or not is_id_prefix(identity):
+    if not is_build_id(identity):
         message = f"{identity[:40]!r} is no build id: eight characters of {_ALPHABET}"
         raise ValueError(message)
     mixed = 0
@@ -35,6 +35,11 @@ def serial_of(identity: str) -> int:
     mixed = (mixed * _INVERSE) & _MASK
     mixed ^= mixed >> 21  # undoes itself: 2 x 21 bits are all there are
     return (mixed * _INVERSE) & _MASK
+
+
+def is_build_id(text: str) -> bool:
+    """Whether `text` is the form of a build id."""
+    return len(text) == _BITS // 5 and is_id_prefix(text)
 
 
 def is_id_prefix(text: str) -> bool:

@@ -56,18 +56,19 @@ class Advice:
     reason: str  # one clause
 
 
-def advise(leader: Member, peers: Iterable[Peer], cap: int = 5) -> Advice | None:
+def advise(leader: Member, peers: Iterable[Peer], cap: int = 5, stable_s: float = STABLE_S) -> Advice | None:
     """Return the next change that brings the voters nearer to what they should be; None: all is well, or must wait.
 
-    `cap` is the most voters there may be (even numbers count as the odd one below).
+    `cap` is the most voters there may be (even numbers count as the odd one below); `stable_s` see STABLE_S.
     """
     known = sorted(peers, key=lambda peer: (-peer.stable_s, peer.member))
     voters = [peer for peer in known if peer.votes]
     if not _safe(voters):
         return None  # no change could be agreed on
+    ready = _ready(known, stable_s)
     return (
-        _replace_or_shrink(leader, known, voters, cap)
-        or _grow(known, voters, cap)
+        _replace_or_shrink(leader, voters, ready, cap)
+        or _grow(voters, ready, cap)
         or _make_odd(leader, known, voters, cap)
         or _keep_spares(known)
     )
@@ -87,27 +88,26 @@ def _safe(voters: Sequence[Peer]) -> bool:
     return sum(voter.answering for voter in voters) >= majority(len(voters))
 
 
-def _ready(known: Sequence[Peer]) -> list[Peer]:
+def _ready(known: Sequence[Peer], stable_s: float) -> list[Peer]:
     return [
         peer
         for peer in known
-        if not peer.votes and peer.willing and peer.answering and peer.caught_up and peer.stable_s >= STABLE_S
+        if not peer.votes and peer.willing and peer.answering and peer.caught_up and peer.stable_s >= stable_s
     ]
 
 
-def _goal(known: Sequence[Peer], voters: Sequence[Peer], cap: int) -> int:
-    return odd(min(cap, sum(voter.good for voter in voters) + len(_ready(known))))
+def _goal(voters: Sequence[Peer], ready: Sequence[Peer], cap: int) -> int:
+    return odd(min(cap, sum(voter.good for voter in voters) + len(ready)))
 
 
-def _replace_or_shrink(leader: Member, known: Sequence[Peer], voters: Sequence[Peer], cap: int) -> Advice | None:
+def _replace_or_shrink(leader: Member, voters: Sequence[Peer], ready: Sequence[Peer], cap: int) -> Advice | None:
     bad = sorted((v for v in voters if not v.good and v.member != leader), key=lambda v: (-v.silent_s, v.member))
     if not bad:
         return None
     good = sum(voter.good for voter in voters)
-    ready = _ready(known)
     worst = bad[0]
     what = "leaves" if not worst.willing else f"has been silent for {worst.silent_s:.0f} s"
-    if ready and good < min(odd(len(voters)), _goal(known, voters, cap)) and _safe([*voters, ready[0]]):
+    if ready and good < min(odd(len(voters)), _goal(voters, ready, cap)) and _safe([*voters, ready[0]]):
         return _add(ready[0], f"voter {worst.member} {what}")
     rest = [voter for voter in voters if voter is not worst]
     if not _safe(rest):
@@ -121,11 +121,10 @@ def _replace_or_shrink(leader: Member, known: Sequence[Peer], voters: Sequence[P
     return None
 
 
-def _grow(known: Sequence[Peer], voters: Sequence[Peer], cap: int) -> Advice | None:
-    ready = _ready(known)
-    if not ready or len(voters) >= _goal(known, voters, cap) or not _safe([*voters, ready[0]]):
+def _grow(voters: Sequence[Peer], ready: Sequence[Peer], cap: int) -> Advice | None:
+    if not ready or len(voters) >= _goal(voters, ready, cap) or not _safe([*voters, ready[0]]):
         return None
-    return _add(ready[0], f"{_goal(known, voters, cap)} agents can vote")
+    return _add(ready[0], f"{_goal(voters, ready, cap)} agents can vote")
 
 
 def _make_odd(leader: Member, known: Sequence[Peer], voters: Sequence[Peer], cap: int) -> Advice | None:

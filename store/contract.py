@@ -77,6 +77,14 @@ class Store(Protocol):
         """Write a consistent copy, made while the store goes on working, into the file `target` (must not exist)."""
         ...
 
+    def inspect(self, copy: Path) -> Remembered:
+        """Return what a copy, as `backup` makes it, holds of the ledger. Raises StorageError for what is none."""
+        ...
+
+    def restore(self, copy: Path) -> None:
+        """Let a copy take the place of everything; the file is used up. Nobody else may use the store meanwhile."""
+        ...
+
     def close(self) -> None:
         """Give back what the store holds open. Further calls are an error."""
         ...

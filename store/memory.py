@@ -10,7 +10,7 @@ from ..core.errors import StorageError
 from ..core.ledger import Remembered
 from ..core.model import LIVE_STATES, Attempt, Millis
 from .contract import Batch
-from .query import KEYS, Filter, Operator, Page, Query, Resolved, fields_of, page_of, resolve, value_of
+from .query import KEYS, TYPES, Filter, Operator, Page, Query, Resolved, fields_of, page_of, resolve, value_of
 
 
 class MemoryStore:
@@ -106,6 +106,30 @@ class MemoryStore:
             message = f"cannot write the backup {target}: {error.strerror}; name a new file in a directory with room"
             raise StorageError(message) from None
 
+    def inspect(self, copy: Path) -> Remembered:
+        """See Store."""
+        other = MemoryStore()
+        other._load(copy)
+        return other.live(0)
+
+    def restore(self, copy: Path) -> None:
+        """See Store."""
+        with self._lock:
+            self._load(copy)
+        copy.unlink()
+
+    def _load(self, copy: Path) -> None:
+        try:
+            data = msgspec.json.decode(copy.read_bytes(), type=dict[str, msgspec.Raw])
+            rows = {name: msgspec.json.decode(data[name], type=list[TYPES[name]]) for name in KEYS}
+            self._applied = msgspec.json.decode(data["applied"], type=int)
+            self._meta = msgspec.json.decode(data["meta"], type=dict[str, str])
+        except (OSError, KeyError, msgspec.DecodeError) as error:
+            message = f"{copy} is no backup of this kind of store: {error}; name a file that `backup` made"
+            raise StorageError(message) from None
+        for name, records in rows.items():
+            self._rows[name] = {_key_of(name, one): one for one in records}
+
     def close(self) -> None:
         """See Store."""
 
@@ -141,3 +165,12 @@ def _holds(collection: str, row: object, condition: Filter) -> bool:  # noqa: PL
             return value >= wanted
         case Operator.PREFIX:
             return value.startswith(wanted)
+
+
+def _key_of(collection: str, record: Any) -> object:  # noqa: ANN401 - the collection decides the type
+    """Return what a record is kept under."""
+    if collection == "specs":
+        return record.digest()
+    names = ("id",) if collection == "builds" else KEYS[collection]
+    values = tuple(getattr(record, name) for name in names)
+    return values if len(values) > 1 else values[0]

@@ -278,6 +278,27 @@ class SqlStore:
             message = f"cannot write the backup {target}: {problem}; name a new file in a directory with room"
             raise StorageError(message) from None
 
+    def inspect(self, copy: Path) -> Remembered:
+        """See Store."""
+        other = type(self).sqlite(copy)
+        try:
+            return other.live(0)
+        finally:
+            other.close()
+
+    def restore(self, copy: Path) -> None:
+        """See Store. A crash before the copy is in place leaves the store as it was when it was last flushed."""
+        with self._guard("restore"), self._writing:
+            self._db.close_all()
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+                copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+            copy.replace(self._path)
+            self._db = _Database(self._path)
+            self._models = _models(self._db)
+            self._prepare()
+            self._applied = int(self._meta("applied") or 0)
+
     def close(self) -> None:
         """See Store."""
         self._db.close_all()

@@ -263,6 +263,8 @@ class OneSnapshot:
         self.installed.append(snapshot.index)
         return Installed(self.ledger, snapshot.term, snapshot.configuration)
 
+    def settled(self) -> None: ...
+
 
 async def test_a_snapshot_takes_the_place_of_the_log(tmp_path: Path) -> None:
     hooks = OneSnapshot(Ledger(Remembered(50)))

@@ -1,0 +1,341 @@
+"""Logs and packed directories that must survive the machine they were made on: copied to a majority of the voters.
+
+Content-addressed (SHA-256), so that a copy proves itself. What is small travels in a message with others, what is large
+over the bulk path. A voter that lacks something of the history's logs fetches it by itself (anti-entropy). Refuses to
+know what the contents mean.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from ..core.errors import Damaged, NotFound, OrchestraError, Unreachable
+from ..core.ids import is_build_id
+from ..core.messages import Call, Keep, Kept, LogBytes, LogRead, pack, portions, unpack
+from ..core.model import AgentRecord, Attempt, Build
+from ..store.query import Filter, Operator, Order, Query
+from .blobs import Blobs
+from .bulk import Bulk
+from .history import History
+from .mesh.contract import Mesh
+from .paths import Paths
+from .peers import Peers
+from .sources import path_of
+
+log = logging.getLogger(__name__)
+
+SMALL = 64 << 10
+"""Bytes up to which contents travel in messages."""
+
+RETRY_S = 2.0
+"""Seconds between two attempts to reach a majority of the voters."""
+
+KEEP_S = 60.0
+"""Seconds for a voter to take what it was given."""
+
+FILL_S = 20.0
+"""Seconds between two looks of a voter for what it lacks."""
+
+_PAGE = 200  # builds looked at together
+_PART = 512 << 10  # bytes of a log fetched at a time
+
+
+class Keeper:
+    """Keeps contents for the network, and lets the network keep this machine's."""
+
+    def __init__(  # noqa: PLR0913 - the parts it stands between
+        self, paths: Paths, blobs: Blobs, bulk: Bulk, peers: Peers, mesh: Mesh, history: History
+    ) -> None:
+        """Keep in `blobs`; answer who asks to keep something."""
+        self._paths = paths
+        self._blobs = blobs
+        self._bulk = bulk
+        self._peers = peers
+        self._mesh = mesh
+        self._history = history
+        self._waiting: list[tuple[dict[str, str], asyncio.Future[None]]] = []  # logs to be kept: key -> digest
+        self._keeping: asyncio.Task[None] | None = None
+        self._filled = 0  # serial up to which this agent has the logs of all ended builds
+        mesh.handle(Call.KEEP, self._on_keep)
+
+    # -- what travels over the bulk path
+
+    def resolve(self, name: str) -> Path | None:
+        """Return the file that another member may fetch under a name; None: there is none."""
+        kind, _, rest = name.partition("/")
+        if kind == "log":
+            build, _, number = rest.partition(".")
+            if is_build_id(build) and number.isascii() and number.isdigit() and len(number) < 10:  # noqa: PLR2004 - attempts
+                return self._paths.log(rest)
+            return None
+        if not _is_digest(rest):
+            return None
+        if kind == "source":
+            return path_of(self._paths.sources, rest)
+        return self._blobs.file(rest) if kind == "blob" and self._blobs.has(rest) else None
+
+    # -- packed directories
+
+    def has(self, archive: str) -> bool:
+        """Whether a packed directory is on this machine."""
+        return path_of(self._paths.sources, archive).exists() or self._blobs.has(archive)
+
+    def lacks(self, archive: str) -> bool:
+        """See worker.Archive."""
+        return bool(archive) and not path_of(self._paths.sources, archive).exists()
+
+    async def share(self, archive: str) -> None:
+        """Let a majority of the voters keep a packed directory of this machine. Raises Unreachable if they cannot."""
+        path = path_of(self._paths.sources, archive)
+        if not await self._offer({}, {f"source/{archive}": archive}, _size(path)):
+            raise Unreachable("the packed directory could not be copied to a majority of the voters; try again")
+
+    async def fetch(self, archive: str) -> None:
+        """See worker.Archive."""
+        target = path_of(self._paths.sources, archive)
+        if self._blobs.has(archive):
+            await asyncio.to_thread(self._unpack, archive, target)
+            return
+        partial = target.with_name(f".fetching-{archive}")
+        problem: OrchestraError = NotFound(f"no agent has the packed directory {archive[:12]} any more")
+        holders = [one for one in self._peers.records.values() if one.id != self._mesh.id]
+        voters = {one.id for one in self._peers.voters()}
+        for holder in sorted(holders, key=lambda one: one.id not in voters):
+            if not self._peers.reachable(holder.id):
+                continue
+            for name in (f"source/{archive}", f"blob/{archive}"):
+                try:
+                    await self._fetch(holder, name, archive, partial)
+                except OrchestraError as error:
+                    problem = error
+                    continue
+                if name.startswith("blob/"):
+                    await asyncio.to_thread(self._blobs.adopt, partial, archive)
+                    await asyncio.to_thread(self._unpack, archive, target)
+                else:
+                    partial.replace(target)
+                return
+        raise problem
+
+    def _unpack(self, archive: str, target: Path) -> None:
+        partial = target.with_name(f".unpacking-{archive}")
+        with partial.open("wb") as file:
+            for part in self._blobs.stream(archive):
+                file.write(part)
+        partial.replace(target)
+
+    # -- logs
+
+    async def digests(self, keys: Sequence[str]) -> dict[str, str]:
+        """See worker.Archive."""
+        return await asyncio.to_thread(self._digests, keys) if keys else {}
+
+    def _digests(self, keys: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for key in keys:
+            try:
+                found[key] = _sha256(self._paths.log(key))
+            except OSError as error:
+                log.warning("keeper.no-log: %s: %s", key, error.strerror)
+        return found
+
+    async def keep(self, digests: Mapping[str, str]) -> None:
+        """See worker.Archive. What is asked while a round is under way goes together in the next."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((dict(digests), done))
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.get_running_loop().create_task(self._keep())
+        await done
+
+    async def _keep(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            logs = {key: digest for part, _ in batch for key, digest in part.items()}
+            while not await self._offer_logs(logs):
+                await asyncio.sleep(RETRY_S)
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+
+    async def _offer_logs(self, logs: Mapping[str, str]) -> bool:
+        if not self._others():
+            return True  # this agent is the one voter there is, and has them
+        small, large, size = await asyncio.to_thread(self._sorted, logs)
+        return await self._offer(small, large, size)
+
+    def _sorted(self, logs: Mapping[str, str]) -> tuple[dict[str, bytes], dict[str, str], int]:
+        """Return the small logs by digest, the names of large ones with their digests, and the bytes of those."""
+        small: dict[str, bytes] = {}
+        large: dict[str, str] = {}
+        total = 0
+        for key, digest in logs.items():
+            path = self._paths.log(key)
+            if (length := _size(path)) <= SMALL:
+                small[digest] = path.read_bytes() if path.exists() else b""
+            else:
+                large[f"log/{key}"] = digest
+                total += length
+        return small, large, total
+
+    # -- to the voters
+
+    def _others(self) -> list[AgentRecord]:
+        return [one for one in self._peers.voters() if one.id != self._mesh.id]
+
+    async def _offer(self, small: Mapping[str, bytes], large: Mapping[str, str], size: int) -> bool:
+        """Let the voters keep contents; return whether a majority of them has all."""
+        voters = self._peers.voters()
+        others = self._others()
+        wanted = len(voters) // 2 + 1 - (len(voters) - len(others))
+        if wanted <= 0:
+            return True
+        timeout = KEEP_S + size / 1e6  # a megabyte a second is little
+        calls = [asyncio.ensure_future(self._give(one, small, large, timeout)) for one in others]
+        try:
+            for answer in asyncio.as_completed(calls):
+                wanted -= await answer
+                if wanted <= 0:
+                    # who is slower goes on; this agent need not wait for it
+                    calls = []
+                    return True
+        finally:
+            for call in calls:
+                call.cancel()
+        return False
+
+    async def _give(
+        self, voter: AgentRecord, small: Mapping[str, bytes], large: Mapping[str, str], timeout_s: float
+    ) -> bool:
+        held: set[str] = set()
+        try:
+            for part in portions(list(small.values())):
+                reply = await self._mesh.call(voter.id, Call.KEEP, pack(Keep(tuple(part))), timeout_s)
+                held.update(unpack(reply, Kept).digests)
+            if large:
+                keep = Keep(large=tuple(large.items()))
+                held.update(unpack(await self._mesh.call(voter.id, Call.KEEP, pack(keep), timeout_s), Kept).digests)
+        except OrchestraError as error:
+            log.info("keeper.not-kept: %s: %s", voter.name, error)
+            return False
+        return held >= {*small, *large.values()}
+
+    async def _on_keep(self, sender: str, payload: bytes) -> bytes:
+        keep = unpack(payload, Keep)
+        held = await asyncio.to_thread(self._blobs.put_many, keep.small) if keep.small else []
+        record = self._peers.records.get(sender)
+        for name, digest in keep.large:
+            if record is not None and not self._blobs.has(digest):
+                await self._fetch_and_put(record, name, digest)
+            held.append(digest)
+        return pack(Kept(tuple(held)))
+
+    async def _fetch_and_put(self, holder: AgentRecord, name: str, digest: str) -> None:
+        partial = self._paths.incoming(digest)
+        await self._fetch(holder, name, digest, partial)
+        try:
+            await asyncio.to_thread(self._blobs.put_file, partial)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    async def _fetch(self, holder: AgentRecord, name: str, digest: str, target: Path) -> None:
+        """Fetch a file of another agent. Its digest is checked, unless it comes packed (`blob/`)."""
+        if not _is_digest(digest):
+            raise NotFound(f"{digest[:80]!r} is no SHA-256")
+        await self._bulk.fetch_file([bulk_of(holder)], name, target)
+        if not name.startswith("blob/") and await asyncio.to_thread(_sha256, target) != digest:
+            target.unlink(missing_ok=True)
+            raise Damaged(f"what {holder.name} sent for {name} is not what was asked for; it was thrown away")
+
+    # -- what a voter lacks
+
+    async def run(self) -> None:
+        """Fetch what this agent should have and does not, until cancelled."""
+        while True:
+            await asyncio.sleep(FILL_S)
+            if any(one.id == self._mesh.id for one in self._peers.voters()) and len(self._peers.voters()) > 1:
+                try:
+                    await self._fill()
+                except OrchestraError as error:
+                    log.info("keeper.fill-later: %s", error)
+
+    async def _fill(self) -> None:
+        """Look at the builds behind those that are known to be complete."""
+        while True:
+            after = Filter("serial", Operator.GT, self._filled)
+            query = Query("builds", (after,), (Order("serial"),), _PAGE)
+            builds = cast("Sequence[Build]", (await self._history.read(self._history.store.find, query)).rows)
+            ended = [one for one in builds if one.state.ended]
+            if not ended:
+                return
+            wanted = Filter("build", Operator.IN, tuple(one.id for one in ended if one.log_bytes))
+            attempts: Sequence[Attempt] = ()
+            if wanted.value:
+                found = await self._history.read(self._history.store.find, Query("attempts", (wanted,), limit=1000))
+                attempts = cast("Sequence[Attempt]", found.rows)
+            lacking = [one for one in attempts if one.log and not self._has_log(one)]
+            for one in lacking:
+                await self._fill_in(one)
+            alive = next((one.serial for one in builds if not one.state.ended), None)
+            self._filled = builds[-1].serial if alive is None else alive - 1
+            if alive is not None or len(builds) < _PAGE:
+                return
+
+    def _has_log(self, attempt: Attempt) -> bool:
+        mine = attempt.agent == self._mesh.id and self._paths.log(attempt.key).exists()
+        return mine or self._blobs.has(attempt.log)
+
+    async def _fill_in(self, attempt: Attempt) -> None:
+        """Fetch a log from whoever has it. Raises Unreachable where nobody who answers does."""
+        holders = [attempt.agent, *(one.id for one in self._others())]
+        for holder in dict.fromkeys(holders):
+            record = self._peers.records.get(holder)
+            if record is None or holder == self._mesh.id or not self._peers.reachable(holder):
+                continue
+            try:
+                if attempt.log_bytes > SMALL and holder == attempt.agent:
+                    await self._fetch_and_put(record, f"log/{attempt.key}", attempt.log)
+                else:
+                    await self._copy(holder, attempt)
+            except OrchestraError as error:
+                log.debug("keeper.elsewhere: %s: %s", attempt.key, error)
+                continue
+            return
+        if self._peers.reachable(attempt.agent):
+            raise Unreachable(f"nobody gave the log of {attempt.key}; it is tried again")
+        log.warning("keeper.log-missing: %s: nobody who answers has it", attempt.key)
+
+    async def _copy(self, holder: str, attempt: Attempt) -> None:
+        data = b""
+        while True:
+            wish = pack(LogRead(attempt.key, len(data), limit=_PART, digest=attempt.log))
+            part = unpack(await self._mesh.call(holder, Call.LOG, wish), LogBytes)
+            data += part.data
+            if not part.known or not part.data or len(data) >= part.size:
+                break
+        if hashlib.sha256(data).hexdigest() != attempt.log:
+            raise NotFound(f"{holder} does not have the log of {attempt.key}")
+        await asyncio.to_thread(self._blobs.put_many, [data])
+
+
+def bulk_of(record: AgentRecord) -> tuple[str, tuple[str, ...]]:
+    """Return the key and the bulk addresses of an agent."""
+    return record.public, tuple(f"{one.rpartition(':')[0]}:{record.bulk}" for one in record.addresses)
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == hashlib.sha256().digest_size * 2 and set(text) <= set("0123456789abcdef")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,152 @@
+"""How a voter's whole state travels to another one: a copy of its store, made while it goes on, fetched in chunks.
+
+A snapshot in consensus only says where the state can be had; what is fetched is as new as the source was when asked.
+The copy takes the place of the store at once; a note beside it lets a restart in that moment go on behind it.
+"""
+
+import asyncio
+import hashlib
+import logging
+import time
+from pathlib import Path
+
+import msgspec
+
+from ..core.consensus import Configuration, Snapshot
+from ..core.errors import OrchestraError, StorageError
+from ..core.ledger import REQUEST_MEMORY_MS, Ledger, Remembered
+from ..core.messages import Call, Prepare, Prepared, pack, unpack
+from .agreement import CONFIGURATION, TERM, Installed, configuration_of
+from .bulk import Bulk
+from .history import History
+from .journal import Journal
+from .keeping import bulk_of
+from .mesh.contract import Mesh
+from .paths import Paths
+from .peers import Peers
+
+log = logging.getLogger(__name__)
+
+PREPARE_S = 120.0
+"""Seconds for another agent to make a copy of its store."""
+
+FRESH_S = 30.0
+"""Seconds for which a copy that was made is given to others as well."""
+
+ATTEMPTS = 5
+"""Times that a state is asked for before it is given up, until the leader offers it again."""
+
+RETRY_S = 1.0
+"""Seconds between those."""
+
+
+class StoreSnapshots:
+    """The store as a snapshot: see agreement.Snapshots."""
+
+    def __init__(self, agent: str, paths: Paths) -> None:
+        """Speak for `agent`. `connect` says how others are reached, and which store it is."""
+        self._agent = agent
+        self._paths = paths
+        self._history: History | None = None
+        self._mesh: Mesh | None = None
+        self._peers: Peers | None = None
+        self._bulk: Bulk | None = None
+        self._made: tuple[float, Prepared] | None = None
+        self._making: asyncio.Lock = asyncio.Lock()
+
+    def connect(self, mesh: Mesh, peers: Peers, bulk: Bulk, history: History) -> None:
+        """Reach others, and answer them, in this way; the store is that of `history`."""
+        self._mesh, self._peers, self._bulk, self._history = mesh, peers, bulk, history
+        mesh.handle(Call.SNAPSHOT, self._on_prepare)
+
+    def describe(self) -> bytes:
+        """See agreement.Snapshots: it can be had here."""
+        return self._agent.encode()
+
+    async def install(self, snapshot: Snapshot) -> Installed:
+        """See agreement.Snapshots."""
+        problem: OrchestraError | None = None
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(RETRY_S)
+            try:
+                found = await self._fetch(snapshot.data.decode(errors="replace"), snapshot.index)
+            except OrchestraError as error:
+                problem = error
+                continue
+            if found.index >= snapshot.index:
+                return await self._take(found)
+            problem = StorageError(f"the copy reflects entry {found.index}, and {snapshot.index} was promised")
+        raise StorageError(f"the state could not be fetched: {problem}; it is tried again")
+
+    async def _fetch(self, agent: str, index: int) -> Remembered:
+        """Fetch a copy of an agent's store, as of `index` or later; return what it holds."""
+        mesh, peers, bulk = self._mesh, self._peers, self._bulk
+        record = peers.records.get(agent) if peers else None
+        if mesh is None or bulk is None or record is None:
+            raise StorageError(f"the state is at {agent}, which is not known here")
+        prepared = unpack(await mesh.call(agent, Call.SNAPSHOT, pack(Prepare(index)), PREPARE_S), Prepared)
+        target = self._paths.incoming("snapshot")
+        target.unlink(missing_ok=True)
+        await bulk.fetch_file([bulk_of(record)], prepared.name, target)
+        if await asyncio.to_thread(_sha256, target) != prepared.digest:
+            target.unlink(missing_ok=True)
+            raise StorageError(f"the copy of {record.name}'s store is not what was promised")
+        return await asyncio.to_thread(self._store().inspect, target)
+
+    async def _take(self, found: Remembered) -> Installed:
+        configuration = configuration_of(found.meta, Configuration())
+        term = int(found.meta.get(TERM, "0"))
+        note = msgspec.json.encode({"index": found.index, TERM: term, CONFIGURATION: configuration})
+        await asyncio.to_thread(self._paths.installing.write_bytes, note)
+        since = time.time_ns() // 1_000_000 - REQUEST_MEMORY_MS
+        remembered = await self._store().replace(self._paths.incoming("snapshot"), since)
+        log.info("snapshot.installed: up to entry %d", remembered.index)
+        return Installed(Ledger(remembered), term, configuration)
+
+    def settled(self) -> None:
+        """Learn that the log begins behind the installed state."""
+        self._paths.installing.unlink(missing_ok=True)
+
+    def _store(self) -> History:
+        if self._history is None:
+            raise StorageError("this agent has not opened its store yet; try again")
+        return self._history
+
+    # -- for others
+
+    def resolve(self, name: str) -> Path | None:
+        """Return the file that was prepared under this name."""
+        if self._made is not None and self._made[1].name == name:
+            return self._paths.outgoing
+        return None
+
+    async def _on_prepare(self, _: str, payload: bytes) -> bytes:
+        wanted = unpack(payload, Prepare).index
+        async with self._making:
+            now = time.monotonic()
+            if self._made is None or now - self._made[0] > FRESH_S or self._made[1].index < wanted:
+                self._made = None
+                index = await self._store().backup(self._paths.outgoing)
+                digest = await asyncio.to_thread(_sha256, self._paths.outgoing)
+                size = self._paths.outgoing.stat().st_size
+                self._made = (now, Prepared(f"snapshot/{digest}", size, digest, index))
+            return pack(self._made[1])
+
+
+def finish_install(paths: Path, journal: Journal, index: int) -> bool:
+    """Let a log begin behind a store that was replaced just before a crash; return whether that was so."""
+    try:
+        note = msgspec.json.decode(paths.read_bytes(), type=dict[str, object])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return False  # nothing was under way, or it had only begun
+    done = note.get("index") == index and journal.last < index
+    if done:
+        journal.install(index, int(str(note.get(TERM, 0))))
+    paths.unlink(missing_ok=True)
+    return done
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
