@@ -8,7 +8,7 @@ left out: they mean nothing without the interface's number, which differs from m
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import psutil
 
@@ -78,7 +78,7 @@ def present() -> list[Interface]:
         state = states.get(name)
         flags = state.flags.split(",") if state else []
         pairs = [(one.address.split("%", 1)[0], one.netmask) for one in entries if one.family in _FAMILIES]
-        kept = sorted((pair for pair in pairs if not _is_scoped(pair[0])), key=lambda pair: ":" in pair[0])
+        kept = sorted((pair for pair in pairs if not _is_scoped(ip_address(pair[0]))), key=lambda pair: ":" in pair[0])
         interface = Interface(
             name,
             tuple(address for address, _ in kept),
@@ -126,14 +126,27 @@ def advertise(interfaces: Iterable[Interface], host: str, names: tuple[str, ...]
     return ("127.0.0.1",)
 
 
+def promising(addresses: Iterable[str], interfaces: Iterable[Interface]) -> str:
+    """Return the address of a neighbour to try first, empty where none is worth it. Pure.
+
+    One in a network that these interfaces are in, else a private one: who made up the others could otherwise have all
+    agents knock at anybody's door on the internet.
+    """
+    networks = [network for one in interfaces for network in one.networks]
+    usable = [one for one in map(ip_address, addresses) if not (one.is_multicast or one.is_unspecified)]
+    usable = [one for one in usable if not _is_scoped(one)]
+    near = [one for one in usable if any(one in network for network in networks)]
+    private = [one for one in usable if one.is_private and not (one.is_loopback or one.is_reserved)]
+    return str((near + private)[0]) if near or private else ""
+
+
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _ANY_IPV4 = "0.0.0.0"  # noqa: S104 - compared with, not bound to
 _ANY = (_ANY_IPV4, "::")
 
 
-def _is_scoped(address: str) -> bool:
-    found = ip_address(address)
-    return found.version == 6 and found.is_link_local  # noqa: PLR2004 - the number of a protocol
+def _is_scoped(address: IPv4Address | IPv6Address) -> bool:
+    return isinstance(address, IPv6Address) and address.is_link_local
 
 
 def _network(address: str, mask: str | None) -> list[IPv4Network | IPv6Network]:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from job_orchestra.agent import interfaces
-from job_orchestra.agent.interfaces import Interface, advertise, choose, passed_over
+from job_orchestra.agent.interfaces import Interface, advertise, choose, passed_over, promising
 from job_orchestra.core.errors import InvalidInput
 
 LOOP = Interface("lo", ("127.0.0.1", "::1"), (), loopback=True)
@@ -70,6 +70,27 @@ def test_loopback_is_told_only_where_there_is_nothing_else() -> None:
     assert advertise([], "0.0.0.0", ()) == ("127.0.0.1",)
     with pytest.raises(InvalidInput):
         advertise(ALL, "0.0.0.0", ("eth7",))
+
+
+@pytest.mark.parametrize(
+    ("addresses", "best"),
+    [
+        (["10.0.0.7", "192.0.2.7"], "192.0.2.7"),
+        (["fd00::7", "10.0.0.7"], "fd00::7"),
+        (["8.8.8.8", "10.0.0.7"], "10.0.0.7"),
+        (["2606:4700::1111", "9.9.9.9"], "9.9.9.9"),
+        (["8.8.8.8", "2606:4700::1111"], ""),
+        (["127.0.0.1", "::1", "0.0.0.0", "224.0.0.251", "ff02::fb", "fe80::7", "255.255.255.255"], ""),
+        ([], ""),
+    ],
+)
+def test_of_a_neighbours_addresses_one_is_tried(addresses: list[str], best: str) -> None:
+    networks = tuple(ip_network(text) for text in ("192.0.2.0/24", "fd00::/64", "9.9.9.0/24"))
+    assert promising(addresses, [Interface("eth0", ("192.0.2.1",), networks)]) == best
+
+
+def test_loopback_is_tried_where_it_was_chosen() -> None:
+    assert promising(["127.0.0.1"], [Interface("lo", ("127.0.0.1",), (ip_network("127.0.0.0/8"),))]) == "127.0.0.1"
 
 
 def test_what_the_system_says_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
