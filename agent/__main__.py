@@ -1,26 +1,39 @@
-"""The agent as a program: `python -m job_orchestra.agent run | up | init`; the command line hands over to it.
+"""The agent as a program: `python -m job_orchestra.agent run | up | init | join | recover`.
 
-`run` stays in the foreground, `up` starts `run` in the background and returns when it answers, `init` makes a network.
+`run` stays in the foreground, `up` starts `run` in the background and returns when it answers, `init` makes a network,
+`join` joins one, `recover` goes on without voters that are lost.
 """
 
+import asyncio
 import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..core.errors import Exit, OrchestraError
-from . import identity
+from ..core import tokens
+from ..core.errors import Exit, InvalidInput, NotFound, OrchestraError
+from . import identity, joining, recovery
+from .announcement import Sighting
 from .client import check_agent
+from .discovery import look
+from .main import only_agent
 from .main import run as run_agent
 from .paths import Paths
 from .settings import Settings, load
+from .sightings import Seen, networks_of
 
 _READY = "--ready-fd"
+
+STDIN = "-"
+"""In place of a token: it is read from stdin, and so neither shown by ps nor kept by the shell."""
+
+LOOK_S = 3.0
+"""Seconds in which the networks on the LAN are looked for."""
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -35,6 +48,12 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--reserve", type=int, metavar="BYTES", help="Disk space that stays free [ORCHESTRA_RESERVE]."),
         click.option("--log-limit", type=int, metavar="BYTES", help="Largest log of a build [ORCHESTRA_LOG_LIMIT]."),
         click.option("--pass-env", multiple=True, metavar="NAME", help="Variable that builds see; repeatable."),
+        click.option("--listen", metavar="HOST:PORT", help="Where other agents reach this one [default: everywhere]."),
+        click.option("--interface", multiple=True, metavar="NAME", help="Network to be announced on; repeatable."),
+        click.option("--peer", multiple=True, metavar="HOST:PORT", help="Where another agent is; repeatable."),
+        click.option("--mdns/--no-mdns", default=None, help="Announce this agent on the LAN, and look for others."),
+        click.option("--voter", type=click.Choice(["auto", "never"]), help="Whether this agent may get a vote."),
+        click.option("--settle", type=float, metavar="SECONDS", help="Contact before another agent may get a vote."),
     )
     for option in reversed(options):
         command = option(command)
@@ -93,20 +112,102 @@ def up(data: Path | None, no_start: bool, **flags: Any) -> None:
     me = identity.load(paths, settings.agent_name())
     if first:
         click.echo(f"Made the network {me.network_name!r} in {paths.data}.", err=True)
-    if no_start:
-        click.echo("Next: orchestra agent (in the foreground) or orchestra up", err=True)
-        return
     try:
         check_agent(paths.scripting)
     except OrchestraError:
-        pid = _start(paths, flags)
-        click.echo(f"The agent {me.name!r} is up (process {pid}, log {paths.agent_log}).", err=True)
+        _go_on(paths, flags, me.name, no_start=no_start)
     else:
         if any(value not in {None, ()} for value in flags.values()):
             message = "an agent already runs here with other settings; to change them: orchestra down, then up again"
             raise click.UsageError(message)
         click.echo(f"The agent {me.name!r} is already up.", err=True)
+
+
+def _go_on(paths: Paths, flags: dict[str, Any], name: str, *, no_start: bool) -> None:
+    """Start the agent, unless that is not wanted, and say what comes next."""
+    if no_start:
+        click.echo("Next: orchestra agent (in the foreground) or orchestra up", err=True)
+        return
+    pid = _start(paths, flags)
+    click.echo(f"The agent {name!r} is up (process {pid}, log {paths.agent_log}).", err=True)
     click.echo("Next: orchestra run -- make test     or     orchestra apply orchestra.yaml", err=True)
+    click.echo("Another machine: orchestra invite here, then orchestra join TOKEN there", err=True)
+
+
+@main.command("join")
+@settings_options
+@click.argument("token", default="")
+@click.option("--network", default="", help="Which of the networks that are seen, by name or id.")
+@click.option("--again", is_flag=True, help="Put aside what this directory holds of its network before.")
+@click.option("--no-start", is_flag=True, help="Only prepare the data directory.")
+def join(data: Path | None, token: str, network: str, again: bool, no_start: bool, **flags: Any) -> None:
+    """Make this machine a member of a network, and start its agent.
+
+    With TOKEN, an invitation that `orchestra invite` printed on a member (`-` reads it from stdin). Without, the
+    networks on the LAN are shown, and a code that somebody approves on a member: `orchestra approve CODE`.
+    """
+    paths, settings = load(data, flags)
+    paths.prepare()
+    invitation = tokens.parse(sys.stdin.readline() if token == STDIN else token) if token else None
+    with only_agent(paths.lock):
+        if not again:
+            identity.check_free(paths)
+        keys = identity.prepare_keys(paths)
+        me = joining.applicant(keys, settings)
+        if invitation is not None:
+            welcome = asyncio.run(joining.enter(keys, me, invitation))
+        else:
+            seen = asyncio.run(look(LOOK_S, interfaces=settings.interface, peers=settings.peer))
+            found = _choose(seen, network)
+            door = tokens.Door(found.public, found.doors)
+            welcome = asyncio.run(joining.knock(keys, me, found.id, door, _show_code))
+        if again:
+            identity.retire(paths)
+        joining.belong(paths, welcome)
+    click.echo(f"{me.name!r} is a member of the network {welcome.network_name!r} now.", err=True)
+    _go_on(paths, flags, me.name, no_start=no_start)
+
+
+def _choose(seen: Sequence[Sighting], wanted: str) -> Seen:
+    """Return the network to ask; where several are seen, the one that is wanted."""
+    networks = networks_of(seen)
+    for one in networks:
+        agents = ", ".join(one.agents)
+        click.echo(f"Seen: the network {one.name!r} ({one.id}), agents {agents}", err=True)
+    fitting = [one for one in networks if wanted in {"", one.name, one.id}]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        message = "several networks are seen; say which one: orchestra join --network NAME (or its id)"
+        raise InvalidInput(message)
+    message = (
+        f"no network {wanted!r} is seen" if wanted and networks else "no network is seen on the LAN"
+    ) + "; is an agent up? Name one with --peer HOST:PORT, or use an invitation: orchestra join TOKEN"
+    raise NotFound(message)
+
+
+def _show_code(code: str, seconds: float) -> None:
+    click.echo(f"\n    {code}\n", err=True)
+    click.echo(f"On a member of the network, within {seconds:.0f} s: orchestra approve {code}", err=True)
+
+
+@main.command("recover")
+@click.option("--data", type=click.Path(path_type=Path), help="Data directory [ORCHESTRA_HOME].")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def recover(data: Path | None, yes: bool) -> None:
+    """Go on without the other voters, when a majority of them is gone for good.
+
+    This agent, which must be down, becomes the only voter, with the history as it has it. What only the others had is
+    lost. They must not come back: each that is left joins anew (`orchestra join --again TOKEN`).
+    """
+    paths, settings = load(data, {})
+    with only_agent(paths.lock):
+        plan = recovery.look(paths, settings)
+        click.echo(plan.told, err=True)
+        if not yes:
+            click.confirm("Go on without them?", abort=True, err=True)
+        recovery.carry_out(paths, plan)
+    click.echo("Done. Next: orchestra up, then orchestra invite for each agent that should come back.", err=True)
 
 
 def _start(paths: Paths, flags: dict[str, Any]) -> int:

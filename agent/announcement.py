@@ -13,8 +13,9 @@ import msgspec
 
 from ..core import addresses
 from ..core.errors import PeerError
+from ..core.ids import fingerprint
 from ..core.version import VERSION
-from .identity import Identity, fingerprint
+from .identity import Identity
 
 MAX_TEXT = 64
 """Characters of a name; longer ones are cut when they are ours and refused when they are not."""

@@ -9,13 +9,12 @@ import asyncio
 import secrets
 import socket
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import IPv6Address, ip_address
 from typing import Any, cast
 
-from ..core.bucket import Bucket
+from ..core.bucket import Buckets
 from ..core.errors import Conflict, PeerError
 from .announcement import Announcement, Sighting, decode, encode
 
@@ -30,8 +29,6 @@ RATE = 20.0
 RATE_EACH = 5.0
 """Answers a second to one address (IPv6: to one /64, which is what one household has)."""
 
-_SOURCES = 1_024  # addresses whose rate is remembered; beyond, the one not heard for longest is forgotten
-
 _TRIES = 4  # questions within the time given, because UDP loses some
 _HOSTS = 4  # addresses of a name that are asked
 
@@ -44,8 +41,7 @@ class Beacon:
         self.announcement = announcement
         self.counters: Counter[str] = Counter()
         self._clock = clock
-        self._all = Bucket(RATE, RATE)
-        self._each: OrderedDict[str, Bucket] = OrderedDict()
+        self._rate = Buckets(RATE, RATE_EACH)
         self._transport: asyncio.DatagramTransport | None = None
 
     async def start(self, host: str, port: int) -> None:
@@ -87,19 +83,11 @@ class Beacon:
         if len(reply) > len(data):
             self.counters["short"] += 1
             return b""
-        now = self._clock()
-        if not (self._bucket(_source(host)).take(now) and self._all.take(now)):
+        if not self._rate.take(host, self._clock()):
             self.counters["limited"] += 1
             return b""
         self.counters["answered"] += 1
         return reply
-
-    def _bucket(self, source: str) -> Bucket:
-        bucket = self._each.setdefault(source, Bucket(RATE_EACH, RATE_EACH))
-        self._each.move_to_end(source)
-        if len(self._each) > _SOURCES:
-            self._each.popitem(last=False)
-        return bucket
 
 
 async def ask(host: str, port: int, timeout_s: float = 1.0) -> Sighting | None:
@@ -133,14 +121,6 @@ async def _resolved(host: str, port: int) -> list[Any]:
     with suppress(OSError, UnicodeError):  # UnicodeError: no name in the DNS looks like this one
         return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     return []
-
-
-def _source(host: str) -> str:
-    """Return whose address it is, as far as that can be told: IPv6 gives everyone 2**64 of them."""
-    address = ip_address(host.split("%", 1)[0])
-    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
-        return address.packed[:8].hex()
-    return str(address)
 
 
 class _Receiver(asyncio.DatagramProtocol):

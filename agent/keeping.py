@@ -46,7 +46,7 @@ _PART = 512 << 10  # bytes of a log fetched at a time
 class Keeper:
     """Keeps contents for the network, and lets the network keep this machine's."""
 
-    def __init__(  # noqa: PLR0913 - the parts it stands between
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts it stands between
         self, paths: Paths, blobs: Blobs, bulk: Bulk, peers: Peers, mesh: Mesh, history: History
     ) -> None:
         """Keep in `blobs`; answer who asks to keep something."""
@@ -154,7 +154,7 @@ class Keeper:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             logs = {key: digest for part, _ in batch for key, digest in part.items()}
-            while not await self._offer_logs(logs):
+            while not await self._offer_logs(logs):  # noqa: ASYNC110 - others, of whom nothing is heard
                 await asyncio.sleep(RETRY_S)
             for _, done in batch:
                 if not done.done():
@@ -246,7 +246,7 @@ class Keeper:
             raise NotFound(f"{digest[:80]!r} is no SHA-256")
         await self._bulk.fetch_file([bulk_of(holder)], name, target)
         if not name.startswith("blob/") and await asyncio.to_thread(_sha256, target) != digest:
-            target.unlink(missing_ok=True)
+            await asyncio.to_thread(target.unlink, missing_ok=True)
             raise Damaged(f"what {holder.name} sent for {name} is not what was asked for; it was thrown away")
 
     # -- what a voter lacks

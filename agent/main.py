@@ -15,20 +15,22 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
+from ..core import api
 from ..core.commands import Admit
-from ..core.consensus import Config, Configuration
-from ..core.errors import Conflict, Damaged, OrchestraError, StorageError
+from ..core.consensus import Config
+from ..core.errors import Conflict, Damaged, InvalidInput, OrchestraError, StorageError, TimedOut
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger
 from ..core.model import AgentRecord, Attempt, Build, Spec, Stop
 from ..core.version import VERSION
 from ..store.opening import open_store
-from . import identity, roster
-from .agreement import configuration_of
+from . import identity, recovery, roster
 from .ballast import Ballast
 from .blobs import Blobs
 from .electorate import Electorate
+from .entrance import Entrance
 from .health import Health
 from .history import History
 from .identity import Identity
@@ -54,10 +56,6 @@ from .worker import Worker
 log = logging.getLogger(__name__)
 
 
-FIRST_MEMBER = 1
-"""Number, among the members, of the agent that made the network."""
-
-
 ELECTION_TICKS = 8
 """Tenths of a second without a master after which others campaign, up to twice that. See consensus.Config."""
 
@@ -69,6 +67,9 @@ PRESENCE_RETRY_S = 2.0
 
 HAND_OVER_S = 1.0
 """Seconds that a master which stops waits for another one to take over."""
+
+LEAVE_S = 40.0
+"""Seconds for another agent to take over the vote of one that leaves."""
 
 LOG_BYTES = 8 << 20
 """Bytes of log in memory beyond which the store is flushed and the log shortened. Larger: fewer flushes."""
@@ -96,7 +97,7 @@ class Agent:
     """One agent, from its data directory."""
 
     def __init__(
-        self, paths: Paths, settings: Settings, wires: Callable[[Identity, Settings], Wires] = open_wires
+        self, paths: Paths, settings: Settings, wires: Callable[[Identity, Settings, Paths], Wires] = open_wires
     ) -> None:
         """Open what it needs; nothing runs yet. Raises OrchestraError with the remedy."""
         self.paths = paths
@@ -108,7 +109,7 @@ class Agent:
         remembered = self._store.live(now_ms() - REQUEST_MEMORY_MS)
         if finish_install(paths.installing, journal, remembered.index):
             log.info("agent.install-finished: the store is another agent's, as of entry %d", remembered.index)
-        self.wires = wires(self.identity, settings)
+        self.wires = wires(self.identity, settings, paths)
         mesh, bulk = self.wires.mesh, self.wires.bulk
         transport = MeshTransport(mesh)
         snapshots = StoreSnapshots(self.identity.id, paths)
@@ -116,15 +117,16 @@ class Agent:
             journal,
             Ledger(remembered),
             config=Config(id=self.identity.member, election_ticks=ELECTION_TICKS),
-            configuration=configuration_of(remembered.meta, Configuration(voters=(FIRST_MEMBER,))),
+            configuration=recovery.configuration(self.identity, remembered),
             transport=transport,
             snapshots=snapshots,
+            recovered=self.identity.recovered,
         )
         self._ballast.hold()
         self.history = History(self._store, self.replica.compact, lambda: self.replica.log_bytes > LOG_BYTES)
         self.replica.watch(self.history.on_changes)
         self.master = Master(self.replica)
-        self.peers = Peers(self.identity, self.replica, mesh, roster.load(paths.peers), self._save_roster)
+        self.peers = Peers(self.identity, self.replica, mesh, roster.load(paths), self._save_roster)
         transport.connect(self.peers, self.replica)
         snapshots.connect(mesh, self.peers, bulk, self.history)
         self.blobs = Blobs(paths.blobs)
@@ -139,8 +141,11 @@ class Agent:
         WorkersDesk(self.replica, self.master, mesh)
         self._leases = Leases(self.identity.id, self.replica, self.master, mesh.silence)
         self._electorate = Electorate(self.identity, self.replica, self.master, mesh, settle_s=settings.settle)
+        self.entrance = Entrance(self.identity, self.replica, self.master, self.peers, mesh)
         self._quit_executor = False
+        self._present = asyncio.Event()  # set when the network should be told anew where this agent is
         self._stopping = asyncio.Event()
+        self.left = False  # it left the network: its directory belongs to none when it has ended
         self.ready = asyncio.Event()  # set when the scripting socket answers
         self.service = Service(
             identity=self.identity,
@@ -153,8 +158,10 @@ class Agent:
             health=Health(self.peers, mesh),
             logs=logs,
             keeper=self.keeper,
+            entrance=self.entrance,
             reserve=settings.reserve,
             stop=self._stop,
+            leave=self._leave,
         )
         requester = f"{getpass.getuser()}@{self.identity.name}"
         self.router = Router(requester, self.replica, self.peers, mesh, self.service)
@@ -162,9 +169,9 @@ class Agent:
     def _journal(self) -> Journal:
         if not self.paths.journal.exists() and self._store.applied():
             message = (
-                f"the log {self.paths.journal} is missing, but the store reflects entry {self._store.applied()}: builds "
-                "that were accepted last may be lost with it. Restore the log from a backup, or move "
-                f"{self.paths.data} away and begin anew (in a network of several: orchestra join)"
+                f"the log {self.paths.journal} is missing, but the store reflects entry {self._store.applied()}: "
+                "builds that were accepted last may be lost with it. Restore the log from a backup, or move "
+                f"{self.paths.data} away and begin anew"
             )
             raise Damaged(message)
         return Journal(self.paths.journal)
@@ -191,11 +198,19 @@ class Agent:
             addresses=self.wires.mesh.addresses,
             bulk=self.wires.bulk.port,
             votes=self.settings.voter != "never",
+            door=self.wires.door_port,
         )
+
+    def _on_moved(self, found: tuple[str, ...]) -> None:
+        """Let the network know where this agent is now."""
+        if self.worker is not None:
+            self.worker.record = replace(self.worker.record, addresses=found)
+            self.worker.join_again()
+        self._present.set()
 
     def _save_roster(self, found: roster.RosterFile) -> None:
         try:
-            roster.save(self.paths.peers, found)
+            roster.save(self.paths, found)
         except StorageError as error:
             log.warning("agent.roster-not-saved: %s", error)
 
@@ -214,7 +229,7 @@ class Agent:
         relay = Relay(self.peers, self.wires.mesh)
         scripting = ScriptingSocket(self.paths.scripting, self.router, relay)
         self.replica.watch(scripting.on_changes)
-        serving = [loop.create_task(self.wires.run(self))]
+        serving = [loop.create_task(self.wires.run(self.peers, self.entrance.enter, self._on_moved))]
         replica = loop.create_task(self.replica.run())
         history = loop.create_task(self.history.run())
         await self._until_caught_up(replica)
@@ -272,13 +287,12 @@ class Agent:
 
     async def _be_present(self) -> None:
         """Let the network know where an agent is that does not work."""
-        again = asyncio.Event()
-        self.way.when_unsure(again.set)
+        self.way.when_unsure(self._present.set)
         while True:
-            again.clear()
+            self._present.clear()
             with contextlib.suppress(OrchestraError):
                 await self.way.join(self._record(), (), (), Idle())
-                await again.wait()
+                await self._present.wait()
             await asyncio.sleep(PRESENCE_RETRY_S)
 
     async def _watch_master(self) -> None:
@@ -301,6 +315,32 @@ class Agent:
         if self._quit_executor:
             await self.worker.quit("the agent was stopped")
         await self.worker.close()
+
+    async def _leave(self, builds: str) -> None:
+        """Take this agent out of the network as a client asked, and end it: see api.AgentStop."""
+        if builds == "keep":
+            raise InvalidInput("builds cannot go on without the network; wait for them (--wait) or stop them (--abort)")
+        await self._ask("agents.set", api.AgentSet(self.identity.id, draining=True))
+        if self.worker is not None:
+            if builds == "abort":
+                self.worker.stop_all("aborted: its agent left the network")
+            await self.worker.idle()
+        await self._ask("agents.remove", api.ByAgent(self.identity.id))
+        # the network does the rest by itself; but a voter that just went might take the majority with it
+        deadline = asyncio.get_running_loop().time() + LEAVE_S
+        while self.peers.has_vote:
+            if asyncio.get_running_loop().time() > deadline:
+                message = (
+                    "no other agent could take over the vote yet; it leaves when one can: orchestra agents shows it"
+                )
+                raise TimedOut(message)
+            await asyncio.sleep(LOOK_S)
+        self.left = True
+        await self._stop("abort")
+
+    async def _ask(self, method: str, params: api.Params) -> None:
+        """Make a request of the network, as this agent's own client."""
+        await self.router.answer(api.METHODS[method], msgspec.Raw(msgspec.json.encode(params)))
 
     async def _stop(self, builds: str) -> None:
         """End the agent as a client asked: see api.AgentStop."""
@@ -349,3 +389,6 @@ async def _run(paths: Paths, settings: Settings, ready: int | None) -> None:
             os.write(ready, b"ready\n")
             os.close(ready)
     await running
+    if agent.left:
+        identity.retire(paths)
+        log.info("agent.left: %s belongs to no network now", paths.data)

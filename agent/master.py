@@ -138,14 +138,8 @@ class Master:
         """Keep the queue and the workers in step with the ledger."""
         if not self._replica.leading:
             return
+        self._on_agents(changes)
         ledger = self._replica.ledger
-        for one in changes.removed_agents:
-            self._workers.pop(one, None)
-            self._scheduler.on_worker_gone(one)
-        for record in changes.agents.values():
-            self._scheduler.on_worker(Worker.of(record, reachable=record.id in self._workers))
-            if record.enabled:
-                self._quarantine.forget(record.id)
         for build in changes.builds.values():
             self._scheduler.on_build(build, ledger.specs.get(build.spec))
             if build.stop is not None:
@@ -161,6 +155,15 @@ class Master:
             if port is not None:
                 self._deliver(port, attempts)
         self._kick()
+
+    def _on_agents(self, changes: Changes) -> None:
+        for one in changes.removed_agents:
+            self._workers.pop(one, None)
+            self._scheduler.on_worker_gone(one)
+        for record in changes.agents.values():
+            self._scheduler.on_worker(Worker.of(record, reachable=record.id in self._workers))
+            if record.enabled:
+                self._quarantine.forget(record.id)
 
     def _suspect(self, attempt: Attempt, spec: str) -> None:
         """Take note of how an attempt ended; give nothing more to a worker that fails everything."""

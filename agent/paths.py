@@ -49,6 +49,21 @@ class Paths:
         return self.data / "network.json"
 
     @property
+    def peers(self) -> Path:
+        """Who the members were when this agent last knew."""
+        return self.data / "peers.json"
+
+    @property
+    def ports(self) -> Path:
+        """The ports that this agent had last."""
+        return self.data / "ports.json"
+
+    @property
+    def former(self) -> Path:
+        """What earlier memberships left, a folder each."""
+        return self.data / "former"
+
+    @property
     def lock(self) -> Path:
         """Held by the running agent; holds its process id."""
         return self.data / "agent.lock"
@@ -92,11 +107,6 @@ class Paths:
     def blobs(self) -> Path:
         """Contents by SHA-256 that are kept for the network."""
         return self.data / "blobs"
-
-    @property
-    def peers(self) -> Path:
-        """Which members were known last, and where."""
-        return self.data / "peers.json"
 
     @property
     def outgoing(self) -> Path:

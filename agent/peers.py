@@ -65,6 +65,11 @@ class Peers:
         return self._identity.member in holders and not self._retired
 
     @property
+    def has_vote(self) -> bool:
+        """Whether this agent is a voter, as far as it knows."""
+        return self.holds_copy and self._identity.member in self._replica.configuration.voters
+
+    @property
     def master(self) -> str:
         """Agent id of the master; empty: none is known."""
         if not self.holds_copy:

@@ -33,13 +33,18 @@ class Presence:
         host: str,
         interfaces: tuple[str, ...],
         places: tuple[str, ...],
+        mdns: bool = True,
     ) -> None:
-        """Announce `announcement` on these interfaces; ask at `places` (host:port) where multicast does not reach."""
+        """Announce `announcement` on these interfaces; ask at `places` (host:port) where multicast does not reach.
+
+        Without `mdns` only who asks is told, and only `places` are asked.
+        """
         self._announcement = announcement
         self._peers = peers
         self._mesh = mesh
         self._host = host
         self._places = places
+        self._mdns = mdns
         self._found: dict[str, str] = {}  # place -> agent id that answered there
         self._beacon = Beacon(announcement)
         self._discovery = Discovery(self._on_sighting, interfaces=interfaces, own=announcement, host=host)
@@ -55,7 +60,8 @@ class Presence:
             await self._beacon.start(self._host, self._announcement.port)
         except (OSError, OrchestraError) as error:
             log.warning("presence.no-beacon: %s; others cannot ask this agent who it is (--peer)", error)
-        await self._discovery.start()
+        if self._mdns:
+            await self._discovery.start()
         try:
             while True:
                 await asyncio.gather(*(self._ask(place) for place in self._places))

@@ -1,4 +1,4 @@
-"""Events for agents that hold no copy of the ledger: they ask one that does, and pass on what it tells to their clients.
+"""Events for agents that hold no copy of the ledger: they ask one that does, and pass on what it tells their clients.
 
 Who asks is told for a while and asks again; so nobody keeps telling one that is gone. Refuses to know what events mean.
 """

@@ -110,7 +110,8 @@ class RaftReplica:
     ) -> None:
         """Begin where the ledger, as the store remembers it, ends; what is behind it is applied when agreed on.
 
-        `configuration` is that of the ledger's index; changes of it in the log up to `recovered` count no more. Raises StorageError when log and store do not fit together.
+        `configuration` is that of the ledger's index; changes of it in the log up to `recovered` count no more. Raises
+        StorageError when log and store do not fit together.
         """
         self.ledger = ledger
         self.caught_up = asyncio.Event()
@@ -128,6 +129,7 @@ class RaftReplica:
         self._on_replaced: list[Callable[[], None]] = []
         self._on_leading: list[Callable[[bool], None]] = []
         self._led = False  # what those were told last
+        self._described = False  # whether an entry was applied that told the store who votes
         self._changes: dict[int, tuple[int, asyncio.Future[None]]] = {}  # index -> term, who waits for a change
         self._ticked = clock()
         self._heard = clock()  # when a leader last spoke
@@ -445,19 +447,16 @@ class RaftReplica:
         changes.meta[TERM] = str(entry.term)
         if entry.kind is EntryKind.CHANGE:
             void = entry.index <= self._recovered
-            configuration = self.raft.apply_change(None if void else self.raft.decode_change(entry))
-            self._view.configuration = configuration
-            changes.meta[CONFIGURATION] = msgspec.json.encode(configuration).decode()
+            self._view.configuration = self.raft.apply_change(None if void else self.raft.decode_change(entry))
+        if entry.kind is EntryKind.CHANGE or not self._described:
+            # also with the first entry: what this member began with may not be what the store remembers (recovery)
+            self._described = True
+            changes.meta[CONFIGURATION] = msgspec.json.encode(self._view.configuration).decode()
         if self.raft.role is Role.LEADER and entry.term == self.raft.term:
             self._settled_term = entry.term
         for watcher in self._watchers:
             watcher(changes)
-        proposed_in, change = self._changes.pop(entry.index, (0, None))
-        if change is not None and not change.done():
-            if proposed_in == entry.term and entry.kind is EntryKind.CHANGE:
-                change.set_result(None)
-            else:
-                change.set_exception(Conflict("the change of the voters came to nothing; try again in a moment"))
+        self._answer_change(entry)
         if term != entry.term:
             self._refuse(batch, NoMaster(f"another master decided something else; {self._no_master()}"))
             return
@@ -466,6 +465,16 @@ class RaftReplica:
             if not done.done():  # a requester that gave up does not undo what it asked for
                 done.set_result(outcomes[position : position + len(proposed)])
             position += len(proposed)
+
+    def _answer_change(self, entry: Entry) -> None:
+        """Answer whoever proposed a change of the voters with this entry."""
+        proposed_in, change = self._changes.pop(entry.index, (0, None))
+        if change is None or change.done():
+            return
+        if proposed_in == entry.term and entry.kind is EntryKind.CHANGE:
+            change.set_result(None)
+        else:
+            change.set_exception(Conflict("the change of the voters came to nothing; try again in a moment"))
 
     async def _install(self, snapshot: Snapshot) -> None:
         if self._snapshots is None:

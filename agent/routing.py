@@ -32,7 +32,7 @@ from .service import Service
 
 log = logging.getLogger(__name__)
 
-HERE = frozenset({"network.status", "agent.stop", "events.subscribe", "network.digest", "network.links"})
+HERE = frozenset({"network.status", "agent.stop", "agent.leave", "events.subscribe", "network.digest", "network.links"})
 """Methods that are about the asked agent itself."""
 
 ANSWER_S = 30.0
@@ -175,8 +175,8 @@ class Router:
         """Ask one agent; its answer, however long, is whole on return."""
         if len(params) > PART_BYTES:
             message = (
-                f"the request has {len(params)} bytes; an agent passes on at most {PART_BYTES}. Split it, or make it at "
-                f"{self._peers.name_of(agent)} itself"
+                f"the request has {len(params)} bytes; an agent passes on at most {PART_BYTES}. Split it, or make it "
+                f"at {self._peers.name_of(agent)} itself"
             )
             raise LimitReached(message)
         call = pack(ClientCall(method.name, params, self._requester))

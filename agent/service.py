@@ -24,11 +24,12 @@ from ..core.errors import (
 )
 from ..core.ledger import Changes, Outcome
 from ..core.messages import LogRead
-from ..core.model import Attempt, Build, BuildState, Source, Spec, Step, Stop, Task
+from ..core.model import MAX_RETRIES, Attempt, Build, BuildState, Retry, Source, Spec, Step, Stop, Task
 from ..core.requirements import parse_requirement
 from ..core.version import VERSION
 from ..store.query import Filter, Operator, Order, Query
 from .agreement import Replica
+from .entrance import Entrance
 from .finding import Finder
 from .health import Health
 from .history import History
@@ -73,10 +74,15 @@ class Service:
         health: Health,
         logs: LogReader,
         keeper: Keeper,
+        entrance: Entrance,
         reserve: int,
         stop: Callable[[str], Awaitable[None]],
+        leave: Callable[[str], Awaitable[None]],
     ) -> None:
-        """Answer for these parts. `reserve`: bytes of disk that must stay free; `stop(builds)` ends the agent."""
+        """Answer for these parts. `reserve`: bytes of disk that must stay free; `stop(builds)` ends the agent.
+
+        `leave(builds)` takes it out of the network and then ends it.
+        """
         self._identity = identity
         self._paths = paths
         self._replica = replica
@@ -87,8 +93,10 @@ class Service:
         self._health = health
         self._logs = logs
         self._keeper = keeper
+        self._entrance = entrance
         self._reserve = reserve
         self._stop = stop
+        self._leave = leave
         self._find = Finder(replica, history)
         self._changed: asyncio.Future[None] | None = None  # done at the next change
         self._ended: dict[str, asyncio.Event] = {}  # build id -> set when it has ended
@@ -218,8 +226,46 @@ class Service:
         command = SetAgent(self._master.time(), self._requester.get(), agent.id, params.enabled, params.draining)
         return await self._task(command)
 
+    async def network_invite(self, params: api.Invite) -> api.Invitation:
+        """Let one machine join, whoever brings the token."""
+        if params.role not in {"member", "worker"}:
+            message = f"role must be member or worker, not {params.role!r}"
+            raise InvalidInput(message)
+        votes = params.role == "member"
+        token, expires = await self._entrance.invite(self._requester.get(), params.seconds, votes=votes)
+        return api.Invitation(token, views.stamp(expires) or "")
+
+    async def network_requests(self, _: api.NoParams) -> api.JoinRequests:
+        """List who waits for being let in. Their codes are not told: somebody has to look at the machine."""
+        found = [
+            api.JoinRequest(one.record.id, one.record.name, one.address, one.record.version, round(left, 1))
+            for one, left in self._entrance.requests()
+        ]
+        return api.JoinRequests(found)
+
+    async def network_approve(self, params: api.Approve) -> api.OneTask:
+        """Let a machine in."""
+        return await self._shown(await self._entrance.approve(self._requester.get(), params.code))
+
+    async def agents_remove(self, params: api.ByAgent) -> api.OneTask:
+        """Take an agent out of the network; its vote is given to another one first, where there is one."""
+        agent = self._find.agent(params.agent)
+        return await self._task(SetAgent(self._master.time(), self._requester.get(), agent.id, leaving=True))
+
+    async def agent_leave(self, params: api.AgentStop) -> api.Stopping:
+        """Take this agent out of the network, and end it."""
+        running = self._check_stop(params)
+        await self._leave(params.builds)
+        return api.Stopping(running)
+
     async def agent_stop(self, params: api.AgentStop) -> api.Stopping:
         """End this agent."""
+        running = self._check_stop(params)
+        await self._stop(params.builds)
+        return api.Stopping(running)
+
+    def _check_stop(self, params: api.AgentStop) -> int:
+        """Return how many builds run here. Raises Conflict where that speaks against it."""
         if params.builds not in {"refuse", "wait", "abort", "keep"}:
             message = f"builds must be refuse, wait, abort or keep, not {params.builds!r}"
             raise InvalidInput(message)
@@ -230,8 +276,7 @@ class Service:
                 "or let them go on without the agent (--keep)"
             )
             raise Conflict(message)
-        await self._stop(params.builds)
-        return api.Stopping(running)
+        return running
 
     # -- definitions
 
@@ -283,8 +328,10 @@ class Service:
         return api.Submitted(None, lines)
 
     def _of_job(self, params: api.Submit) -> tuple[NewBuild, dict[str, Spec]]:
-        if params.command is not None or params.env or params.runs_on or params.timeout is not None:
-            message = "a job brings its own command, env, runs_on and timeout; give only `parameters` and `source`"
+        if params.command is not None or params.env or params.runs_on or params.timeout is not None or params.retry:
+            message = (
+                "a job brings its own command, env, runs_on, timeout and retry; give only `parameters` and `source`"
+            )
             raise InvalidInput(message)
         job = self._find.job(cast("str", params.job))
         bound = jobfile.bind(job, params.parameters)
@@ -323,12 +370,16 @@ class Service:
         if params.timeout is not None and not params.timeout > 0:
             message = f"timeout must be more than 0 seconds, not {params.timeout}"
             raise InvalidInput(message)
+        if not 0 <= params.retry <= MAX_RETRIES:
+            message = f"retry must be 0 to {MAX_RETRIES} further attempts, not {params.retry}"
+            raise InvalidInput(message)
         spec = Spec(
             steps=(Step("run", run),),
             env=params.env,
             runs_on=tuple(sorted({str(parse_requirement(one)) for one in params.runs_on})),
             timeout_s=params.timeout,
             source=self._source(params.source),
+            retry=Retry(params.retry),
         )
         digest = spec.digest()
         return NewBuild(COMMANDS_PROJECT, command_name(params.name, run), digest, {}, params.priority or 0), {
@@ -495,7 +546,9 @@ class Service:
         return outcome
 
     async def _task(self, command: SetAgent | StopBuild) -> api.OneTask:
-        outcome = await self._decide(command)
+        return await self._shown(await self._decide(command))
+
+    async def _shown(self, outcome: Outcome) -> api.OneTask:
         await self._history.reached(self._replica.ledger.index)
         found = await self._history.read(self._history.store.get, "tasks", outcome.task)
         if found is None:

@@ -13,12 +13,17 @@ from typing import Any
 import msgspec
 import psutil
 
+from ..core import addresses
 from ..core.errors import InvalidInput
 from ..core.nearest import nearest
 from .identity import host_name
 from .paths import Paths, default_data
 
+ANYWHERE = "0.0.0.0"  # noqa: S104 - only members get in, by their keys
+"""All addresses (IPv4) of this machine."""
+
 _MIB = 1 << 20
+_LISTS = frozenset({"pass_env", "interface", "peer"})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +37,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_limit: int = 1 << 40  # bytes a build's log may reach before the build is ended
     reserve: int = 100 * _MIB  # bytes of disk that stay free: below it new work is refused
     pass_env: tuple[str, ...] = ()  # further variables of the agent's environment that builds see; `*` at the end
+    listen: str = ""  # HOST:PORT, HOST or :PORT for other agents; empty: all interfaces, port 7711 or another free one
+    interface: tuple[str, ...] = ()  # network interfaces to announce this agent on; empty: those that lead out
+    peer: tuple[str, ...] = ()  # HOST:PORT of other agents, where multicast does not reach
+    mdns: bool = True  # announce this agent on the LAN, and look for others
+    voter: str = "auto"  # `never`: this agent is never given a vote, as a laptop that comes and goes
+    settle: float = 10.0  # seconds that another agent must be in contact before it may get a vote, while this one leads
 
     def store_url(self, paths: Paths) -> str:
         """Return the URL of the store."""
@@ -44,6 +55,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def agent_name(self) -> str:
         """Return the agent's name."""
         return self.name or host_name()
+
+    def place(self) -> tuple[str, int | None]:
+        """Return host and port to listen at; None: any port. Raises InvalidInput."""
+        host, colon, port = self.listen.rpartition(":")
+        if not colon or self.listen.endswith("]"):
+            return self.listen.strip("[]") or ANYWHERE, None
+        if port in {"", "0"}:
+            return host.strip("[]") or ANYWHERE, 0
+        return addresses.split(self.listen if host else f"{ANYWHERE}:{port}")
 
     def labels(self) -> dict[str, str]:
         """Return what is known of this machine, with the configured labels over it."""
@@ -71,6 +91,15 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
     except msgspec.ValidationError as error:
         message = f"wrong setting: {error}; correct it in {paths.config}, the ORCHESTRA_* variables or the flags"
         raise InvalidInput(message) from None
+    if settings.voter not in {"auto", "never"}:
+        message = f"voter must be auto or never, not {settings.voter!r}"
+        raise InvalidInput(message)
+    if not 0 <= settings.settle < float("inf"):
+        message = f"settle must be 0 or more seconds, not {settings.settle}"
+        raise InvalidInput(message)
+    settings.place()
+    for one in settings.peer:
+        addresses.split(one)
     if settings.slots < 0:
         message = f"slots must be 0 (one per processor) or more, not {settings.slots}"
         raise InvalidInput(message)
@@ -110,5 +139,5 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for field in Settings.__struct_fields__:
         value = environment.get(f"ORCHESTRA_{field.upper()}")
         if value:
-            found[field] = tuple(value.split(",")) if field == "pass_env" else value
+            found[field] = tuple(value.split(",")) if field in _LISTS else value
     return found

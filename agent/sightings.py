@@ -1,13 +1,17 @@
-"""Two bounded collections for what strangers send: the agents seen, and what is still to be looked at.
+"""What strangers on the LAN say: the agents seen, what is still to be looked at, and which networks that makes.
 
-Both assume that somebody floods them: each stays within its limit, and neither can be kept full so that a true agent
-never gets in. Refuses to know where sightings come from.
+The two collections assume that somebody floods them: each stays within its limit, and neither can be kept full so that
+a true agent never gets in. Refuses to know where sightings come from.
 """
 
 import random
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Generic, TypeAlias, TypeVar
 
+import msgspec
+
+from ..core import addresses
 from .announcement import Sighting
 
 T = TypeVar("T")
@@ -93,3 +97,31 @@ class Backlog(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A network that was seen, as one of its agents says; nothing of it is proven."""
+
+    id: str  # of the network
+    name: str  # for people
+    public: str  # key of the agent at whose door one may knock
+    doors: tuple[str, ...]  # host:port of its door
+    agents: tuple[str, ...]  # names of the agents seen
+
+
+def networks_of(sightings: Iterable[Sighting]) -> list[Seen]:
+    """Return the networks that were seen, by name. Pure."""
+    found: dict[str, list[Sighting]] = {}
+    for one in sightings:
+        found.setdefault(one.announcement.network, []).append(one)
+    seen = [
+        Seen(
+            id=network,
+            name=ones[0].announcement.network_name,
+            public=ones[0].announcement.public,
+            doors=(addresses.join(ones[0].host, ones[0].announcement.door),),
+            agents=tuple(sorted(one.announcement.name for one in ones)),
+        )
+        for network, ones in found.items()
+    ]
+    return sorted(seen, key=lambda one: (one.name, one.id))

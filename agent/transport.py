@@ -1,6 +1,6 @@
 """Consensus messages over the mesh: see agreement.Transport.
 
-A message that is too large for one frame goes in parts, which the link keeps in order. Refuses to know what the messages
+A message that is too large for one frame goes in parts, which the link keeps in order. Refuses to know what messages
 mean; that each comes from the member it names is checked, for the mesh proves who sent it.
 """
 

@@ -18,6 +18,7 @@ from .errors import (
     JobFileError,
     LimitReached,
     NoMaster,
+    NotAllowed,
     NotFound,
     OrchestraError,
     TimedOut,
@@ -64,6 +65,25 @@ class AgentSet(Params, frozen=True):
     draining: bool | None = None  # finish what it has and take nothing new
 
 
+class ByAgent(Params, frozen=True):
+    """Names an agent."""
+
+    agent: str  # id, unique prefix of one, or name
+
+
+class Invite(Params, frozen=True):
+    """Makes an invitation."""
+
+    seconds: float = 3600.0  # for how long it is good; it lets one machine in
+    role: str = "member"  # member, or worker: a machine that is never given a vote
+
+
+class Approve(Params, frozen=True):
+    """Lets a machine in that waits."""
+
+    code: str  # what it shows, as 482-913
+
+
 class AgentStop(Params, frozen=True):
     """Ends the agent that is asked."""
 
@@ -108,6 +128,7 @@ class Submit(Params, frozen=True):
     env: dict[str, str] = {}  # for the command
     runs_on: list[str] = []  # requirements of the command
     timeout: float | None = None  # seconds, for the command
+    retry: int = 0  # further attempts of the command if it is lost with its agent
     name: str | None = None  # the command's name among builds; its first word by default
     source: SourceParam | None = None  # what the workspace holds
     priority: int | None = None  # higher is assigned earlier; the job's own by default
@@ -219,6 +240,29 @@ class Links(msgspec.Struct, frozen=True):
     links: list[Link]  # the ones heard last first
     counters: dict[str, int]  # messages sent, received and dropped, by reason
     addresses: list[str]  # where the asked agent listens
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """Lets one machine in. Shown this once; the network remembers only a digest."""
+
+    token: str  # for `orchestra join TOKEN`
+    expires: str  # RFC 3339, UTC
+
+
+class JoinRequest(msgspec.Struct, frozen=True):
+    """A machine that waits for being let in."""
+
+    id: str  # agent id
+    name: str  # as it says
+    address: str  # where it was seen
+    version: str  # of Job Orchestra
+    expires: float  # seconds until it is refused
+
+
+class JoinRequests(msgspec.Struct, frozen=True):
+    """The machines that wait."""
+
+    requests: list[JoinRequest]  # oldest first
 
 
 class Agents(msgspec.Struct, frozen=True):
@@ -342,8 +386,34 @@ METHODS: Mapping[str, Method] = {
         Method("network.status", "The state of the network", NoParams, Status, _READ),
         Method("network.digest", "The state of the asked agent's ledger, to compare", NoParams, Digest, _READ),
         Method("network.links", "How the asked agent sees the others", NoParams, Links, _READ),
+        Method("network.invite", "An invitation for one machine", Invite, Invitation, _ADMIN, (InvalidInput, *_CHANGE)),
+        Method("network.requests", "The machines that wait for being let in", NoParams, JoinRequests, _ADMIN, _CHANGE),
+        Method(
+            "network.approve",
+            "Let the machine in that shows this code; a wrong one refuses all that wait",
+            Approve,
+            OneTask,
+            _ADMIN,
+            (NotFound, NotAllowed, InvalidInput, *_CHANGE),
+        ),
         Method("agents.list", "All agents of the network", NoParams, Agents, _READ),
         Method("agents.set", "Enable, disable or drain an agent", AgentSet, OneTask, _OPERATE, _MISSING + _CHANGE),
+        Method(
+            "agents.remove",
+            "Take an agent out of the network: its vote first, then its membership",
+            ByAgent,
+            OneTask,
+            _ADMIN,
+            (NotFound, Conflict, *_CHANGE),
+        ),
+        Method(
+            "agent.leave",
+            "Take the asked agent out of the network, and end it",
+            AgentStop,
+            Stopping,
+            _ADMIN,
+            (Conflict, *_CHANGE),
+        ),
         Method("agent.stop", "End the agent that is asked", AgentStop, Stopping, _ADMIN, (Conflict,)),
         Method("jobs.apply", "Define a project's jobs", JobsApply, Applied, _OPERATE, (JobFileError, *_CHANGE)),
         Method("jobs.list", "All definitions", JobsList, Jobs, _READ),

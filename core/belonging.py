@@ -30,6 +30,7 @@ class Invited(msgspec.Struct, frozen=True, array_like=True):
 
     expires: Millis  # from then on it is worth nothing
     votes: bool = True  # whether who joins with it may be made a voter
+    used: str = ""  # agent id of who joined with it; only the same machine may do so again, if it missed the answer
 
 
 def remembered(meta: dict[str, str]) -> dict[str, Invited]:
@@ -55,12 +56,13 @@ def admit(ledger: Ledger, command: Admit, changes: Changes) -> Outcome:
     at = ledger.advance(command.at)
     record, votes = command.agent, command.agent.votes
     if command.invite:
-        invited = ledger.invites.pop(command.invite, None)
-        _save(ledger, changes)
-        if invited is None or invited.expires <= at:
-            why = "is not known: it was used already, or was not made here" if invited is None else "has expired"
+        invited = ledger.invites.get(command.invite)
+        why = _worthless(invited, record.id, at)
+        if invited is None or why:
             error = NotAllowed(f"the invitation {why}; ask for a new one: orchestra invite")
             return ledger.refused("network.join", command.requester, record.name, error, changes)
+        ledger.invites[command.invite] = replace(invited, used=record.id)
+        _save(ledger, changes)
         votes = votes and invited.votes
     number = command.member or ledger.counters.member + 1
     ledger.counters.member = max(ledger.counters.member, number)
@@ -161,6 +163,15 @@ def expire(ledger: Ledger, command: Expire, changes: Changes) -> Outcome:
     record = replace(record, session="", seen=at)
     ledger.agents[record.id] = changes.agents[record.id] = record
     return Outcome(_lose(ledger, _held(ledger, record.id), f"contact with {record.name} was lost", changes))
+
+
+def _worthless(invited: Invited | None, agent: str, at: Millis) -> str:
+    """Return why an invitation does not let an agent in; empty: it does."""
+    if invited is None:
+        return "is not known: it has expired, or was made elsewhere"
+    if invited.expires <= at:
+        return "has expired"
+    return "was used already" if invited.used not in {"", agent} else ""
 
 
 def _held(ledger: Ledger, agent: str) -> list[Attempt]:

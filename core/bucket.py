@@ -1,4 +1,7 @@
-"""A token bucket: so many events a second, and so many at once. Pure; the caller brings the time."""
+"""Token buckets: so many events a second, and so many at once. Pure; the caller brings the time."""
+
+from collections import OrderedDict
+from ipaddress import IPv6Address, ip_address
 
 
 class Bucket:
@@ -28,3 +31,34 @@ class Bucket:
         if self._at is not None:
             self._tokens = min(self._size, self._tokens + max(0.0, now - self._at) * self._rate)
         self._at = now
+
+
+SOURCES = 1_024
+"""Sources whose bucket is remembered; beyond, the one not heard for longest is forgotten."""
+
+
+class Buckets:
+    """One bucket for all that comes, and one for each address that it comes from."""
+
+    def __init__(self, rate: float, each: float) -> None:
+        """Let `rate` events a second through, `each` from one address (IPv6: from one /64, what one household has)."""
+        self._all = Bucket(rate, rate)
+        self._rate = each
+        self._each: OrderedDict[str, Bucket] = OrderedDict()
+
+    def take(self, host: str, now: float) -> bool:
+        """Take a token for an event from an IP address; return whether there was one."""
+        source = _source(host)
+        bucket = self._each.setdefault(source, Bucket(self._rate, self._rate))
+        self._each.move_to_end(source)
+        if len(self._each) > SOURCES:
+            self._each.popitem(last=False)
+        return bucket.take(now) and self._all.take(now)
+
+
+def _source(host: str) -> str:
+    """Return whose address it is, as far as that can be told: IPv6 gives everyone 2**64 of them."""
+    address = ip_address(host.split("%", 1)[0])
+    if isinstance(address, IPv6Address) and not address.ipv4_mapped:
+        return address.packed[:8].hex()
+    return str(address)

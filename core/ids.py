@@ -1,10 +1,12 @@
-"""Build ids: short, unlike their neighbours, never repeated in a network.
+"""Ids of builds and agents. Those of builds are short, unlike their neighbours, never repeated in a network.
 
 A build has a serial number, from 1, in the order of acceptance. Its id is that number put through a bijection of the
 40-bit integers and written in Crockford's base 32: eight characters, all different from the first on, so that three or
 four characters are enough to name a recent build, as with git's commits. Deterministic, so every voter makes the same
-id.
+id. An agent's id is the fingerprint of its key, so that nobody can take another's.
 """
+
+from hashlib import sha256
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 _BITS = 40
@@ -45,3 +47,8 @@ def is_build_id(text: str) -> bool:
 def is_id_prefix(text: str) -> bool:
     """Whether `text` could be the beginning of a build id (1 to 8 characters of the alphabet)."""
     return 0 < len(text) <= _BITS // 5 and all(character in _ALPHABET for character in text)
+
+
+def fingerprint(public: str) -> str:
+    """Return the id of the agent that has this public key (Z85): the first 16 hex digits of the key's SHA-256."""
+    return sha256(public.encode()).hexdigest()[:16]

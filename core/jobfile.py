@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from .errors import InvalidInput, JobFileError
-from .model import Job, Parameter, Spec, Step, When
+from .model import MAX_RETRIES, Job, Parameter, Retry, Spec, Step, When
 from .nearest import nearest
 from .requirements import parse_requirement
 from .shapes import (
@@ -213,10 +213,33 @@ def _read_parameter(node: Tree, key: str, problems: Problems) -> Parameter | Non
 
 _PARAMETERS: Shape[tuple[Parameter, ...]] = listing(Shape(_read_parameter, _PARAMETER_KEYS.schema), "parameters")
 
+
+def _read_retry(node: Tree, key: str, problems: Problems) -> Retry | None:
+    place = f"{key}.max" if isinstance(node, Table) else key
+    most = (
+        (_RETRY.read(node, key, problems) or {}).get("max")
+        if isinstance(node, Table)
+        else INTEGER.read(node, key, problems)
+    )
+    if most is not None and not 0 <= most <= MAX_RETRIES:
+        problems.add(node, place, f"{most} is out of range; use 0 to {MAX_RETRIES}")
+        return None
+    return None if most is None else Retry(most)
+
+
+_RETRY = mapping(
+    {"max": Key(INTEGER, f"further attempts, 0 to {MAX_RETRIES}", required=True)},
+    {"when": "retrying for other reasons than a lost agent (when)"},
+)
+
 _COMMON = {
     "runs-on": Key(_REQUIREMENTS, "what an agent must have, as linux, gpu, zone=lab or memory>=8G"),
     "timeout": Key(DURATION, "longest time a build may take"),
     "shell": Key(_SHELL, "sh (default), bash, python, or the words of a program that takes -c TEXT"),
+    "retry": Key(
+        Shape(_read_retry, {"anyOf": [INTEGER.schema, _RETRY.schema]}),
+        "further attempts of a build that was lost with its agent; 0 by default",
+    ),
     "priority": Key(INTEGER, "builds with a higher one are assigned earlier; 0 by default"),
 }
 
@@ -226,7 +249,6 @@ _LATER_IN_JOB = {
     "if": "a condition (if)",
     "cache": "a cache",
     "artifacts": "keeping files (artifacts)",
-    "retry": "retrying (retry)",
     "secrets": "secrets",
     "lock": "a lock",
     "services": "services",
@@ -297,6 +319,7 @@ def _jobs(found: Mapping[str, Any], problems: Problems, root: Tree) -> tuple[Job
                     runs_on=tuple(sorted({str(parse_requirement(one)) for one in runs_on})),
                     timeout_s=common.get("timeout"),
                     shell=common.get("shell") or SHELLS["sh"],
+                    retry=common.get("retry") or Retry(),
                 ),
                 parameters=_parameters(f"jobs.{name}", node, job, problems),
                 description=job.get("description") or "",

@@ -51,6 +51,7 @@ class Call(StrEnum):
     KEEP = "blob.keep"  # Keep -> Kept: hold these contents for the network
     SNAPSHOT = "snapshot.prepare"  # Prepare -> Prepared: the state, ready to be fetched
     FOLLOW = "events.follow"  # nothing -> nothing: send me what subscribers hear
+    ADMIT = "member.admit"  # Entrant -> entering.Welcome: somebody at my door wants to be a member
 
 
 CALLERS: dict[Call, Who] = {
@@ -68,6 +69,7 @@ CALLERS: dict[Call, Who] = {
     Call.KEEP: Who.MEMBER,
     Call.SNAPSHOT: Who.MEMBER,
     Call.FOLLOW: Who.MEMBER,
+    Call.ADMIT: Who.MEMBER,
 }
 """Who may make which call; tests walk every row."""
 
@@ -204,6 +206,15 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     """Contents that are held now, durably."""
 
     digests: tuple[str, ...]  # SHA-256, hex
+
+
+class Entrant(msgspec.Struct, frozen=True, array_like=True):
+    """A machine that wants to be a member; the agent at whose door it is saw its key proven."""
+
+    record: AgentRecord  # what it may say of itself, see entering.applicant
+    invite: str = ""  # digest of the secret it showed
+    code: str = ""  # what it shows to people, where it has no secret
+    address: str = ""  # where it was seen
 
 
 class Prepare(msgspec.Struct, frozen=True, array_like=True):

@@ -96,6 +96,9 @@ class Retry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     max: int = 0  # further attempts
 
 
+MAX_RETRIES = 100
+"""Further attempts that a retry policy may allow."""
+
 CRASH_LIMIT = 3
 """Workers that a build may take down with it; it is not given to another one, whatever its retry policy says."""
 
@@ -247,3 +250,4 @@ class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     votes: bool = True  # it may be made a voter
     leaving: bool = False  # it is on its way out: its vote is given to another, then it is removed
     note: str = ""  # why it is disabled, where the network did that by itself
+    door: int = 0  # port where joining is asked for, on the same hosts

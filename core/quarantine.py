@@ -1,7 +1,8 @@
 """Which worker fails everything, while others do not: it is asked to take nothing more until somebody looks at it.
 
-Fed with ends of attempts. A worker is suspected when its last ends were all bad, of several different things to run, and
-another worker succeeded meanwhile: then the fault is the machine's and not the builds'. Pure; forgets with the master.
+Fed with ends of attempts. A worker is suspected when its last ends were all bad, of several different things to run,
+and another worker succeeded meanwhile: then the fault is the machine's and not the builds'. Pure; it forgets with the
+master.
 """
 
 from dataclasses import dataclass, field

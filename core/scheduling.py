@@ -67,7 +67,7 @@ class Worker(msgspec.Struct, frozen=True):
             slots=record.slots,
             reachable=reachable and bool(record.session),
             enabled=record.enabled,
-            draining=record.draining,
+            draining=record.draining or record.leaving,
         )
 
 

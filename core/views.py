@@ -106,7 +106,7 @@ class AgentView(msgspec.Struct, frozen=True):
 
     id: str  # fingerprint of its key
     name: str  # for people
-    state: str  # ready, unreachable, disabled or draining
+    state: str  # ready, unreachable, disabled, leaving or draining
     roles: list[str]  # master, voter, worker
     labels: dict[str, str]  # what `runs-on` is matched with
     slots: dict[str, int]  # {"total": n, "used": n}
@@ -240,6 +240,8 @@ def agent(
         state = "unreachable"
     elif not record.enabled:
         state = "disabled"
+    elif record.leaving:
+        state = "leaving"
     elif record.draining:
         state = "draining"
     return AgentView(

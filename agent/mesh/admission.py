@@ -19,16 +19,19 @@ DOMAIN = "mesh"
 class Admission(Authenticator):
     """Admits the keys that `admits` knows, and no other."""
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", admits: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self, context: "zmq.Context[zmq.Socket[bytes]]", admits: Callable[[bytes], bool], domain: str = DOMAIN
+    ) -> None:
         """Hold the place where libzmq asks, from now on; the answers come with `run`."""
         super().__init__(context)
         self._admits = admits
-        self.configure_curve_callback(DOMAIN, self)
+        self._domain = domain
+        self.configure_curve_callback(domain, self)
         self.start()
 
     def callback(self, domain: str, key: bytes) -> bool:
         """Return whether a client with this public key (Z85) may connect; asked by the base class."""
-        return domain == DOMAIN and self._admits(key)
+        return domain == self._domain and self._admits(key)
 
     async def run(self) -> None:
         """Answer until cancelled."""

@@ -58,11 +58,12 @@ def context() -> Context:
     return found
 
 
-def listener(within: Context, keys: Keys) -> Socket:
-    """Return the socket that others connect to, not yet bound."""
+def listener(within: Context, keys: Keys, domain: str = DOMAIN, limit: int = FRAME_LIMIT) -> Socket:
+    """Return the socket that others connect to, not yet bound; frames of more than `limit` bytes end a connection."""
     found = _socket(within, zmq.ROUTER, keys)
+    found.set(zmq.MAXMSGSIZE, limit)
     found.set(zmq.CURVE_SERVER, 1)
-    found.set(zmq.ZAP_DOMAIN, DOMAIN.encode())
+    found.set(zmq.ZAP_DOMAIN, domain.encode())
     found.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
     found.set(zmq.ROUTER_MANDATORY, 1)
     found.set(zmq.BACKLOG, 512)

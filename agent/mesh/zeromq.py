@@ -32,6 +32,8 @@ from .upkeep import Put, Upkeep
 
 log = logging.getLogger(__name__)
 
+_GIVEN_BYTES = 5  # of a routing id that libzmq makes up: a zero, which none that a stock client chooses begins with
+
 
 class ZmqMesh(Mesh):
     """One agent's end of the mesh."""
@@ -222,7 +224,7 @@ class ZmqMesh(Mesh):
         link = peer.incoming
         if link is not None and link.routing == envelope.bytes:
             self._on_frame(link, frame)
-        elif frame[:1] == frames.HELLO_BYTE:
+        elif frame[:1] == frames.HELLO_BYTE and _is_given(envelope.bytes):
             self._on_connection(peer, envelope.bytes, body)
         else:
             self.counters["dropped.stale"] += 1
@@ -297,6 +299,11 @@ class ZmqMesh(Mesh):
         self.counters["dropped.malformed"] += 1
         if self._seldom(("malformed", peer.id), time.monotonic()):
             log.warning("mesh.malformed: agent %s sent %s (dropped; told once a minute)", peer.id, problem)
+
+
+def _is_given(routing: bytes) -> bool:
+    """Whether our listener made this routing id up: no agent names its connections, so that none can take another's."""
+    return len(routing) == _GIVEN_BYTES and routing[0] == 0
 
 
 def _stands_for_all(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Commands about this machine's own agent: up, down, agent, init, socket."""
+"""Commands about this machine's own agent: up, down, agent, init, join, leave, recover, socket."""
 
 import os
 import sys
@@ -33,6 +33,8 @@ def _hand_over(name: str, summary: str) -> click.Command:
 up = _hand_over("up", "Start this machine's agent in the background; make a network if it belongs to none.")
 agent = _hand_over("agent", "Run this machine's agent in the foreground.")
 init = _hand_over("init", "Make a network of which this machine is the first member.")
+join = _hand_over("join", "Make this machine a member of a network, and start its agent.")
+recover = _hand_over("recover", "Go on without the other voters, when a majority of them is gone for good.")
 
 
 @click.command()
@@ -49,14 +51,33 @@ def down(data: Path | None, builds: str | None) -> None:
         except NoAgent:
             say("The agent is down.")
             return
+    _wait_until_gone(path)
+    left = f"; {found.running} build(s) go on" if builds == "keep" and found.running else ""
+    say(f"The agent is down{left}.")
+
+
+@click.command()
+@data_option
+@click.option("--wait", "builds", flag_value="wait", help="Let builds that run here end first.")
+@click.option("--abort", "builds", flag_value="abort", help="Stop builds that run here.")
+def leave(data: Path | None, builds: str | None) -> None:
+    """Take this machine out of its network, and stop its agent. Another one takes over its vote first."""
+    path = socket_path(data)
+    with connect(data) as net:
+        net.call("agent.leave", builds=builds or "refuse")
+    _wait_until_gone(path)
+    say(
+        "This machine has left the network; its agent is down. What it held is in the data directory's folder `former`."
+    )
+
+
+def _wait_until_gone(path: Path) -> None:
     deadline = time.monotonic() + _GONE_S
     while _answers(path):
         if time.monotonic() > deadline:
             message = f"the agent has not ended within {_GONE_S:.0f} s; its log says what it is at"
             raise TimedOut(message)
         time.sleep(0.02)
-    left = f"; {found.running} build(s) go on" if builds == "keep" and found.running else ""
-    say(f"The agent is down{left}.")
 
 
 def _answers(path: Path) -> bool:
@@ -74,4 +95,4 @@ def socket(data: Path | None) -> None:
     click.echo(f"ipc://{socket_path(data)}")
 
 
-__all__: list[Any] = ["agent", "down", "init", "socket", "up"]
+__all__: list[Any] = ["agent", "down", "init", "join", "leave", "recover", "socket", "up"]

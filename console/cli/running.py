@@ -39,6 +39,7 @@ def pairs(words: Sequence[str], what: str) -> dict[str, str]:
 )
 @click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Variable for the command; repeatable.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Longest time it may take.")
+@click.option("--retry", type=int, metavar="N", help="Try again up to N times if it is lost with its agent.")
 @click.option("--name", help="What to call it among the builds [default: the command's first word].")
 @click.option(
     "-C",
@@ -60,6 +61,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     runs_on: Sequence[str],
     env: Sequence[str],
     timeout: float | None,
+    retry: int | None,
     name: str | None,
     directory: Path,
     no_copy: bool,
@@ -76,7 +78,13 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
         message = "say what to run: a command behind `--`, as in `orchestra run -- make test`, or a job with --job"
         raise click.UsageError(message)
     source = None if no_copy else ship(net, directory.absolute())
-    params: dict[str, Any] = {"env": pairs(env, "variable"), "runs_on": list(runs_on), "timeout": timeout, "name": name}
+    params: dict[str, Any] = {
+        "env": pairs(env, "variable"),
+        "runs_on": list(runs_on),
+        "timeout": timeout,
+        "retry": retry,
+        "name": name,
+    }
     if job:
         params |= {"job": job, "parameters": pairs(parameter, "parameter")}
     else:

@@ -7,8 +7,9 @@ import pytest
 
 from job_orchestra.agent import announcement
 from job_orchestra.agent.announcement import MAX_TEXT, Sighting, announcement_of
-from job_orchestra.agent.identity import Identity, fingerprint
+from job_orchestra.agent.identity import Identity
 from job_orchestra.core.errors import PeerError
+from job_orchestra.core.ids import fingerprint
 from tests.kit.announcements import announced
 
 WRONG: dict[str, dict[str, Any]] = {

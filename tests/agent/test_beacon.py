@@ -12,6 +12,7 @@ import pytest
 from job_orchestra.agent import beacon as module
 from job_orchestra.agent.announcement import MAX_TEXT, Sighting
 from job_orchestra.agent.beacon import RATE, RATE_EACH, Beacon, ask
+from job_orchestra.core import bucket
 from job_orchestra.core.errors import Conflict
 from tests.kit.announcements import announced
 
@@ -122,7 +123,7 @@ def test_few_addresses_are_remembered() -> None:
     one = Beacon(OWN, clock=lambda: 1.0)
     for number in range(5_000):
         one.answer(question(), f"10.0.{number // 250}.{number % 250}")
-    assert len(one._each) == module._SOURCES
+    assert len(one._rate._each) == bucket.SOURCES
 
 
 async def test_only_an_answer_to_our_own_question_is_believed() -> None:

@@ -9,7 +9,9 @@ from hashlib import sha256
 from typing import Self
 
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
+from job_orchestra.agent.mesh import frames
 from job_orchestra.agent.mesh.contract import Contact, Mesh
 from job_orchestra.agent.mesh.memory import MemoryNetwork
 from job_orchestra.agent.mesh.zeromq import ZmqMesh
@@ -145,8 +147,61 @@ class MemoryClub(Club):
 class RealClub(Club):
     """Meshes over loopback."""
 
+    def rogue(self, name: str, target: Mesh, routing: bytes = b"") -> "Rogue":
+        """Return a hand-made connection to an agent's listener, with the keys of `name`, whoever that is."""
+        public = next(keys.public for keys in self.keys.values() if keys.id == target.id)
+        return Rogue(self.key(name), public, target.addresses[0], routing=routing)
+
     def make(self, keys: Keys, network: str, epoch: int, port: int) -> Mesh:
         """See Club."""
         return ZmqMesh(
             keys.id, keys.public, keys.secret, network=network, epoch=epoch, version="1", host="127.0.0.1", port=port
         )
+
+
+class Rogue:
+    """A connection to a mesh that says what the test wants, not what an agent would say."""
+
+    def __init__(self, keys: Keys | None, server: str, place: str, *, routing: bytes = b"") -> None:
+        """Connect; without keys, unencrypted. A `routing` id is the name that the connection gives itself."""
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.set(zmq.SNDHWM, 0)
+        if routing:
+            self._socket.set(zmq.ROUTING_ID, routing)
+        if keys is not None:
+            self._socket.set(zmq.CURVE_PUBLICKEY, keys.public.encode())
+            self._socket.set(zmq.CURVE_SECRETKEY, keys.secret.encode())
+            self._socket.set(zmq.CURVE_SERVERKEY, server.encode())
+        self._events = self._socket.get_monitor_socket()
+        self._socket.connect(f"tcp://{place}")
+        self._seen: list[int] = []
+        self.heard: list[bytes] = []  # without pings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.disable_monitor()
+        self._context.destroy(0)
+
+    def say(self, *parts: bytes) -> None:
+        """Send a message."""
+        self._socket.send_multipart(parts)
+
+    def greet(self, network: str = "net", epoch: int = 1) -> None:
+        """Say what an agent says first."""
+        self.say(frames.hello(frames.Hello(network, epoch, "rogue", 1)))
+
+    def hears(self, kind: int) -> list[bytes]:
+        """Return what came of one kind of frame, since the beginning."""
+        while self._socket.poll(0):
+            self.heard += self._socket.recv_multipart()
+        return [frame for frame in self.heard if frame[0] == kind]
+
+    def saw(self, event: int) -> bool:
+        """Whether this ever happened to the connection (zmq.EVENT_...)."""
+        while self._events.poll(0):
+            self._seen.append(parse_monitor_message(self._events.recv_multipart())["event"])
+        return event in self._seen
