@@ -11,6 +11,7 @@
     +-- Unavailable               nobody erred: not now, perhaps later
     |   +-- NoAgent               this machine's agent does not answer
     |   +-- NoMaster              there is an agent but no elected master
+    |   |   +-- NotLeading        the asked agent is not the master, and did nothing
     |   +-- Unreachable           another agent does not answer
     |   +-- TimedOut              the answer did not come in time
     +-- PeerError                 the other side erred: it spoke the protocol wrongly

@@ -172,5 +172,5 @@ def _key_of(collection: str, record: Any) -> object:  # noqa: ANN401 - the colle
     if collection == "specs":
         return record.digest()
     names = ("id",) if collection == "builds" else KEYS[collection]
-    values = tuple(getattr(record, name) for name in names)
-    return values if len(values) > 1 else values[0]
+    first, *others = [getattr(record, name) for name in names]
+    return (first, *others) if others else first

@@ -45,7 +45,7 @@ class Admission(Authenticator):
             while True:
                 await ready.wait()
                 ready.clear()
-                while readable(socket):
+                while not socket.closed and readable(socket):
                     await self.handle_zap_message(socket.recv_multipart(zmq.NOBLOCK))
         finally:
             loop.remove_reader(watched)

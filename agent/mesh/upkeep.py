@@ -285,6 +285,7 @@ class Upkeep:
                 peer.places.found(place)
             else:
                 peer.places.failed()
+                self._counters["links.failed"] += 1
             self.lose(link, "its connection ended")
 
     async def _connect(self, peer: Peer, place: str) -> Outgoing | None:

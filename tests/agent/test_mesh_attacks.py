@@ -99,7 +99,7 @@ async def test_an_impostor_at_a_members_address_hears_nothing(club: RealClub) ->
     impostor.know([club.contact("a")])  # it would answer, and be glad of any word
     ear = Ear(impostor)
     a.know([Contact(club.id("b"), club.key("b").public, impostor.addresses)])
-    await club.until(lambda: a.counters["links.ended"] >= 2, "a tried, and tried again")
+    await club.until(lambda: a.counters["links.failed"] >= 2, "a tried, and tried again")
     assert not a.send(club.id("b"), "note", b"secret")
     with pytest.raises(Unreachable):
         await a.call(club.id("b"), "echo", b"secret")

@@ -260,7 +260,7 @@ JOB = HEAD + "  t:\n    run: a\n"
 STEP = HEAD + "  t:\n    steps:\n      - "
 PARAMETER = JOB + "    parameters:\n      - "
 NAME_RULE = "use up to 100 letters, digits, `-`, `_`, `.` and `+`, and begin with a letter or digit"
-JOB_KEYS = "description, run, steps, env, parameters, runs-on, timeout, shell, priority"
+JOB_KEYS = "description, run, steps, env, parameters, runs-on, timeout, shell, retry, priority"
 
 BAD: dict[str, tuple[str, str]] = {
     # no YAML at all
@@ -533,7 +533,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "defaults of another kind": (
         "project: p\ndefaults: {env: {A: b}}\njobs: {t: make}\n",
-        "f:2:12: defaults.env: unknown key 'env'; there are: runs-on, timeout, shell, priority",
+        "f:2:12: defaults.env: unknown key 'env'; there are: runs-on, timeout, shell, retry, priority",
     ),
     # variables
     "a bad variable": (
