@@ -473,12 +473,13 @@ class Service:
             raise InvalidInput(message)
         build = await self._find.build(params.id)
         number = current(build) if params.attempt is None else params.attempt
+        # from before the look at attempt and log: what is read below may be older than what is known by then
+        over = not self._alive(build.id, number)
         attempts = await self._find.attempts(build)
         attempt = next((one for one in attempts if one.number == number), None)
         base, end = 0, None
         if params.step is not None:
             base, end = self._range_of_step(params.step, attempts, number)
-        over = not self._alive(build.id, number)
         offset = params.offset
         if end is not None:
             offset = max(0, end - base + offset) if offset < 0 else offset
@@ -492,8 +493,7 @@ class Service:
         )
         part = await self._logs.read(wanted, attempt, lambda: not self._alive(build.id, number))
         offset, data = max(0, part.offset - base), part.data
-        over = not self._alive(build.id, number) or end is not None
-        complete = over and base + offset + len(data) >= (part.size if end is None else end)
+        complete = (over or end is not None) and base + offset + len(data) >= (part.size if end is None else end)
         text, encoding = encoded(data, more=not complete)
         used = len(text.encode()) if encoding == "utf-8" else len(data)
         return api.LogPart(offset, text, encoding, offset + used, complete)

@@ -13,6 +13,9 @@ from tests.kit.agents import AgentProcess, agent_in
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("suite")
 
+# agents of tests speak to this machine only, whatever they are started by
+os.environ["ORCHESTRA_LISTEN"] = "127.0.0.1:0"
+
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[AgentProcess]:

@@ -24,7 +24,7 @@ ANSWER_LIMIT = CHUNK + (4 << 10)
 DOMAIN = "bulk"
 """The ZAP domain of the port; a domain is what makes libzmq ask at all who may connect."""
 
-_Number: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 63)]
+_Number: TypeAlias = Annotated[int, Meta(ge=0, lt=1 << 62)]
 _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=NAME_LIMIT)]
 
 
