@@ -320,6 +320,8 @@ class Agent:
         """Take this agent out of the network as a client asked, and end it: see api.AgentStop."""
         if builds == "keep":
             raise InvalidInput("builds cannot go on without the network; wait for them (--wait) or stop them (--abort)")
+        if len(self.peers.records) == 1:
+            raise Conflict(f"{self.identity.name} is the only agent; to end the network, stop it: orchestra down")
         await self._ask("agents.set", api.AgentSet(self.identity.id, draining=True))
         if self.worker is not None:
             if builds == "abort":
