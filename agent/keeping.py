@@ -27,6 +27,9 @@ from .sources import path_of
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 1 << 20
+"""Bytes of logs whose digests are taken without a thread. Larger: everything else waits for milliseconds."""
+
 SMALL = 64 << 10
 """Bytes up to which contents travel in messages."""
 
@@ -131,7 +134,9 @@ class Keeper:
 
     async def digests(self, keys: Sequence[str]) -> dict[str, str]:
         """See worker.Archive."""
-        return await asyncio.to_thread(self._digests, keys) if keys else {}
+        if sum(_size(self._paths.log(key)) for key in keys) <= AT_ONCE:
+            return self._digests(keys)  # quicker than to wait for a thread; what ends meanwhile waits to be told of
+        return await asyncio.to_thread(self._digests, keys)
 
     def _digests(self, keys: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}

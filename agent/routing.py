@@ -238,7 +238,7 @@ def _repeatable(method: api.Method, params: msgspec.Raw) -> tuple[msgspec.Raw, b
         given = msgspec.json.decode(params, type=dict[str, msgspec.Raw])
     except msgspec.MsgspecError:
         return params, False  # whoever decides says what is wrong with them
-    if given.get("request", b"null") in {b"null", b'""'}:
+    if bytes(given.get("request", b"null")) in {b"null", b'""'}:
         given["request"] = msgspec.Raw(msgspec.json.encode(secrets.token_hex(12)))
         params = msgspec.Raw(msgspec.json.encode(given))
     return params, True

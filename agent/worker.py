@@ -168,7 +168,8 @@ class Worker:
 
     async def _join(self, link: ExecutorLink) -> None:
         """Begin the executor's session with the network, or go on with it under another master."""
-        told = tuple(one for one in self._attempts.values() if one.session == link.session)
+        # of sessions before, too, where the executor remembers how it ended
+        told = tuple(one for one in self._attempts.values() if one.session == link.session or one.state.ended)
         begun = tuple(link.begun) if link.sure else None
         over = await self._until_accepted(lambda: self._master.join(self.record, told, begun, self))
         for key in over:
@@ -176,7 +177,8 @@ class Worker:
             if one is not None and not one.state.ended:
                 link.stop(key, "the network has given this attempt up")
         # what belongs to a session that is over has come to its end, or back into the queue, when we joined
-        self._settle([key for key, one in self._attempts.items() if one.session != link.session], always=True)
+        over_and_gone = [one.key for one in self._attempts.values() if one.session != link.session and one not in told]
+        self._settle(over_and_gone, always=True)
         self._finish([one for one in told if one.state.ended])
 
     async def idle(self) -> None:
