@@ -128,6 +128,12 @@ def simulate(request: Request) -> list[Step]:
     return [*steps, _python(request, "tools.simulate", *request.arguments, says="simulate")]
 
 
+def soak(request: Request) -> list[Step]:
+    """Try a network of real agents under faults."""
+    steps = env.prepare(request.root, request.environment, {"test"})
+    return [*steps, _python(request, "tools.soak", *request.arguments, says="soak")]
+
+
 def clean(request: Request) -> list[Step]:
     """Remove what the other commands left behind."""
     steps = _present(request.root, PRODUCTS)
@@ -184,6 +190,7 @@ COMMANDS = {
     "release": Command("build and try what could be published; uploads nothing", release),
     "transcripts": Command("play consensus transcripts", transcripts, "DIR"),
     "simulate": Command("run simulated networks", simulate, "[ARGUMENT...]"),
+    "soak": Command("try a network of real agents under faults", soak, "[--minutes N] [--seed S] [ARGUMENT...]"),
 }
 """In the order in which a newcomer meets them."""
 

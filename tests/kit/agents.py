@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from .waiting import wait_until
 class AgentProcess:
     """One agent, started and killed at will."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, machine: Sequence[str] = ()) -> None:
+        """Speak of the agent with this data directory; `machine` is the beginning of a command line that runs there."""
         self.data = data
+        self._machine = machine
         self.paths = Paths(data)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -34,7 +36,7 @@ class AgentProcess:
     def try_start(self, *flags: str, environment: dict[str, str] | None = None) -> str:
         """Start it; return `ready`, or its exit code and error."""
         reading, writing = os.pipe()
-        command = [sys.executable, "-m", "job_orchestra.agent", "run", "--data", str(self.data)]
+        command = [*self._machine, sys.executable, "-m", "job_orchestra.agent", "run", "--data", str(self.data)]
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
             self.process = subprocess.Popen(

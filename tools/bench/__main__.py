@@ -6,11 +6,15 @@ import argparse
 import sys
 
 from .consensus import consensus
+from .crowd import crowd
+from .failover import failover
 from .figures import Figure, Missing, show
 from .latency import latency
+from .network import network
 from .queue import queue
 from .rest import rest, startup
 from .throughput import throughput
+from .transfer import transfer
 
 MEASUREMENTS = {
     "throughput": throughput,
@@ -19,6 +23,10 @@ MEASUREMENTS = {
     "consensus": consensus,
     "rest": rest,
     "startup": startup,
+    "network": network,
+    "failover": failover,
+    "transfer": transfer,
+    "crowd": crowd,
 }
 
 

@@ -1,4 +1,4 @@
-"""An agent for the length of a measurement, in a directory that is removed afterwards."""
+"""Agents for the length of a measurement, in directories that are removed afterwards."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from job_orchestra import connect
+from job_orchestra.agent.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,25 +52,93 @@ class Running:
 @contextmanager
 def agent(*flags: str) -> Iterator[Running]:
     """Start an agent, and stop it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="orchestra-bench-"))
-    data = folder / "agent"
-    reading, writing = os.pipe()
-    command = [sys.executable, "-m", "job_orchestra.agent", "run", "--data", str(data), "--ready-fd", str(writing)]
-    try:
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([*command, *flags], stdout=log, stderr=log, pass_fds=(writing,))
-        os.close(writing)
-        with os.fdopen(reading) as answers:
-            answer = answers.readline().strip()
-        if answer != "ready":
-            message = f"the agent did not start: {answer or (folder / 'log').read_text()}"
-            raise RuntimeError(message)
-        with connect(data) as net:
+    with _folder() as folder:
+        process = start(folder / "agent", *flags)
+        with connect(folder / "agent") as net:
             # the first build waits for the executor; measurements begin behind it
             net.builds.submit(["true"])[0].wait()
-            yield Running(net, data, process.pid)
+            yield Running(net, folder / "agent", process.pid)
             net.agent.stop(builds="abort")
         process.wait()
+
+
+@dataclass
+class Member:
+    """An agent of a network."""
+
+    data: Path  # its data directory
+    flags: tuple[str, ...]  # what it is started with
+    process: subprocess.Popen[bytes]  # it
+
+    @property
+    def socket(self) -> Path:
+        """Return its scripting socket."""
+        return Paths(self.data).scripting
+
+    def start(self) -> None:
+        """Start it again."""
+        self.process = start(self.data, *self.flags)
+
+
+@contextmanager
+def network(count: int, *flags: str) -> Iterator[list[Member]]:
+    """Start agents on loopback that are one network, all of them voters; stop them at the end."""
+    flags = ("--listen", "127.0.0.1:0", "--no-mdns", "--settle", "0.5", *flags)
+    members: list[Member] = []
+    with _folder() as folder:
+        try:
+            for number in range(1, count + 1):
+                data, own = folder / f"a{number}", ("--name", f"a{number}", *flags)
+                if members:
+                    _join(data, members[0])
+                members.append(Member(data, own, start(data, *own)))
+            with connect(members[0].data) as net:
+                while len(net.network.status().voters) < count:
+                    time.sleep(0.05)
+            for one in members:
+                with connect(one.data) as net:
+                    net.builds.submit(["true"])[0].wait()
+            yield members
+            for one in members:
+                if one.process.poll() is None:
+                    with connect(one.data) as net:
+                        net.agent.stop(builds="abort")
+        finally:
+            for one in members:
+                with suppress(subprocess.TimeoutExpired):
+                    one.process.wait(20)
+                one.process.kill()
+                one.process.wait()
+
+
+def _join(data: Path, first: Member) -> None:
+    with connect(first.data) as net:
+        token = net.network.invite().token
+    command = [sys.executable, "-m", "job_orchestra.agent", "join", "--data", str(data), "--no-start", "-"]
+    subprocess.run(command, input=token.encode(), check=True, capture_output=True)
+
+
+def start(data: Path, *flags: str) -> subprocess.Popen[bytes]:
+    """Start an agent; return its process when it answers."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "job_orchestra.agent", "run", "--data", str(data), "--ready-fd", str(writing)]
+    log_file = data.with_suffix(".log")
+    with log_file.open("ab") as log:
+        process = subprocess.Popen([*command, *flags], stdout=log, stderr=log, pass_fds=(writing,))
+    os.close(writing)
+    with os.fdopen(reading) as answers:
+        answer = answers.readline().strip()
+    if answer != "ready":
+        message = f"the agent did not start: {answer or log_file.read_text()}"
+        raise RuntimeError(message)
+    return process
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="orchestra-bench-"))
+    try:
+        yield folder
     finally:
         # at the very end: ext4 gives out inodes slowly for minutes after many files were deleted
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
