@@ -35,7 +35,7 @@ def transfer() -> Iterator[Figure]:
         with big.open("wb") as file:
             for _ in range(SIZE >> 20):
                 file.write(os.urandom(1 << 20))
-        keys = [tuple(key.decode() for key in zmq.curve_keypair()) for _ in range(2)]
+        keys = [_keys() for _ in range(2)]
         ours, theirs = get_context("spawn").Pipe()
         serving = get_context("spawn").Process(target=_serve, args=(theirs, str(big), keys[0], keys[1][0]))
         serving.start()
@@ -48,6 +48,11 @@ def transfer() -> Iterator[Figure]:
     yield Figure("slowest of 3", min(rates), "MB/s")
     yield Figure("memory grown at the fetching end", grown, "MiB", "<= 64")
     yield Figure("memory grown at the serving end", served, "MiB", "<= 64")
+
+
+def _keys() -> tuple[str, str]:
+    public, secret = zmq.curve_keypair()
+    return public.decode(), secret.decode()
 
 
 def _serve(pipe: Connection, path: str, keys: tuple[str, str], member: str) -> None:

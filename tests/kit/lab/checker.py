@@ -200,7 +200,12 @@ def _false_success(made: History) -> Iterator[str]:
 
 
 def _mismatch(made: History) -> Iterator[str]:
-    of = {build: made.tried[request] for request, answers in made.accepted.items() for build in answers[0].builds}
+    of = {
+        build: made.tried[request]
+        for request, answers in made.accepted.items()
+        if request in made.tried
+        for build in answers[0].builds
+    }
     digests: dict[str, str] = {}
     for log in made.logs:
         if made.state(log.build) != BuildState.SUCCEEDED or log.build not in of:
