@@ -111,7 +111,7 @@ def bench(request: Request) -> list[Step]:
 
 
 def demo(request: Request) -> list[Step]:
-    """Run the project's own pipeline on a temporary agent."""
+    """Run the project's own pipeline on temporary agents."""
     steps = env.prepare(request.root, request.environment, {"test", "lint", *_node()})
     return [*steps, _python(request, "tools.demo", *request.arguments, says="demo")]
 
@@ -182,7 +182,7 @@ dist/ holds version {version}. Nothing was uploaded. By hand, from here:
 
 COMMANDS = {
     "develop": Command("make .venv with the project (editable) and every tool", develop),
-    "demo": Command("start a temporary agent and run this project's pipeline on it", demo, "[ARGUMENT...]"),
+    "demo": Command("start three temporary agents and run this project's pipeline on them", demo, "[ARGUMENT...]"),
     "test": Command("run the tests", test, "[PYTEST ARGUMENT...]"),
     "lint": Command("ruff, pyright, import contracts, package list, contents of the wheel", lint, "[--fix]"),
     "bench": Command("measure, beside comparable systems", bench, "[NAME...] [--json]"),

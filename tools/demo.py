@@ -1,12 +1,18 @@
-"""The demo: a temporary agent builds this very checkout, and shows how it goes. `python3 -m tools demo`.
+"""The demo: three temporary agents build this very checkout; half-way, their master is killed. `python3 -m tools demo`.
 
-What happens is what a user would do by hand: start an agent, apply orchestra.yaml, ship the directory, submit the jobs,
-follow them, look at the table. Everything is removed at the end. Exit code 1 if a build did not succeed.
+What happens is what a user would do by hand on three machines: start an agent, invite two more, apply orchestra.yaml,
+ship the directory, submit the jobs, follow them, look at the table. When the first build has ended, all that the
+master's machine runs is killed with -9, as if it had lost power: another agent takes over, and what ran on the dead one
+is tried again elsewhere (`retry` in orchestra.yaml). All agents are on this machine and speak over loopback.
+Everything is removed at the end. Exit code 1 if a build did not succeed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +23,8 @@ from typing import TYPE_CHECKING
 
 from job_orchestra import OrchestraError, connect
 from job_orchestra.agent.client import ship
+from job_orchestra.agent.executor.processes import leftovers
+from job_orchestra.agent.paths import Paths
 from job_orchestra.console.format import between, duration, table
 
 if TYPE_CHECKING:
@@ -25,18 +33,20 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 JOBS = ("lint", "test", "package")
+NAMES = ("anna", "bert", "cora")
 _TAIL = 4000  # bytes of the log that are shown of a build that failed
 
 
 def main() -> int:
     """Run the demo; returns 1 if anything failed."""
     folder = Path(tempfile.mkdtemp(prefix="orchestra-demo-"))
-    data = folder / "agent"
+    machines = [folder / name for name in NAMES]
     try:
-        _orchestra(data, "up", "--name", "demo", "--slots", "2")
-        with connect(data) as net:
-            ended = _pipeline(net)
-            _table(ended)
+        _form(machines)
+        with connect(machines[-1]) as net:
+            _tell_network(net)
+            ended = _pipeline(net, machines)
+            _table(net, ended)
             for build in ended:
                 if build.state != "succeeded":
                     _why(net, build)
@@ -45,18 +55,57 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     finally:
-        _orchestra(data, "down", "--abort")
+        for data in machines:
+            if Paths(data).scripting.exists():
+                _orchestra(data, "down", "--abort")
         shutil.rmtree(folder, ignore_errors=True)
-        print("The demo's agent is stopped and its directory removed. Your own: orchestra up")
+        print("The demo's agents are stopped and their directories removed. Your own: orchestra up")
 
 
-def _orchestra(data: Path, *words: str) -> None:
+def _form(machines: list[Path]) -> None:
+    """Make one network of three agents, all of which vote."""
+    first, *others = machines
+    flags = ("--slots", "1", "--settle", "1", "--listen", "127.0.0.1:0", "--no-mdns")
+    _orchestra(first, "up", "--name", first.name, *flags)
+    for data in others:
+        with connect(first) as net:
+            token = net.network.invite().token
+        print(f"$ orchestra invite    # on {first.name}")
+        _orchestra(data, "join", "--name", data.name, *flags, "-", text=token)
+    with connect(first) as net:
+        while len(net.network.status().voters) < len(machines):
+            time.sleep(0.1)
+
+
+def _orchestra(data: Path, *words: str, text: str = "") -> None:
     program = [sys.executable, "-c", "from job_orchestra.console.cli.main import main; main()"]
-    print(f"$ orchestra {' '.join(words)}", flush=True)
-    subprocess.run([*program, *words, "--data", str(data)], check=False, stderr=subprocess.STDOUT)
+    print(f"$ orchestra {' '.join(words)}    # on {data.name}", flush=True)
+    command = [*program, *words, "--data", str(data)]
+    subprocess.run(command, check=False, stderr=subprocess.STDOUT, input=text, text=True)
 
 
-def _pipeline(net: Client) -> list[BuildView]:
+def _tell_network(net: Client) -> None:
+    status = net.network.status()
+    master = status.master.name if status.master else "nobody"
+    print(f"\n{len(status.voters)} voters; {master} leads in term {status.term}\n", flush=True)
+
+
+def _kill_master(net: Client, machines: list[Path]) -> None:
+    """Kill the master's agent, its executor and all that runs on it with -9; tell who leads then."""
+    before = net.network.status().master
+    data = next(one for one in machines if before is not None and one.name == before.name)
+    pids = [int(Paths(data).lock.read_text()), int((Paths(data).executor / "lock").read_text())]
+    print(f"$ kill -9 {' '.join(map(str, pids))}    # agent and executor of {data.name}, the master", flush=True)
+    for pid in (*pids, *leftovers(str(Paths(data).work))):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    began = time.perf_counter()
+    while (now := net.network.status().master) is None or now.name == data.name:
+        time.sleep(0.05)
+    print(f"  {now.name} leads after {duration(time.perf_counter() - began)}", flush=True)
+
+
+def _pipeline(net: Client, machines: list[Path]) -> list[BuildView]:
     """Submit the jobs with this checkout, and tell of each step as it ends."""
     print("$ orchestra apply")
     applied = net.jobs.apply((ROOT / "orchestra.yaml").read_text(encoding="utf-8"))
@@ -79,6 +128,8 @@ def _pipeline(net: Client) -> list[BuildView]:
         _steps(waiting[found.id], found, told)
         if found.state.ended:
             ended[found.id] = found
+            if len(ended) == 1:
+                _kill_master(net, machines)
     return [ended[one] for one in waiting]
 
 
@@ -92,11 +143,13 @@ def _steps(job: str, build: BuildView, told: set[tuple[str, str]]) -> None:
             print(f"  {job:<8} {step.name:<12} {end}", flush=True)
 
 
-def _table(builds: list[BuildView]) -> None:
+def _table(net: Client, builds: list[BuildView]) -> None:
+    names = {one.id: one.name for one in net.agents.list().agents}
     rows = [
         (
             f"{one.project}/{one.job}#{one.number}",
             str(one.state),
+            ", then ".join(names.get(attempt.agent, attempt.agent) for attempt in one.attempts),
             duration(between(one.started, one.finished, datetime.now(UTC))),
             f"{one.log_bytes} B",
             one.reason or " ".join(f"{key}={value}" for key, value in one.results.items()),
@@ -104,7 +157,7 @@ def _table(builds: list[BuildView]) -> None:
         for one in builds
     ]
     print()
-    print("\n".join(table(("BUILD", "STATE", "TOOK", "LOG", "RESULT"), rows)))
+    print("\n".join(table(("BUILD", "STATE", "ON", "TOOK", "LOG", "RESULT"), rows)))
     print("\nOn an agent of your own: orchestra builds, orchestra show BUILD, orchestra logs BUILD")
 
 
