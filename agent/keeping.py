@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from ..core.errors import Damaged, NotFound, OrchestraError, Unreachable
+from ..core.errors import Damaged, LimitReached, NotFound, OrchestraError, Unreachable
 from ..core.ids import is_build_id
 from ..core.messages import Call, Keep, Kept, LogBytes, LogRead, pack, portions, unpack
 from ..core.model import AgentRecord, Attempt, Build
@@ -61,6 +61,7 @@ class Keeper:
         self._history = history
         self._waiting: list[tuple[dict[str, str], asyncio.Future[None]]] = []  # logs to be kept: key -> digest
         self._keeping: asyncio.Task[None] | None = None
+        self._full = False
         self._filled = 0  # serial up to which this agent has the logs of all ended builds
         mesh.handle(Call.KEEP, self._on_keep)
 
@@ -79,6 +80,11 @@ class Keeper:
         if kind == "source":
             return path_of(self._paths.sources, rest)
         return self._blobs.file(rest) if kind == "blob" and self._blobs.has(rest) else None
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more can be kept, for it would be more than is wanted."""
+        return self._full
 
     # -- packed directories
 
@@ -228,14 +234,22 @@ class Keeper:
         return held >= {*small, *large.values()}
 
     async def _on_keep(self, sender: str, payload: bytes) -> bytes:
-        keep = unpack(payload, Keep)
+        try:
+            held = await self._hold(sender, unpack(payload, Keep))
+        except LimitReached:
+            self._full = True
+            raise
+        self._full = False
+        return pack(Kept(held))
+
+    async def _hold(self, sender: str, keep: Keep) -> tuple[str, ...]:
         held = await asyncio.to_thread(self._blobs.put_many, keep.small) if keep.small else []
         record = self._peers.records.get(sender)
         for name, digest in keep.large:
             if record is not None and not self._blobs.has(digest):
                 await self._fetch_and_put(record, name, digest)
             held.append(digest)
-        return pack(Kept(tuple(held)))
+        return tuple(held)
 
     async def _fetch_and_put(self, holder: AgentRecord, name: str, digest: str) -> None:
         partial = self._paths.incoming(digest)

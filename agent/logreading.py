@@ -4,7 +4,7 @@ Refuses to know which build a log belongs to, and whether more of it will come.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..core.errors import NotFound, OrchestraError, Unreachable
 from ..core.messages import Call, LogBytes, LogRead, pack, unpack
@@ -109,7 +109,7 @@ class LogReader:
         length = self._blobs.size(wish.digest)
         offset = wish.offset
         if wish.line is not None:
-            offset = _offset_of_line(b"".join(self._blobs.stream(wish.digest)), wish.line)
+            offset = offset_of_line(lambda: self._blobs.stream(wish.digest), wish.line)
         offset = max(0, length + offset) if offset < 0 else offset
         data = self._blobs.read(wish.digest, offset, wish.limit) if wish.limit else b""
         return LogBytes(known=True, offset=offset, data=data, size=length)
@@ -120,11 +120,22 @@ class LogReader:
         return pack(await self._here(wish, lambda: not self._writing(wish.key), mine=writing))
 
 
-def _offset_of_line(data: bytes, line: int) -> int:
-    """Return where a line of a whole log begins; negative counts back from the last complete one."""
-    lines = data.count(b"\n")
-    wanted = max(0, lines + line) if line < 0 else line
-    offset = 0
-    for _ in range(min(wanted, lines)):
-        offset = data.index(b"\n", offset) + 1
-    return offset
+def offset_of_line(parts: Callable[[], Iterable[bytes]], line: int) -> int:
+    """Return where a line of a whole log begins; negative counts back from the last complete one.
+
+    `parts()` gives the log from its beginning, in pieces of any size; it is never in memory as a whole.
+    """
+    wanted = max(0, sum(part.count(b"\n") for part in parts()) + line) if line < 0 else line
+    passed = begins = 0  # bytes looked at; where the last line so far begins
+    for part in parts() if wanted else ():
+        lines = part.count(b"\n")
+        if lines >= wanted:
+            position = 0
+            for _ in range(wanted):
+                position = part.index(b"\n", position) + 1
+            return passed + position
+        wanted -= lines
+        if lines:
+            begins = passed + part.rindex(b"\n") + 1
+        passed += len(part)
+    return begins

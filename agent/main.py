@@ -129,7 +129,7 @@ class Agent:
         self.peers = Peers(self.identity, self.replica, mesh, roster.load(paths), self._save_roster)
         transport.connect(self.peers, self.replica)
         snapshots.connect(mesh, self.peers, bulk, self.history)
-        self.blobs = Blobs(paths.blobs)
+        self.blobs = Blobs(paths.blobs, settings.blob_quota)
         self.keeper = Keeper(paths, self.blobs, bulk, self.peers, mesh, self.history)
         bulk.offer(lambda name: snapshots.resolve(name) or self.keeper.resolve(name))
         bulk.admit(self._is_member)

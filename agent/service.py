@@ -23,7 +23,7 @@ from ..core.errors import (
     TimedOut,
 )
 from ..core.ledger import Changes, Outcome
-from ..core.messages import LogRead
+from ..core.messages import PART_BYTES, LogRead, fits
 from ..core.model import MAX_RETRIES, Attempt, Build, BuildState, Retry, Source, Spec, Step, Stop, Task
 from ..core.requirements import parse_requirement
 from ..core.version import VERSION
@@ -189,6 +189,8 @@ class Service:
         ]
         if self._history.problem:
             notices.append(f"the store does not follow: {self._history.problem}")
+        if self._keeper.full:
+            notices.append(f"the logs and packed directories in {self._paths.blobs} have reached blob-quota: raise it")
         if self._free() < self._reserve:
             notices.append(f"less than {self._reserve >> 20} MiB are free in {self._paths.data}: new work is refused")
         return notices
@@ -285,6 +287,8 @@ class Service:
         # a large file takes a second; meanwhile others are answered
         parsed = await asyncio.to_thread(jobfile.parse, params.file, params.filename)
         names = [job.name for job in parsed.jobs]
+        for job in parsed.jobs:
+            check_size(job.spec, job.full_name)
         if params.check:
             ledger = self._replica.ledger
             before = {job.full_name: job for job in ledger.jobs.values() if job.project == parsed.project}
@@ -339,6 +343,7 @@ class Service:
         if params.source is None:
             return NewBuild(job.project, job.name, job.spec.digest(), bound, priority), {}
         spec = msgspec.structs.replace(job.spec, source=self._source(params.source))
+        check_size(spec, job.full_name)
         digest = spec.digest()
         return NewBuild(job.project, job.name, digest, bound, priority), {digest: spec}
 
@@ -381,6 +386,7 @@ class Service:
             source=self._source(params.source),
             retry=Retry(params.retry),
         )
+        check_size(spec, "the command")
         digest = spec.digest()
         return NewBuild(COMMANDS_PROJECT, command_name(params.name, run), digest, {}, params.priority or 0), {
             digest: spec
@@ -595,6 +601,16 @@ def decode(method: api.Method, params: msgspec.Raw) -> api.Params:
 
 
 decoders = {method.name: msgspec.json.Decoder(method.params) for method in api.METHODS.values()}
+
+
+def check_size(spec: Spec, what: str) -> None:
+    """Raise LimitReached for what could not be sent to a worker in one message."""
+    if not fits(spec):
+        message = (
+            f"{what} has more than {PART_BYTES >> 10} KiB of steps and variables; put what is long into a file of the "
+            "directory that is shipped, and run that"
+        )
+        raise LimitReached(message)
 
 
 def current(build: Build) -> int:
