@@ -56,6 +56,11 @@ def socket_path(data: Path | None = None) -> Path:
     return Paths(data_directory(data)).scripting
 
 
+def belongs(data: Path | None = None) -> bool:
+    """Whether a data directory (see `data_directory`) is that of a network's member."""
+    return Paths(data_directory(data)).network.exists()
+
+
 def check_agent(path: Path) -> None:
     """Raise NoAgent unless somebody listens at the socket."""
     with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe:
@@ -231,7 +236,8 @@ class Client:
         self._number += 1
         params = {name: value for name, value in params.items() if value is not None}
         wait = params.get("timeout" if method == "builds.wait" else "wait", 0.0 if method != "builds.wait" else None)
-        limit = None if wait is None else ANSWER_S + cast("float", wait)
+        lasting = wait is None or method in {"agent.stop", "agent.leave"}  # as long as builds run
+        limit = None if lasting else ANSWER_S + cast("float", wait)
         self._socket.send(msgspec.json.encode(request(self._number, method, params)))
         return opened(method, self._replies({self._number}, limit)[self._number])
 

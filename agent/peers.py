@@ -150,6 +150,13 @@ class Peers:
 
     def why_none(self) -> str:
         """Return why no new work is accepted, and what helps."""
+        rejecting = [self.name_of(one) for one in self._mesh.rejecting()]
+        if rejecting and not self.quorum():
+            return (
+                f"no master: {', '.join(sorted(rejecting))} and this agent are not of one network any more: it was "
+                "removed, or the network was recovered without it. To come back: orchestra down, then orchestra join "
+                "--again TOKEN"
+            )
         voters = self.voters()
         silent = [one.name for one in voters if not self.reachable(one.id)]
         if len(silent) * 2 >= len(voters) and silent:

@@ -48,21 +48,22 @@ def look(paths: Paths, settings: Settings) -> Plan:
     last, committed = journal.last, journal.state().commit
     journal.close()
     names = {one.member: one.name for one in remembered.agents}
+    mine = names.get(me.member, me.name)
     voters = configuration(me, remembered).voters
     if voters == (me.member,):
-        message = f"{me.name} is the only voter; nothing is to be recovered: orchestra up"
+        message = f"{mine} is the only voter; nothing is to be recovered: orchestra up"
         raise Conflict(message)
     if me.member not in voters:
         message = (
-            f"{me.name} was no voter, so it may lack what was decided last. Recover from one of the voters: "
+            f"{mine} was no voter, so it may lack what was decided last. Recover from one of the voters: "
             + ", ".join(names.get(one, str(one)) for one in voters)
         )
         raise NotAllowed(message)
     others = [names.get(one, f"member {one}") for one in voters if one != me.member]
     told = "\n".join(
         (
-            f"Network {me.network_name!r}: {len(voters)} voters; besides {me.name}: {', '.join(others)}.",
-            f"{me.name} would become the only voter, with the history as it has it: up to entry {last}, of which it",
+            f"Network {me.network_name!r}: {len(voters)} voters; besides {mine}: {', '.join(others)}.",
+            f"{mine} would become the only voter, with the history as it has it: up to entry {last}, of which it",
             f"knows {committed} to be agreed on by a majority.",
             "What may be lost: whatever was accepted after that without this agent hearing of it; builds that run on",
             "other machines are lost (their retry policy holds), and so are logs that no agent that comes back has.",

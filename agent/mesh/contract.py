@@ -95,6 +95,10 @@ class Mesh(Protocol):
         """Return the seconds since anything came from a member; infinity if nothing ever did."""
         ...
 
+    def rejecting(self) -> set[str]:
+        """Return the members that do not take this agent for one: they refuse its key, or are in a later epoch."""
+        ...
+
     async def run(self) -> None:
         """Carry messages until `close`, or until cancelled."""
         ...

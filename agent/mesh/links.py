@@ -138,6 +138,7 @@ class Outgoing(Link):
             self._greet(self)
         else:
             self._reader.drain()  # what it said before the end
+            self.peer.rejects = self.peer.rejects or event == zmq.EVENT_HANDSHAKE_FAILED_AUTH
             self.ended.set()
 
 
@@ -154,6 +155,7 @@ class Peer:
         self.incoming: Incoming | None = None
         self.route: Link | None = None  # the link to use
         self.heard = -math.inf
+        self.rejects = False  # it does not take us for a member
         self.wake = asyncio.Event()
         """Set when there is a reason to try to connect at once."""
         self.keeper: asyncio.Task[None] | None = None

@@ -68,6 +68,14 @@ class MemoryNetwork:
         for mesh, agent in news:
             mesh.on_news(agent)
 
+    def rejects(self, agent: str, mesh: "MemoryMesh") -> bool:
+        """Whether an agent runs, is not cut off, and does not take the one with this mesh for a member."""
+        other = self._meshes.get(agent)
+        if other is None or not (mesh.running and other.running) or frozenset((mesh.id, agent)) in self._cut:
+            return False
+        later = other.network[0] == mesh.network[0] and other.network[1] > mesh.network[1]
+        return later or mesh.id not in other.peers
+
     def forget(self, mesh: "MemoryMesh") -> None:
         """Drop a mesh that was closed."""
         self._meshes.pop(mesh.id, None)
@@ -217,6 +225,10 @@ class MemoryMesh(Mesh):
         """See Mesh."""
         peer = self.peers.get(agent)
         return math.inf if peer is None else asyncio.get_running_loop().time() - peer.heard
+
+    def rejecting(self) -> set[str]:
+        """See Mesh."""
+        return {agent for agent in self.peers if self._between.rejects(agent, self)}
 
     async def run(self) -> None:
         """See Mesh."""

@@ -134,6 +134,7 @@ class Upkeep:
         ours = self._hello()
         if (hello.network, hello.epoch) == (ours.network, ours.epoch):
             return True
+        peer.rejects = hello.network == ours.network and hello.epoch > ours.epoch
         self._counters["dropped.network"] += 1
         if self._seldom(("network", peer.id), time.monotonic()):
             log.warning(
@@ -157,6 +158,7 @@ class Upkeep:
         if not link.greeted:
             log.info("mesh.linked: agent %s, version %s", peer.id, hello.version)
             link.greeted = True
+            peer.rejects = False
             self.revive(link)
         link.heard = peer.heard = now
         news = peer.places.told([*seen, *hello.addresses])

@@ -146,6 +146,10 @@ class ZmqMesh(Mesh):
         peer = self._upkeep.peers.get(agent)
         return math.inf if peer is None else time.monotonic() - peer.heard
 
+    def rejecting(self) -> set[str]:
+        """See Mesh."""
+        return {peer.id for peer in self._upkeep.peers.values() if peer.rejects}
+
     async def run(self) -> None:
         """See Mesh. Ends with an exception when a part that the mesh cannot be without has failed."""
         if self._closed.is_set():

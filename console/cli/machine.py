@@ -3,12 +3,13 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ...agent.client import check_agent, connect, socket_path
+from ...agent.client import belongs, check_agent, connect, socket_path
 from ...core import api
 from ...core.errors import NoAgent, TimedOut
 from .output import say
@@ -66,14 +67,19 @@ def leave(data: Path | None, builds: str | None) -> None:
     with connect(data) as net:
         net.call("agent.leave", builds=builds or "refuse")
     _wait_until_gone(path)
+    _wait(lambda: not belongs(data))
     say(
         "This machine has left the network; its agent is down. What it held is in the data directory's folder `former`."
     )
 
 
 def _wait_until_gone(path: Path) -> None:
+    _wait(lambda: not _answers(path))
+
+
+def _wait(done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _GONE_S
-    while _answers(path):
+    while not done():
         if time.monotonic() > deadline:
             message = f"the agent has not ended within {_GONE_S:.0f} s; its log says what it is at"
             raise TimedOut(message)

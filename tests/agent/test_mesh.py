@@ -407,3 +407,21 @@ def test_names_are_short_and_not_empty() -> None:
     for name in ("", "x" * 65):
         with pytest.raises(InvariantError, match="name"):
             encoded(name)
+
+
+async def test_a_member_that_was_removed_or_left_behind_learns_it(club: Club) -> None:
+    a, b = await club.friends("a", "b")
+    assert a.rejecting() == b.rejecting() == set()
+    a.know([])
+    await club.until(lambda: b.rejecting() == {a.id}, "b knows that a refuses its key")
+    assert a.rejecting() == set()
+    a.know([club.contact("b")])
+    await club.until(lambda: b.rejecting() == set(), "b is a member again")
+
+
+async def test_a_member_of_an_earlier_epoch_learns_it_and_the_other_is_not_confused(club: Club) -> None:
+    old, new = await club.mesh("a", epoch=1), await club.mesh("b", epoch=2)
+    old.know([club.contact("b")])
+    new.know([club.contact("a")])
+    await club.until(lambda: old.rejecting() == {new.id}, "the old one knows")
+    assert new.rejecting() == set()
