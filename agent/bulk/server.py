@@ -75,7 +75,8 @@ class Server:
 
     def close(self) -> None:
         """End, and give the port back."""
-        self._loop.call_soon_threadsafe(self._ending.set)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join()
 
     # -- in its thread
