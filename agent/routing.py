@@ -72,7 +72,7 @@ class Router:
             if self._peers.holds_copy:
                 return await self._look_here(method, params)
             return await self._look_elsewhere(method, bytes(params))
-        params = await self._service.prepare(method, params)
+        await self._service.prepare(method, params)
         return await self._change(method, params)
 
     # -- what changes something

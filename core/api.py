@@ -2,7 +2,7 @@
 
 A method has a name, the shapes of its parameters and result, the permission it needs and the errors it may answer with.
 `schema()` and the reference page in docs/ are generated from the table; nothing is written twice. Refuses to know how a
-request is answered (agent/service.py).
+request is answered (agent/service).
 """
 
 from collections.abc import Mapping

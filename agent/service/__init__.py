@@ -1,0 +1,110 @@
+"""Answers every method of core/api.py: reads from ledger, store and logs; changes through the master.
+
+One coroutine per method, named after it (`builds.submit` -> `builds_submit`), in the part for its noun; `desk` is what
+all share. Refuses to know how requests arrive, and which agent answers them (routing).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import msgspec
+
+from ...core import api
+from ...core.errors import InvalidInput
+from ..agreement import Replica
+from ..entrance import Entrance
+from ..health import Health
+from ..history import History
+from ..identity import Identity
+from ..keeping import Keeper
+from ..logreading import LogReader
+from ..master import Master
+from ..paths import Paths
+from ..peers import Peers
+from ..worker import Worker
+from .builds import Builds
+from .desk import Desk
+from .jobs import Jobs
+from .network import Network
+from .output import Output
+from .records import Records
+
+
+class Service:
+    """The agent as its clients see it."""
+
+    def __init__(  # noqa: PLR0913 - the parts it answers for
+        self,
+        *,
+        identity: Identity,
+        paths: Paths,
+        replica: Replica,
+        master: Master,
+        history: History,
+        worker: Worker | None,
+        peers: Peers,
+        health: Health,
+        logs: LogReader,
+        keeper: Keeper,
+        entrance: Entrance,
+        reserve: int,
+        stop: Callable[[str], Awaitable[None]],
+        leave: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Answer for these parts. `reserve`: bytes of disk that must stay free.
+
+        `stop(builds)` ends the agent; `leave(builds)` takes it out of the network and then ends it.
+        """
+        self._desk = Desk(
+            identity=identity, paths=paths, replica=replica, master=master, history=history, reserve=reserve
+        )
+        records = Records(self._desk)
+        self._builds = Builds(self._desk, records, keeper)
+        network = Network(
+            self._desk,
+            peers=peers,
+            health=health,
+            keeper=keeper,
+            entrance=entrance,
+            worker=worker,
+            stop=stop,
+            leave=leave,
+        )
+        parts = (network, Jobs(self._desk), self._builds, Output(self._desk, logs), records)
+        self._handlers = {method: _handler(method, parts) for method in api.METHODS if method != "events.subscribe"}
+
+    async def answer(self, method: api.Method, params: msgspec.Raw, requester: str) -> msgspec.Struct:
+        """Answer one request of `requester` here; raises OrchestraError for whatever is wrong with it."""
+        decoded = decode(method, params)
+        self._desk.asking.set(requester)
+        return await self._handlers[method.name](decoded)
+
+    async def prepare(self, method: api.Method, params: msgspec.Raw) -> None:
+        """Do what must be done at the client's own agent before the master decides."""
+        decoded = decode(method, params)
+        if isinstance(decoded, api.Submit):
+            await self._builds.prepare(decoded)
+
+    async def reached(self, index: int) -> None:
+        """Return when this agent's ledger and store reflect a log index."""
+        await self._desk.reached(index)
+
+
+def _handler(method: str, parts: tuple[object, ...]) -> Callable[[Any], Awaitable[msgspec.Struct]]:
+    """Return the coroutine that answers a method."""
+    name = method.replace(".", "_")
+    part = next(one for one in parts if hasattr(one, name))
+    return cast("Callable[[Any], Awaitable[msgspec.Struct]]", getattr(part, name))
+
+
+def decode(method: api.Method, params: msgspec.Raw) -> api.Params:
+    """Return the parameters of a call. Raises InvalidInput, which names what the method takes."""
+    try:
+        return decoders[method.name].decode(params)
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as problem:
+        wanted = ", ".join(method.params.__struct_fields__) or "none"
+        message = f"wrong parameters for {method.name}: {problem}; it takes: {wanted}"
+        raise InvalidInput(message) from None
+
+
+decoders = {method.name: msgspec.json.Decoder(method.params) for method in api.METHODS.values()}

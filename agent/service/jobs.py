@@ -1,0 +1,41 @@
+"""Answers `jobs.*`: definitions."""
+
+import asyncio
+
+from ...core import api, jobfile, views
+from ...core.commands import Apply
+from .desk import Desk, check_size
+
+
+class Jobs:
+    """The definitions."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Define through the desk."""
+        self._desk = desk
+
+    async def jobs_apply(self, params: api.JobsApply) -> api.Applied:
+        """Define a project's jobs."""
+        # a large file takes a second; meanwhile others are answered
+        parsed = await asyncio.to_thread(jobfile.parse, params.file, params.filename)
+        names = [job.name for job in parsed.jobs]
+        for job in parsed.jobs:
+            check_size(job.spec, job.full_name)
+        if params.check:
+            ledger = self._desk.replica.ledger
+            before = {job.full_name: job for job in ledger.jobs.values() if job.project == parsed.project}
+            return api.Applied(parsed.project, names, before != {job.full_name: job for job in parsed.jobs})
+        self._desk.check_space()
+        outcome = await self._desk.decide(
+            Apply(self._desk.master.time(), self._desk.requester, parsed.project, parsed.jobs)
+        )
+        return api.Applied(parsed.project, names, outcome.changed)
+
+    async def jobs_list(self, params: api.JobsList) -> api.Jobs:
+        """List definitions."""
+        jobs = sorted(self._desk.replica.ledger.jobs.values(), key=lambda job: (job.project, job.name))
+        return api.Jobs([views.job(job) for job in jobs if params.project in {None, job.project}])
+
+    async def jobs_get(self, params: api.JobsGet) -> api.OneJob:
+        """Return a definition."""
+        return api.OneJob(views.job(self._desk.find.job(params.job)))

@@ -1,0 +1,179 @@
+"""Answers `network.*`, `agents.*` and `agent.*`: how the network stands, and who belongs to it."""
+
+from collections.abc import Awaitable, Callable
+
+from ...core import api, views
+from ...core.commands import SetAgent
+from ...core.errors import Conflict, InvalidInput
+from ...core.model import BuildState
+from ...core.version import VERSION
+from ..entrance import Entrance
+from ..health import Health
+from ..keeping import Keeper
+from ..peers import Peers
+from ..worker import Worker
+from .desk import Desk
+
+
+class Network:
+    """The network, as this agent sees it."""
+
+    def __init__(  # noqa: PLR0913 - the parts it answers for
+        self,
+        desk: Desk,
+        *,
+        peers: Peers,
+        health: Health,
+        keeper: Keeper,
+        entrance: Entrance,
+        worker: Worker | None,
+        stop: Callable[[str], Awaitable[None]],
+        leave: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Answer for these parts. `stop(builds)` ends the agent, `leave(builds)` takes it out of the network first."""
+        self._desk = desk
+        self._peers = peers
+        self._health = health
+        self._keeper = keeper
+        self._entrance = entrance
+        self._worker = worker
+        self._stop = stop
+        self._leave = leave
+
+    async def network_status(self, _: api.NoParams) -> api.Status:
+        """Say how the network stands."""
+        ledger = self._desk.replica.ledger
+        me = api.Identity(self._desk.identity.id, self._desk.identity.name)
+        ready = sum(self._peers.reachable(one) for one in ledger.agents)
+        master = self._peers.master
+        running = sum(build.state is BuildState.RUNNING for build in ledger.builds.values())
+        return api.Status(
+            network=api.Identity(self._desk.identity.network, self._desk.identity.network_name),
+            agent=me,
+            master=api.Identity(master, self._peers.name_of(master)) if master else None,
+            term=self._peers.term,
+            voters=[one.id for one in self._peers.voters()],
+            quorum=self._peers.quorum(),
+            agents={"ready": ready, "unreachable": len(ledger.agents) - ready},
+            queue={"pending": len(ledger.builds) - running, "running": running},
+            version=VERSION,
+            store=self._desk.history.store.url,
+            notices=self._notices(),
+            age=round(self._desk.replica.age, 3),
+            copy=self._peers.holds_copy,
+        )
+
+    async def network_digest(self, _: api.NoParams) -> api.Digest:
+        """Say what state this agent's ledger is in; equal on all at one index."""
+        ledger = self._desk.replica.ledger
+        return api.Digest(ledger.index, ledger.digest(), self._peers.holds_copy)
+
+    async def network_links(self, _: api.NoParams) -> api.Links:
+        """Say how this agent sees the others."""
+        return await self._health.report()
+
+    def _notices(self) -> list[str]:
+        notices: list[str] = []
+        if not self._peers.master:
+            notices.append(self._peers.why_none())
+        notices += [
+            f"{one.name}: {one.note} (orchestra enable {one.name})"
+            for one in self._desk.replica.ledger.agents.values()
+            if one.note
+        ]
+        if self._desk.history.problem:
+            notices.append(f"the store does not follow: {self._desk.history.problem}")
+        if self._keeper.full:
+            notices.append(
+                f"the logs and packed directories in {self._desk.paths.blobs} have reached blob-quota: raise it"
+            )
+        if self._desk.free() < self._desk.reserve:
+            notices.append(
+                f"less than {self._desk.reserve >> 20} MiB are free in {self._desk.paths.data}: new work is refused"
+            )
+        return notices
+
+    async def agents_list(self, _: api.NoParams) -> api.Agents:
+        """List the members."""
+        ledger = self._desk.replica.ledger
+        used: dict[str, int] = {}
+        for attempt in ledger.attempts.values():
+            used[attempt.agent] = used.get(attempt.agent, 0) + 1
+        found = [
+            views.agent(
+                record,
+                reachable=self._peers.reachable(record.id),
+                used=used.get(record.id, 0),
+                roles=self._roles(record.id),
+                addresses=list(record.addresses),
+            )
+            for record in sorted(ledger.agents.values(), key=lambda one: (one.name, one.id))
+        ]
+        return api.Agents(found)
+
+    def _roles(self, agent: str) -> list[str]:
+        record, configuration = self._desk.replica.ledger.agents[agent], self._desk.replica.configuration
+        return [
+            *(["master"] if agent == self._peers.master else []),
+            *(["voter"] if record.member in configuration.voters else []),
+            *(["copy"] if record.member in configuration.learners else []),
+            *(["worker"] if record.session else []),
+        ]
+
+    async def agents_set(self, params: api.AgentSet) -> api.OneTask:
+        """Enable, disable or drain."""
+        agent = self._desk.find.agent(params.agent)
+        command = SetAgent(self._desk.master.time(), self._desk.requester, agent.id, params.enabled, params.draining)
+        return await self._desk.task(command)
+
+    async def network_invite(self, params: api.Invite) -> api.Invitation:
+        """Let one machine join, whoever brings the token."""
+        if params.role not in {"member", "worker"}:
+            message = f"role must be member or worker, not {params.role!r}"
+            raise InvalidInput(message)
+        votes = params.role == "member"
+        token, expires = await self._entrance.invite(self._desk.requester, params.seconds, votes=votes)
+        return api.Invitation(token, views.stamp(expires) or "")
+
+    async def network_requests(self, _: api.NoParams) -> api.JoinRequests:
+        """List who waits for being let in. Their codes are not told: somebody has to look at the machine."""
+        found = [
+            api.JoinRequest(one.record.id, one.record.name, one.address, one.record.version, round(left, 1))
+            for one, left in self._entrance.requests()
+        ]
+        return api.JoinRequests(found)
+
+    async def network_approve(self, params: api.Approve) -> api.OneTask:
+        """Let a machine in."""
+        return await self._desk.shown(await self._entrance.approve(self._desk.requester, params.code))
+
+    async def agents_remove(self, params: api.ByAgent) -> api.OneTask:
+        """Take an agent out of the network; its vote is given to another one first, where there is one."""
+        agent = self._desk.find.agent(params.agent)
+        return await self._desk.task(SetAgent(self._desk.master.time(), self._desk.requester, agent.id, leaving=True))
+
+    async def agent_leave(self, params: api.AgentStop) -> api.Stopping:
+        """Take this agent out of the network, and end it."""
+        running = self._check_stop(params)
+        await self._leave(params.builds)
+        return api.Stopping(running)
+
+    async def agent_stop(self, params: api.AgentStop) -> api.Stopping:
+        """End this agent."""
+        running = self._check_stop(params)
+        await self._stop(params.builds)
+        return api.Stopping(running)
+
+    def _check_stop(self, params: api.AgentStop) -> int:
+        """Return how many builds run here. Raises Conflict where that speaks against it."""
+        if params.builds not in {"refuse", "wait", "abort", "keep"}:
+            message = f"builds must be refuse, wait, abort or keep, not {params.builds!r}"
+            raise InvalidInput(message)
+        running = self._worker.running if self._worker else 0
+        if running and params.builds == "refuse":
+            message = (
+                f"{running} build(s) run on this machine; wait for them (--wait), stop them (--abort), "
+                "or let them go on without the agent (--keep)"
+            )
+            raise Conflict(message)
+        return running
