@@ -1,11 +1,14 @@
 """Real agents on hosts of their own: they find each other, take each other in, and keep every promise under faults."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.conftest import needs
 from tests.kit.lab.campaign import Plan, run
-from tests.kit.lab.hosts import hosts
+from tests.kit.lab.hosts import Host, form, hosts
+from tests.kit.waiting import wait_until
 
 SEED = 7
 
@@ -26,3 +29,56 @@ def test_machines_find_each_other_and_the_second_one_works(tmp_path: Path) -> No
             second.join_by_code(lambda code: net.call("network.approve", code=code))
             assert second.start() == "ready"
             assert net.builds.submit(["true"], runs_on=[f"lab={second.name}"])[0].wait().state == "succeeded"
+
+
+def test_an_agent_whose_address_changed_is_found_again(tmp_path: Path) -> None:
+    needs(os.getuid() == 0, "network namespaces need root")
+    with hosts(tmp_path, 3, namespaces=True) as made:
+        form(made)
+        mover, other = made[2], made[1]
+        wait_until(lambda: ready(other) == 3, "all are there")
+        mover.move("10.77.0.33")
+        with other.agent.client() as net:
+            builds = net.builds.submit(["true"], runs_on=[f"lab={mover.name}"])
+            assert builds[0].wait().state == "succeeded"
+            addresses = {one.name: one.addresses for one in net.agents.list().agents}
+        assert addresses[mover.name] == ["10.77.0.33:7711"]
+        assert ready(mover) == 3
+
+
+def test_the_service_goes_on_under_attack(tmp_path: Path) -> None:
+    """A hostile machine attacks all ports of the master, and floods the LAN with made-up agents, while builds run."""
+    needs(os.getuid() == 0, "network namespaces need root")
+    with hosts(tmp_path, 4, namespaces=True) as (*made, attacker):
+        form(made)
+        first = made[0]
+        wait_until(lambda: ready(first) == 3, "all are there")
+        assert attacker.machine is not None
+        run_there = attacker.machine.command(["sh", "-c", 'ulimit -n 20000; exec "$@"', "sh", sys.executable, "-m"])
+        attack = [*run_there, "tests.kit.hostile", first.address, "12"]
+        flood = [*run_there, "tests.kit.flooder", attacker.address, "20000", "agents"]
+        with (
+            subprocess.Popen(attack, stdout=subprocess.PIPE, text=True) as attacking,
+            subprocess.Popen(flood) as flooding,
+            first.agent.client() as net,
+        ):
+            before = net.network.status()
+            ended = 0
+            while attacking.poll() is None or flooding.poll() is None:
+                assert net.builds.submit(["true"])[0].wait().state == "succeeded"
+                ended += 1
+            after = net.network.status()
+            assert attacking.stdout is not None
+            assert attacking.stdout.read().strip() == "done"
+            assert flooding.returncode == 0
+            counters = net.network.links().counters
+        assert ended > 0
+        assert (after.term, after.master, after.agents) == (before.term, before.master, {"ready": 3, "unreachable": 0})
+        assert counters["links.crowded"] > 0
+
+
+def ready(host: Host) -> int:
+    """Return how many agents a host's agent sees as ready."""
+    with host.agent.client() as net:
+        found: int = net.network.status().agents["ready"]
+    return found

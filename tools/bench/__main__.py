@@ -9,6 +9,7 @@ from .consensus import consensus
 from .crowd import crowd
 from .failover import failover
 from .figures import Figure, Missing, show
+from .joining import joining
 from .latency import latency
 from .network import network
 from .queue import queue
@@ -25,6 +26,7 @@ MEASUREMENTS = {
     "startup": startup,
     "network": network,
     "failover": failover,
+    "joining": joining,
     "transfer": transfer,
     "crowd": crowd,
 }

@@ -132,6 +132,13 @@ class Host:
             self._in("iptables", "-w", "-F", "INPUT")
             self._in("tc", "qdisc", "del", "dev", "eth0", "root", check=False)
 
+    def move(self, address: str) -> None:
+        """Give it another address, as a router would that forgot its lease."""
+        assert self.machine is not None, "addresses are given in namespaces only"
+        self.machine.ip("addr", "del", f"{self.address}/24", "dev", "eth0")
+        self.machine.ip("addr", "add", f"{address}/24", "dev", "eth0")
+        self.address = address
+
     # -- its disk
 
     @property
