@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import time
 
-from ..core import addresses, tokens
+from ..core import addresses, belonging, tokens
 from ..core.commands import Admit, Invite
 from ..core.entering import Welcome
 from ..core.errors import InvalidInput, NoMaster, NotAllowed, NotLeading, OrchestraError, TimedOut
@@ -110,11 +110,17 @@ class Entrance:
         if not self._replica.leading:
             raise NotLeading("this agent does not lead; ask the master")
         if not entrant.code:
-            # looked at before anything is written: who guesses must not fill the log
-            if not tokens.known(entrant.invite, self._replica.ledger.invites):
-                raise NotAllowed("the invitation is not known or has expired; ask for a new one: orchestra invite")
+            self._check_invitation(entrant)
             return (await self._admit(entrant, f"{entrant.record.name} ({entrant.address})"))[0]
         return await self._wait(entrant)
+
+    def _check_invitation(self, entrant: Entrant) -> None:
+        """Refuse what is worth nothing before anything is written: who guesses must not fill the log."""
+        invites = self._replica.ledger.invites
+        invited = invites.get(entrant.invite) if tokens.known(entrant.invite, invites) else None
+        why = belonging.worthless(invited, entrant.record.id, self._master.time())
+        if why:
+            raise NotAllowed(f"the invitation {why}; ask for a new one: orchestra invite")
 
     async def _wait(self, entrant: Entrant) -> Welcome:
         request = self._pending.ask(entrant.record, entrant.code, entrant.address)

@@ -57,7 +57,7 @@ def admit(ledger: Ledger, command: Admit, changes: Changes) -> Outcome:
     record, votes = command.agent, command.agent.votes
     if command.invite:
         invited = ledger.invites.get(command.invite)
-        why = _worthless(invited, record.id, at)
+        why = worthless(invited, record.id, at)
         if invited is None or why:
             error = NotAllowed(f"the invitation {why}; ask for a new one: orchestra invite")
             return ledger.refused("network.join", command.requester, record.name, error, changes)
@@ -165,8 +165,8 @@ def expire(ledger: Ledger, command: Expire, changes: Changes) -> Outcome:
     return Outcome(_lose(ledger, _held(ledger, record.id), f"contact with {record.name} was lost", changes))
 
 
-def _worthless(invited: Invited | None, agent: str, at: Millis) -> str:
-    """Return why an invitation does not let an agent in; empty: it does."""
+def worthless(invited: Invited | None, agent: str, at: Millis) -> str:
+    """Return why an invitation does not let an agent in at a time, as the end of a sentence; empty: it does."""
     if invited is None:
         return "is not known: it has expired, or was made elsewhere"
     if invited.expires <= at:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tests.kit.agents import AgentProcess
@@ -83,7 +83,8 @@ class Host:
         """Kill the executor with -9."""
         pid = self.agent.executor_pid
         if pid:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it had died with its machine
+                os.kill(pid, signal.SIGKILL)
 
     def pause(self) -> None:
         """Stop its process."""
