@@ -48,8 +48,9 @@ def belong(paths: Paths, welcome: Welcome) -> None:
 
 async def enter(keys: Keys, record: AgentRecord, invitation: tokens.Invitation) -> Welcome:
     """Enter with an invitation, by whichever of its doors answers. Raises OrchestraError with the remedy."""
-    doors, problem = list(invitation.doors), None
-    while True:
+    doors = list(invitation.doors)
+    problem: Unavailable | None = None
+    while doors:
         with _open(keys, doors) as ways:
             try:
                 way = await _first(ways)
@@ -61,6 +62,7 @@ async def enter(keys: Keys, record: AgentRecord, invitation: tokens.Invitation) 
             except Unavailable as error:  # this one cannot have it decided, another perhaps can
                 problem = error
                 doors = [one for one in doors if one.public != way.door.public]
+    raise problem or Unreachable("the invitation names no door; ask for a new one: orchestra invite")
 
 
 async def knock(
