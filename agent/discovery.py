@@ -82,6 +82,11 @@ class Discovery:
         """The agents seen, without this one; the newest sighting of each."""
         return [one for one in self._seen.all() if not self._is_own(one.announcement.id)]
 
+    @property
+    def speaking(self) -> tuple[str, ...]:
+        """The addresses that are spoken from; empty where mDNS is not possible."""
+        return tuple(_speaking(self._interfaces)) if self._responder else ()
+
     async def start(self) -> None:
         """Begin. Raises InvalidInput where an interface was named that does not exist; all else is only a warning."""
         found = chosen(self._names)

@@ -8,8 +8,8 @@ from ..core.errors import OrchestraError
 from ..core.messages import Call, Moment, pack, unpack
 from ..core.model import AgentRecord
 from ..core.version import VERSION
-from .mesh.contract import Mesh
 from .peers import Peers
+from .wires import Wires
 
 PROBE_S = 2.0
 """Seconds for another agent to answer."""
@@ -21,10 +21,11 @@ MAX_PROBES = 64
 class Health:
     """Asks the others, when somebody wants to know."""
 
-    def __init__(self, peers: Peers, mesh: Mesh) -> None:
+    def __init__(self, peers: Peers, wires: Wires) -> None:
         """Answer the others, too."""
         self._peers = peers
-        self._mesh = mesh
+        self._wires = wires
+        self._mesh = mesh = wires.mesh
         mesh.handle(Call.TIME, self._on_time)
 
     async def report(self) -> api.Links:
@@ -32,7 +33,16 @@ class Health:
         others = [one for one in self._peers.records.values() if one.id != self._mesh.id]
         others.sort(key=lambda one: self._mesh.silence(one.id))
         links = await asyncio.gather(*(self._probe(one) for one in others[:MAX_PROBES]))
-        return api.Links(list(links), dict(sorted(self._mesh.counters.items())), list(self._mesh.addresses))
+        lan = self._wires.on_lan()
+        return api.Links(
+            links=list(links),
+            counters=dict(sorted(self._mesh.counters.items())),
+            addresses=list(self._mesh.addresses),
+            ports={"bulk": self._wires.bulk.port, "door": self._wires.door_port},
+            announced=lan.announced,
+            speaking=list(lan.speaking),
+            seen=list(lan.seen),
+        )
 
     async def _probe(self, record: AgentRecord) -> api.Link:
         silence = self._mesh.silence(record.id)
@@ -43,6 +53,8 @@ class Health:
             version=record.version,
             reachable=False,
             silence=None if silence == float("inf") else round(silence, 3),
+            ports={"bulk": record.bulk, "door": record.door},
+            rejects=record.id in self._mesh.rejecting(),
         )
         began, before = time.perf_counter(), time.time()
         try:

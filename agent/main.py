@@ -155,7 +155,7 @@ class Agent:
             history=self.history,
             worker=self.worker,
             peers=self.peers,
-            health=Health(self.peers, mesh),
+            health=Health(self.peers, self.wires),
             logs=logs,
             keeper=self.keeper,
             entrance=self.entrance,

@@ -44,7 +44,7 @@ class Presence:
         self._mesh = mesh
         self._host = host
         self._places = places
-        self._mdns = mdns
+        self.mdns = mdns
         self._found: dict[str, str] = {}  # place -> agent id that answered there
         self._beacon = Beacon(announcement)
         self._discovery = Discovery(self._on_sighting, interfaces=interfaces, own=announcement, host=host)
@@ -54,13 +54,18 @@ class Presence:
         """The agents seen on the LAN, of whichever network."""
         return self._discovery.sightings
 
+    @property
+    def speaking(self) -> tuple[str, ...]:
+        """The addresses from which this agent announces itself; none: it cannot, or is not to."""
+        return self._discovery.speaking
+
     async def run(self) -> None:
         """Announce and look until cancelled."""
         try:
             await self._beacon.start(self._host, self._announcement.port)
         except (OSError, OrchestraError) as error:
             log.warning("presence.no-beacon: %s; others cannot ask this agent who it is (--peer)", error)
-        if self._mdns:
+        if self.mdns:
             await self._discovery.start()
         try:
             while True:

@@ -6,6 +6,7 @@ Opened at once, so that ports are known; served while the agent runs. Refuses to
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -33,6 +34,15 @@ LOOK_S = 3.0
 """Seconds between two looks at this machine's addresses."""
 
 
+@dataclass(frozen=True)
+class OnLan:
+    """How an agent is seen on the LAN, and whom it sees."""
+
+    announced: bool = False  # it wants to be seen
+    speaking: tuple[str, ...] = ()  # addresses from which it announces itself
+    seen: tuple[str, ...] = ()  # ids of agents of its network
+
+
 class Wires(Protocol):
     """What an agent needs of them."""
 
@@ -49,6 +59,10 @@ class Wires(Protocol):
         """Carry what is said until cancelled; tell `moved` where this agent is whenever that changes."""
         ...
 
+    def on_lan(self) -> OnLan:
+        """Say how this agent is seen."""
+        ...
+
     async def close(self) -> None:
         """Give everything back."""
         ...
@@ -62,6 +76,7 @@ class LanWires(Wires):
         self._identity = identity
         self._settings = settings
         self._host, wanted = settings.place()
+        self._present: Presence | None = None
         had = ports.load(paths)
         self.mesh = self._mesh = ports.first(self._open_mesh, ports.control(had.control, wanted))
         control = self._mesh.port
@@ -103,7 +118,7 @@ class LanWires(Wires):
         """See Wires."""
         self._door.connect(enter)
         create = asyncio.get_running_loop().create_task
-        presence = self._presence(peers)
+        self._present = presence = self._presence(peers)
         tasks = [create(one) for one in (self._mesh.run(), self._door.run(), presence.run(), self._follow(moved))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -113,6 +128,14 @@ class LanWires(Wires):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def on_lan(self) -> OnLan:
+        """See Wires."""
+        if self._present is None:
+            return OnLan()
+        seen = [one.announcement for one in self._present.sightings]
+        mine = tuple(one.id for one in seen if one.network == self._identity.network)
+        return OnLan(self._present.mdns, self._present.speaking, mine)
 
     def _presence(self, peers: Peers) -> Presence:
         told = announcement_of(self._identity, port=self._mesh.port, bulk=self.bulk.port, door=self.door_port)

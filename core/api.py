@@ -232,6 +232,8 @@ class Link(msgspec.Struct, frozen=True):
     silence: float | None  # seconds since anything came from it; null: nothing ever did
     round_trip: float | None = None  # seconds until it answered
     skew: float | None = None  # seconds that its clock is ahead of the asked agent's
+    ports: dict[str, int] = {}  # bulk and door, on the same hosts
+    rejects: bool = False  # it does not take the asked agent for a member any more
 
 
 class Links(msgspec.Struct, frozen=True):
@@ -240,6 +242,10 @@ class Links(msgspec.Struct, frozen=True):
     links: list[Link]  # the ones heard last first
     counters: dict[str, int]  # messages sent, received and dropped, by reason
     addresses: list[str]  # where the asked agent listens
+    ports: dict[str, int] = {}  # bulk and door, on the same hosts
+    announced: bool = False  # it announces itself on the LAN by mDNS
+    speaking: list[str] = []  # addresses from which it does so; none: that is not possible
+    seen: list[str] = []  # ids of the agents of this network that it saw on the LAN
 
 
 class Invitation(msgspec.Struct, frozen=True):
