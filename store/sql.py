@@ -313,11 +313,15 @@ class SqlStore:
 
     def _translate(self, problem: Exception, doing: str) -> StorageError:
         """Return our error for one of the database's."""
-        cause: BaseException | None = problem
-        while cause is not None and not isinstance(cause, sqlite3.Error):
-            cause = cause.__context__  # peewee wraps them, while connecting even twice
+        cause: BaseException = problem
+        link: BaseException | None = problem
+        while link is not None:  # peewee wraps them, while connecting even twice
+            if isinstance(link, sqlite3.Error):
+                cause = (
+                    link  # the first that went wrong: a full disk ends the transaction, and then rollback fails, too
+                )
+            link = link.__context__
         code = getattr(cause, "sqlite_errorcode", None)
-        cause = cause or problem
         primary = code & 0xFF if code is not None else None
         if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return Damaged(f"the store {self.url} is damaged ({cause}); {_RESTORE}")

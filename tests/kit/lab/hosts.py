@@ -20,7 +20,7 @@ FLAGS = ("--slots", "4", "--settle", "1", "--reserve", "1000000")
 
 _CODE = re.compile(r"[0-9]{3}-[0-9]{3}")
 
-FULL_MIB = 160
+FULL_MIB = 600
 """Size of the small disk of a host whose disk is to be full."""
 
 

@@ -75,7 +75,7 @@ class Load:
         with self._lock:
             self._number += 1
             number = self._number
-        payload = chance.randrange(PAYLOADS) if chance.random() < 0.98 else PAYLOADS - 1
+        payload = chance.randrange(PAYLOADS - 1) if chance.random() < 0.99 else PAYLOADS - 1
         seconds = chance.choice((0.0, 0.0, 0.02, 0.1, 0.5, 2.0))
         command = self._workshop.command(number, payload, seconds)
         request = f"request-{number}"
