@@ -155,10 +155,16 @@ class RemoteWorker:
         self._orders: list[tuple[Attempt, Build, Spec]] = []
         self._stops: list[StopOrder] = []
         self._sending: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Order nothing more: the worker has joined anew, and what it lacks is ordered on that way."""
+        self._closed = True
+        self._orders, self._stops = [], []
 
     def assign(self, given: Sequence[tuple[Attempt, Build, Spec]]) -> None:
         """See WorkerPort."""
-        if given:
+        if given and not self._closed:
             self._orders += given
             self._send_later()
 
@@ -179,6 +185,8 @@ class RemoteWorker:
                 for part in portions([(attempt, build) for attempt, build, _ in orders]):
                     wanted = {build.spec: specs[build.spec] for _, build in part}
                     for some in _affordable(part, wanted):
+                        if self._closed:
+                            return
                         message = Assigned(self._term, tuple(some), {one.spec: wanted[one.spec] for _, one in some})
                         await self._mesh.call(self._agent, Call.ASSIGN, pack(message))
                 stops, self._stops = self._stops, []
@@ -231,6 +239,9 @@ class WorkersDesk:
         if wish.record.id != sender:
             raise NotAllowed(f"{sender} cannot join as {wish.record.id}; every agent speaks for itself")
         term = self._replica.term
+        before = self._ports.pop(sender, None)
+        if before is not None:
+            before.close()
         port = RemoteWorker(sender, self._mesh, term, self._on_lost)
         over = await self._master.join(wish.record, wish.reports, wish.begun, port)
         self._ports[sender] = port

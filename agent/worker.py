@@ -29,6 +29,12 @@ log = logging.getLogger(__name__)
 PASSED_ON = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL"})
 """Variables of the agent's own environment that builds see; everything else is theirs to set."""
 
+REMEMBERED = 100_000
+"""Attempts that have ended and are remembered by name, so that a late order does not begin them again."""
+
+QUIT_S = 10.0
+"""Seconds for the network to take the last reports of an executor that is to end: longer than an election takes."""
+
 EXECUTOR_RETRY_S = 5.0
 """Seconds between attempts to start an executor that does not start."""
 
@@ -100,6 +106,7 @@ class Worker:
         self._paths = paths
         self._master = master
         self._attempts: dict[str, Attempt] = {}  # key -> as last known: all that the executor has or is to get
+        self._done: dict[str, None] = {}  # keys of attempts that ended here and were forgotten, the oldest first
         self._link: ExecutorLink | None = None
         self._folders: set[Path] = set()
         self._base = base_environment(os.environ, pass_on)
@@ -193,8 +200,8 @@ class Worker:
             return  # a new session begins; the master learns what is missing when it does
         plans: list[tuple[Plan, str]] = []  # with the packed directory that has to be fetched before
         for attempt, build, spec in given:
-            if attempt.session != self._link.session or attempt.key in self._attempts:
-                continue
+            if attempt.session != self._link.session or attempt.key in self._attempts or attempt.key in self._done:
+                continue  # an order may come twice, the second one late: by an earlier way of the same master
             self._attempts[attempt.key] = attempt
             archive = spec.source.archive
             plans.append((self._plan(attempt, build, spec), archive if self._archive.lacks(archive) else ""))
@@ -232,7 +239,11 @@ class Worker:
         """End the executor with all that runs on it."""
         self._quitting = True
         if self._link is not None:
-            await self._link.quit(reason)
+            try:
+                async with asyncio.timeout(QUIT_S):
+                    await self._link.quit(reason)
+            except TimeoutError:  # no master takes the last reports; the executor remembers them for the next start
+                log.warning("worker.unreported: what ended last is told to the network at the next start")
 
     async def close(self) -> None:
         """Let go of the executor, which goes on."""
@@ -309,6 +320,9 @@ class Worker:
         """Forget attempts whose end is recorded."""
         for key in keys:
             self._attempts.pop(key, None)
+            self._done[key] = None
+        while len(self._done) > REMEMBERED:
+            del self._done[next(iter(self._done))]
         if (keys or always) and self._link is not None:
             self._link.forget(tuple(keys))
         if self._idle is not None and not self.running:

@@ -15,6 +15,7 @@ PAYLOADS = 12
 """Different payloads: an empty one, text, bytes of all values, and one that is longer than a message."""
 
 _SCRIPT = """\
+set -e  # a line that a full disk does not take is no line that was written
 echo "$ORCHESTRA_BUILD_ID.$ORCHESTRA_ATTEMPT" >> "{folder}/witness/$ORCHESTRA_AGENT"
 echo "submission $1 begins"
 cat "{folder}/payload/$2"
