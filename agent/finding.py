@@ -6,9 +6,10 @@ What is alive is in the ledger, everything else in the store.
 import re
 from typing import cast
 
+from ..core.definition import Job
 from ..core.errors import InvalidInput, NotFound
 from ..core.ids import is_id_prefix
-from ..core.model import AgentRecord, Attempt, Build, Job
+from ..core.model import AgentRecord, Attempt, Build
 from ..core.nearest import nearest
 from ..store.query import Filter, Operator, Order, Query
 from .agreement import Replica

@@ -21,9 +21,10 @@ from msgspec.structs import replace
 from ..core import api
 from ..core.commands import Admit
 from ..core.consensus import Config
+from ..core.definition import Spec
 from ..core.errors import Conflict, Damaged, InvalidInput, OrchestraError, StorageError, TimedOut
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger
-from ..core.model import AgentRecord, Attempt, Build, Spec, Stop
+from ..core.model import AgentRecord, Attempt, Build, Stop
 from ..core.version import VERSION
 from ..store.opening import open_store
 from . import identity, recovery, roster

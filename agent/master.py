@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from ..core.commands import Assign, Command, Join, Record, SetAgent
+from ..core.definition import Spec
 from ..core.errors import NoMaster, OrchestraError
 from ..core.ledger import Changes, Outcome
-from ..core.model import AgentRecord, Attempt, Build, BuildState, Millis, Spec, Stop
+from ..core.model import AgentRecord, Attempt, Build, BuildState, Millis, Stop
 from ..core.quarantine import Quarantine
 from ..core.scheduling import Scheduler, Worker
 from .agreement import Replica

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from ..core.definition import Spec
 from ..core.errors import NoMaster, NotAllowed, OrchestraError
 from ..core.messages import (
     Assigned,
@@ -22,7 +23,7 @@ from ..core.messages import (
     portions,
     unpack,
 )
-from ..core.model import AgentRecord, Attempt, Build, Spec, Stop
+from ..core.model import AgentRecord, Attempt, Build, Stop
 from .agreement import Replica
 from .master import Master, WorkerPort
 from .mesh.contract import Mesh

@@ -15,8 +15,9 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from ..core.definition import Spec, Step
 from ..core.errors import DiskFull, OrchestraError
-from ..core.model import AgentRecord, Attempt, Build, BuildState, Spec, Step, Stop
+from ..core.model import AgentRecord, Attempt, Build, BuildState, Stop
 from . import sources
 from .ballast import Ballast
 from .executor.link import ExecutorLink

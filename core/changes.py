@@ -2,8 +2,9 @@
 
 import msgspec
 
+from .definition import Job, Spec
 from .errors import UserError
-from .model import AgentRecord, Attempt, Build, Job, Millis, Spec, Task
+from .model import AgentRecord, Attempt, Build, Millis, Task
 
 
 class Outcome(msgspec.Struct, frozen=True):

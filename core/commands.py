@@ -6,7 +6,8 @@ They are stored in the log for ever-so-long: fields are only added, at the end, 
 
 import msgspec
 
-from .model import AgentRecord, Attempt, Job, Millis, Spec, Stop
+from .definition import Job, Spec
+from .model import AgentRecord, Attempt, Millis, Stop
 
 
 class NewBuild(msgspec.Struct, frozen=True, omit_defaults=True):

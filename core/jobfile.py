@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from .definition import MAX_RETRIES, Job, Parameter, Retry, Spec, Step, When
 from .errors import InvalidInput, JobFileError
-from .model import MAX_RETRIES, Job, Parameter, Retry, Spec, Step, When
 from .nearest import nearest
 from .requirements import parse_requirement
 from .shapes import (

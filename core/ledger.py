@@ -32,9 +32,10 @@ from .commands import (
     StopBuild,
     Submit,
 )
+from .definition import Job, Spec
 from .errors import Conflict, UserError
 from .ids import build_id
-from .model import CRASH_LIMIT, AgentRecord, Attempt, Build, BuildState, Job, Millis, Spec, Stop, Task, TaskState
+from .model import CRASH_LIMIT, AgentRecord, Attempt, Build, BuildState, Millis, Stop, Task, TaskState
 
 REQUEST_MEMORY_MS = 24 * 3600 * 1000
 """How long a client's request id is remembered. Longer: later retries are still safe; costs about 300 bytes each."""

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from .definition import Spec
 from .errors import PeerError
-from .model import AgentRecord, Attempt, Build, Spec, Stop
+from .model import AgentRecord, Attempt, Build, Stop
 
 RAFT = "raft"
 """Topic of consensus messages: one-way, a list of them in each payload."""

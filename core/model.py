@@ -1,6 +1,7 @@
-"""The nouns of Job Orchestra as frozen values: jobs, builds, attempts, steps, tasks, agents.
+"""What happens, as frozen values: builds, their attempts and steps, tasks, agents.
 
-Refuses to know how they change (lifecycle, ledger), where they are kept (store) and how they look to a client (views).
+Refuses to know what is defined (definition), how all this changes (lifecycle, ledger), where it is kept (store) and how
+it looks to a client (views).
 Instants are int milliseconds since the epoch, UTC; durations are seconds and say so with `_s`. Everything is encoded
 with msgspec; fields are only ever added, at the end, with defaults, so that yesterday's bytes still decode. No value
 can be part of a cycle, so all are invisible to the garbage collector (gc=False): a hundred thousand pending builds
@@ -8,7 +9,6 @@ cost it nothing.
 """
 
 from enum import StrEnum
-from hashlib import sha256
 from typing import TypeAlias
 
 import msgspec
@@ -51,14 +51,6 @@ class StepState(StrEnum):
     SKIPPED = "skipped"  # its `when` did not hold
 
 
-class When(StrEnum):
-    """Under which outcome of the steps before it a step runs."""
-
-    SUCCESS = "success"  # all steps before succeeded (the default)
-    FAILURE = "failure"  # a step before failed
-    ALWAYS = "always"  # in any case, also after an abort or a timeout
-
-
 class TaskState(StrEnum):
     """What came of a request to change something."""
 
@@ -73,79 +65,8 @@ class Stop(StrEnum):
     CANCEL = "cancel"  # withdraw it if it has not started
 
 
-class Step(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One command of a job. A text runs in the job's shell, a list of words runs as it is."""
-
-    name: str  # unique in its job
-    run: str | tuple[str, ...]  # shell text, or the words of a command
-    env: dict[str, str] = {}  # added to the job's environment
-    when: When = When.SUCCESS  # under which outcome of the steps before it runs
-    timeout_s: float | None = None  # longest time it may take; None: only the job's timeout counts
-
-
-class Source(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What is put into the workspace before the first step."""
-
-    archive: str = ""  # SHA-256 (hex) of a packed directory that was shipped with the submission; empty: nothing
-    describe: str = ""  # where it came from, for people (a path, a revision)
-
-
-class Retry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """When a build that was lost with its worker is tried again. Whatever it says, CRASH_LIMIT holds."""
-
-    max: int = 0  # further attempts
-
-
-MAX_RETRIES = 100
-"""Further attempts that a retry policy may allow."""
-
 CRASH_LIMIT = 3
 """Workers that a build may take down with it; it is not given to another one, whatever its retry policy says."""
-
-
-class Spec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What a build executes: everything of a job that the worker needs. Content-addressed by `digest`."""
-
-    steps: tuple[Step, ...]  # in the order of execution, at least one
-    env: dict[str, str] = {}  # for all steps
-    runs_on: tuple[str, ...] = ()  # requirements a worker must meet, sorted, e.g. ("gpu", "os=linux")
-    timeout_s: float | None = None  # longest time the attempt may take, all steps together; None: no limit
-    shell: tuple[str, ...] = ("/bin/sh", "-e")  # program and options; receives the text of `run` after `-c`
-    source: Source = Source()  # what the workspace holds at the start
-    retry: Retry = Retry()  # what happens when its worker is lost
-
-    def digest(self) -> str:
-        """Return the first 32 hex digits of the SHA-256 of the spec's canonical msgpack (128 bits: no collisions)."""
-        return sha256(_canonical.encode(self)).hexdigest()[:32]
-
-
-_canonical = msgspec.msgpack.Encoder(order="deterministic")
-
-
-class Parameter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A value that whoever submits a job may or must give; a step sees it as PARAM_<NAME>."""
-
-    name: str  # a word of letters, digits, `_` and `-`
-    description: str = ""  # one line for people
-    default: str | None = None  # used when no value is given; None with `required` false: the empty text
-    required: bool = False  # a submission without a value is refused
-    choices: tuple[str, ...] = ()  # the only values allowed; empty: any
-
-
-class Job(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A definition as applied from a job file."""
-
-    project: str  # the set of jobs it belongs to
-    name: str  # unique in its project
-    spec: Spec  # what its builds execute
-    parameters: tuple[Parameter, ...] = ()  # in the order of the file
-    description: str = ""  # one line for people
-    priority: int = 0  # higher is assigned earlier
-
-    @property
-    def full_name(self) -> str:
-        """`project/name`, as people write it."""
-        return f"{self.project}/{self.name}"
 
 
 class StepResult(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from .model import AgentRecord, Build, BuildState, Spec
+from .definition import Spec
+from .model import AgentRecord, Build, BuildState
 from .requirements import Requirement, matches, parse_requirement, why_not
 
 PREFETCH_S = 0.25

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from .model import AgentRecord, Attempt, Build, BuildState, Job, Millis, Spec, Step, StepState, Task, TaskState, When
+from .definition import Job, Spec, Step, When
+from .model import AgentRecord, Attempt, Build, BuildState, Millis, StepState, Task, TaskState
 
 SCHEMA_VERSION = 1
 """Version of the shapes below; printed by the command line's --json."""

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from ..core.definition import Job, Spec
 from ..core.ledger import Remembered
-from ..core.model import AgentRecord, Attempt, Build, Job, Millis, Spec, Task
+from ..core.model import AgentRecord, Attempt, Build, Millis, Task
 from .query import Page, Query
 
 SCHEMA_VERSION = 1

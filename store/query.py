@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from ..core.definition import Job, Spec
 from ..core.errors import InvalidInput
-from ..core.model import AgentRecord, Attempt, Build, Job, Spec, Task
+from ..core.model import AgentRecord, Attempt, Build, Task
 from ..core.nearest import nearest
 from ..core.views import instant
 

@@ -7,7 +7,8 @@ import signal
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ...core.model import BuildState, Millis, StepResult, StepState, When
+from ...core.definition import When
+from ...core.model import BuildState, Millis, StepResult, StepState
 from .protocol import AttemptStatus, Plan, StepPlan
 
 CLEANUP_S = 60.0

@@ -10,7 +10,8 @@ import struct
 
 import msgspec
 
-from ...core.model import BuildState, Millis, StepResult, When
+from ...core.definition import When
+from ...core.model import BuildState, Millis, StepResult
 
 MAX_FRAME = 64 << 20
 """Bytes in one frame; a longer one means that the peer is broken."""

@@ -7,9 +7,10 @@ import msgspec
 
 from ...core import api, jobfile, views
 from ...core.commands import NewBuild, StopBuild, Submit
+from ...core.definition import MAX_RETRIES, Retry, Source, Spec, Step
 from ...core.errors import Conflict, InvalidInput, NotFound, TimedOut
 from ...core.ledger import Changes
-from ...core.model import MAX_RETRIES, Build, BuildState, Retry, Source, Spec, Step, Stop
+from ...core.model import Build, BuildState, Stop
 from ...core.requirements import parse_requirement
 from ..keeping import Keeper
 from ..sources import path_of

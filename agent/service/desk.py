@@ -7,10 +7,11 @@ from typing import cast
 
 from ...core import api, views
 from ...core.commands import Apply, SetAgent, StopBuild, Submit
+from ...core.definition import Spec
 from ...core.errors import DiskFull, LimitReached, TimedOut
 from ...core.ledger import Changes, Outcome
 from ...core.messages import PART_BYTES, fits
-from ...core.model import Build, Spec, Task
+from ...core.model import Build, Task
 from ..agreement import Replica
 from ..finding import Finder
 from ..history import History

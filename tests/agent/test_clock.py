@@ -11,8 +11,8 @@ from job_orchestra.agent.master import Master
 from job_orchestra.agent.replica import RaftReplica
 from job_orchestra.core.commands import NewBuild, Submit
 from job_orchestra.core.consensus import Config, Configuration
+from job_orchestra.core.definition import Spec, Step
 from job_orchestra.core.ledger import Ledger
-from job_orchestra.core.model import Spec, Step
 
 HOUR_MS = 3_600_000
 

@@ -22,9 +22,9 @@ from job_orchestra.core.consensus import (
     Message,
     Snapshot,
 )
+from job_orchestra.core.definition import Spec, Step
 from job_orchestra.core.errors import DiskFull, NoMaster, StorageError
 from job_orchestra.core.ledger import Changes, Ledger, Remembered
-from job_orchestra.core.model import Spec, Step
 
 SPEC = Spec((Step("run", "true"),))
 ALONE = Configuration(voters=(1,))

@@ -21,20 +21,8 @@ from job_orchestra.core.commands import (
     decode,
     encode,
 )
-from job_orchestra.core.model import (
-    AgentRecord,
-    Attempt,
-    BuildState,
-    Job,
-    Parameter,
-    Source,
-    Spec,
-    Step,
-    StepResult,
-    StepState,
-    Stop,
-    When,
-)
+from job_orchestra.core.definition import Job, Parameter, Source, Spec, Step, When
+from job_orchestra.core.model import AgentRecord, Attempt, BuildState, StepResult, StepState, Stop
 
 SPEC = Spec(
     (Step("a", "make"), Step("b", ("ls", "-l"), env={"X": "1"}, when=When.ALWAYS, timeout_s=2.5)),

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from job_orchestra.core import jobfile
+from job_orchestra.core.definition import Job, Parameter, Spec, Step, When
 from job_orchestra.core.errors import JobFileError
 from job_orchestra.core.jobfile import parse
-from job_orchestra.core.model import Job, Parameter, Spec, Step, When
 
 HEAD = "project: p\njobs:\n"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from job_orchestra.core.definition import Job, Parameter
 from job_orchestra.core.errors import InvalidInput
 from job_orchestra.core.jobfile import bind
-from job_orchestra.core.model import Job, Parameter
 from tests.kit.builders import job
 
 

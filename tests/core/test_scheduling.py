@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from job_orchestra.core.model import Build, BuildState, Spec
+from job_orchestra.core.definition import Spec
+from job_orchestra.core.model import Build, BuildState
 from job_orchestra.core.requirements import matches, parse_requirement
 from job_orchestra.core.scheduling import PREFETCH_MAX, PREFETCH_S, Assignment, Scheduler, Worker, prefetch
 from tests.kit.builders import T0, agent, build, spec

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job_orchestra.core import views
-from job_orchestra.core.model import BuildState, Parameter, Spec, Step, StepResult, StepState, TaskState, When
+from job_orchestra.core.definition import Parameter, Spec, Step, When
+from job_orchestra.core.model import BuildState, StepResult, StepState, TaskState
 from tests.kit.builders import T0, agent, attempt, build, job, task
 
 S = BuildState

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from job_orchestra.agent.history import batch_of
 from job_orchestra.core.commands import Apply, Assign, Command, Join, NewBuild, Record, StopBuild, Submit
+from job_orchestra.core.definition import Job, Spec, Step
 from job_orchestra.core.ids import build_id
 from job_orchestra.core.ledger import Changes, Ledger, Outcome
-from job_orchestra.core.model import AgentRecord, Attempt, Build, BuildState, Job, Spec, Step, Stop, Task, TaskState
+from job_orchestra.core.model import AgentRecord, Attempt, Build, BuildState, Stop, Task, TaskState
 from job_orchestra.store.memory import MemoryStore
 
 T0 = 1_763_900_000_000

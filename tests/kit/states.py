@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from job_orchestra.core.commands import NewBuild, Submit, decode, encode
 from job_orchestra.core.consensus import EntryKind
+from job_orchestra.core.definition import Spec, Step
 from job_orchestra.core.ledger import Ledger
-from job_orchestra.core.model import Spec, Step
 
 if TYPE_CHECKING:
     from job_orchestra.core.consensus import Entry

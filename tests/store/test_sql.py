@@ -239,7 +239,8 @@ DYING = """
 import os, sys
 from pathlib import Path
 from job_orchestra.core.ids import build_id
-from job_orchestra.core.model import Build, BuildState, Spec, Step
+from job_orchestra.core.definition import Spec, Step
+from job_orchestra.core.model import Build, BuildState
 from job_orchestra.store.contract import Batch
 from job_orchestra.store.sql import SqlStore
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from job_orchestra.core.definition import Spec, Step
 from job_orchestra.core.ids import build_id
-from job_orchestra.core.model import Build, BuildState, Spec, Step
+from job_orchestra.core.model import Build, BuildState
 from job_orchestra.core.scheduling import Scheduler, Worker
 
 from .figures import Figure

@@ -4,7 +4,8 @@ import pytest
 
 from job_orchestra.agent.executor.attempt import CLEANUP_S, Course, Halt
 from job_orchestra.agent.executor.protocol import Plan, StepPlan
-from job_orchestra.core.model import BuildState, StepState, When
+from job_orchestra.core.definition import When
+from job_orchestra.core.model import BuildState, StepState
 
 S, F, A = When.SUCCESS, When.FAILURE, When.ALWAYS
 
