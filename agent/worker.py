@@ -21,7 +21,7 @@ from ..core.model import AgentRecord, Attempt, Build, BuildState, Stop
 from . import sources
 from .ballast import Ballast
 from .executor.link import ExecutorLink
-from .executor.protocol import AttemptStatus, Plan, StepPlan
+from .executor.protocol import AttemptStatus, Plan, Report, StepPlan
 from .master import WorkerPort
 from .paths import Paths
 
@@ -29,9 +29,6 @@ log = logging.getLogger(__name__)
 
 PASSED_ON = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL"})
 """Variables of the agent's own environment that builds see; everything else is theirs to set."""
-
-REMEMBERED = 100_000
-"""Attempts that have ended and are remembered by name, so that a late order does not begin them again."""
 
 QUIT_S = 10.0
 """Seconds for the network to take the last reports of an executor that is to end: longer than an election takes."""
@@ -107,7 +104,6 @@ class Worker:
         self._paths = paths
         self._master = master
         self._attempts: dict[str, Attempt] = {}  # key -> as last known: all that the executor has or is to get
-        self._done: dict[str, None] = {}  # keys of attempts that ended here and were forgotten, the oldest first
         self._link: ExecutorLink | None = None
         self._folders: set[Path] = set()
         self._base = base_environment(os.environ, pass_on)
@@ -201,8 +197,8 @@ class Worker:
             return  # a new session begins; the master learns what is missing when it does
         plans: list[tuple[Plan, str]] = []  # with the packed directory that has to be fetched before
         for attempt, build, spec in given:
-            if attempt.session != self._link.session or attempt.key in self._attempts or attempt.key in self._done:
-                continue  # an order may come twice, the second one late: by an earlier way of the same master
+            if attempt.session != self._link.session or attempt.key in self._attempts:
+                continue  # an order may come twice; if so late that the attempt is forgotten, the executor refuses it
             self._attempts[attempt.key] = attempt
             archive = spec.source.archive
             plans.append((self._plan(attempt, build, spec), archive if self._archive.lacks(archive) else ""))
@@ -255,10 +251,11 @@ class Worker:
 
     # -- what the executor says
 
-    async def _on_report(self, statuses: Sequence[AttemptStatus]) -> None:
+    async def _on_report(self, report: Report) -> None:
         """Have a report recorded, however long that takes; then the executor may send the next."""
         await self._recalled.wait()
-        reports = self._take(statuses, await self._digests(statuses))
+        self._drop(report.refused)
+        reports = self._take(report.attempts, await self._digests(report.attempts))
         if not any(report.state.ended for report in reports):
             # nothing is lost with such a report: the next one of these attempts says all of it again
             with contextlib.suppress(OrchestraError):
@@ -319,13 +316,13 @@ class Worker:
 
     def _settle(self, keys: Sequence[str], *, always: bool = False) -> None:
         """Forget attempts whose end is recorded."""
-        for key in keys:
-            self._attempts.pop(key, None)
-            self._done[key] = None
-        while len(self._done) > REMEMBERED:
-            del self._done[next(iter(self._done))]
+        self._drop(keys)
         if (keys or always) and self._link is not None:
             self._link.forget(tuple(keys))
+
+    def _drop(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._attempts.pop(key, None)
         if self._idle is not None and not self.running:
             self._idle.set()
 

@@ -35,6 +35,7 @@ from .commands import (
 from .definition import Job, Spec
 from .errors import Conflict, UserError
 from .ids import build_id
+from .lateness import Lateness
 from .model import CRASH_LIMIT, AgentRecord, Attempt, Build, BuildState, Millis, Stop, Task, TaskState
 
 REQUEST_MEMORY_MS = 24 * 3600 * 1000
@@ -62,6 +63,7 @@ class Ledger:
         self.counters = Counters()
         self.numbers: dict[str, int] = {}  # full job name -> number of its last build
         self.invites: dict[str, belonging.Invited] = {}  # SHA-256 of a secret -> what it is good for
+        self.lateness = Lateness({} if remembered is None else remembered.meta)  # attempts that were given up
         self._uses: Counter[str] = Counter()  # digest -> live builds and jobs that refer to it
         if remembered is not None:
             self._restore(remembered)
@@ -85,6 +87,7 @@ class Ledger:
         changes = Changes(index=index)
         outcomes = [self._appliers[type(command)](command, changes) for command in commands]
         self.index = index
+        self.lateness.save(changes)
         changes.meta[COUNTERS] = msgspec.json.encode(self.counters).decode()
         return outcomes, changes
 
@@ -92,7 +95,7 @@ class Ledger:
         """Return the SHA-256 (hex) of the whole state; equal on all that applied the same commands."""
         parts = (
             *(self.builds, self.attempts, self.jobs, self.specs),
-            *(self.agents, self.requests, self.numbers, self.invites),
+            *(self.agents, self.requests, self.numbers, self.invites, self.lateness.lost),
         )
         state = (self.index, self.counters, [sorted(part.items()) for part in parts])
         return sha256(msgspec.msgpack.Encoder(order="deterministic").encode(state)).hexdigest()
@@ -247,9 +250,8 @@ class Ledger:
                 if mine and self._fits(report):
                     self.take(current, report, changes)
                     touched.append(report.build)
-            elif report.state.ended and report.agent == command.agent:
-                # superseded, or of a build that has ended: that attempt's own history, nothing else
-                changes.attempts[report.key] = report
+            else:
+                self.lateness.take(report, command.agent, changes)  # superseded, or of a build that has ended
         return Outcome(tuple(touched), changed=bool(touched))
 
     def _fits(self, report: Attempt) -> bool:
@@ -287,6 +289,7 @@ class Ledger:
         build = self.builds[attempt.build]
         crashes = build.crashes + 1
         lost = replace(attempt, state=BuildState.LOST, finished=self.counters.at, reason=reason)
+        self.lateness.give_up(attempt)
         wanted = build.stop is None and crashes <= self.specs[build.spec].retry.max
         if wanted and crashes < CRASH_LIMIT:
             lifecycle.check(build.state, BuildState.PENDING)

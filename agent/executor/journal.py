@@ -1,4 +1,4 @@
-"""What must outlive an executor that is killed: which attempts it began, and the ends not yet recorded by the network.
+"""What must outlive an executor that is killed: which attempts were here, and the ends not yet recorded by the network.
 
 Frames of length, checksum and msgpack, appended without fsync: the file must survive the process, not the machine.
 After a power loss it proves nothing, which is told by the machine's boot id. A torn tail is dropped.
@@ -15,6 +15,9 @@ import msgspec
 from .protocol import AttemptStatus, Forget, Report
 
 _FRAME = struct.Struct("!II")  # length, checksum
+MAX_PAST = 50_000
+"""Attempts that are known to have been here, so that a late order begins none of them again. More: later ones."""
+
 _TRUNCATE = 1 << 20  # bytes from which a file without content is written anew
 
 
@@ -45,6 +48,8 @@ class Journal:
         """Attempts that have ended and that the network may not have recorded."""
         self.begun: dict[str, None] = {}
         """Attempts that were begun and have not ended; at the start those that died with the executor before."""
+        self.past: dict[str, None] = {}
+        """Attempts that were let go of, the oldest first."""
         self._path = path
         self._boot = ""
         self._load(path.read_bytes() if path.exists() else b"")
@@ -54,6 +59,10 @@ class Journal:
         self._descriptor = -1
         self._size = 0
         self._write_anew()
+
+    def barred(self, key: str) -> bool:
+        """Whether an attempt must not begin, for it has been here before."""
+        return key in self.begun or key in self.past
 
     def begin(self, key: str) -> None:
         """Keep that an attempt begins. Raises OSError when that is impossible: then it must not begin."""
@@ -68,9 +77,7 @@ class Journal:
 
     def forget(self, keys: tuple[str, ...]) -> None:
         """Let go of attempts whose end is recorded."""
-        for key in keys:
-            self.ends.pop(key, None)
-            self.begun.pop(key, None)
+        self._let_go(keys)
         if not self.ends and not self.begun and self._size > _TRUNCATE:
             self._write_anew()
         elif keys:
@@ -94,6 +101,8 @@ class Journal:
         for key in self.begun:
             self._append(Begun(key))
         self._append(Report(tuple(self.ends.values())))
+        if self.past:
+            self._append(Forget(tuple(self.past)))
         fresh.replace(self._path)
 
     def _append(self, record: Report | Forget | Boot | Begun) -> None:
@@ -127,9 +136,15 @@ class Journal:
                     self.begun.pop(status.key, None)
                     self.ends[status.key] = status
             case Forget(keys):
-                for key in keys:
-                    self.ends.pop(key, None)
-                    self.begun.pop(key, None)
+                self._let_go(keys)
+
+    def _let_go(self, keys: tuple[str, ...]) -> None:
+        for key in keys:
+            self.ends.pop(key, None)
+            self.begun.pop(key, None)
+            self.past[key] = None
+        while len(self.past) > MAX_PAST:
+            del self.past[next(iter(self.past))]
 
 
 def boot_id() -> str:

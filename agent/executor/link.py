@@ -45,7 +45,7 @@ class ExecutorLink:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        on_report: Callable[[Sequence[AttemptStatus]], Awaitable[None]],
+        on_report: Callable[[Report], Awaitable[None]],
         on_lost: Callable[[], None],
     ) -> None:
         """Use `open` instead."""
@@ -71,7 +71,7 @@ class ExecutorLink:
         cls,
         paths: Paths,
         *,
-        on_report: Callable[[Sequence[AttemptStatus]], Awaitable[None]],
+        on_report: Callable[[Report], Awaitable[None]],
         on_lost: Callable[[], None],
     ) -> Self:
         """Connect to the executor of a data directory, which is started if it does not run.
@@ -142,7 +142,7 @@ class ExecutorLink:
     async def _listen(self) -> None:
         try:
             while isinstance(report := await self._receive(), Report):
-                await self._on_report(report.attempts)
+                await self._on_report(report)
                 self._send(Received())
         finally:
             _reap()

@@ -46,7 +46,7 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Start(msgspec.Struct, frozen=True, tag="start", array_like=True):
-    """Run these, at most `Configure.slots` at a time, in this order. Known keys are ignored."""
+    """Run these, at most `Configure.slots` at a time, in this order. Known keys are ignored, forgotten ones refused."""
 
     plans: tuple[Plan, ...]  # in the order of execution
 
@@ -114,6 +114,7 @@ class Report(msgspec.Struct, frozen=True, tag="report", array_like=True):
     """Attempts that changed since the last report."""
 
     attempts: tuple[AttemptStatus, ...]  # newest snapshots, each key once
+    refused: tuple[str, ...] = ()  # attempts that were to start although they have been here before; they do not
 
 
 Reply = Hello | Report

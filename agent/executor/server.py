@@ -26,6 +26,7 @@ from .protocol import (
     Configure,
     Forget,
     Hello,
+    Plan,
     Quit,
     Received,
     Report,
@@ -111,6 +112,7 @@ class Server:
         self._tracks: dict[str, Track] = {}
         self._of_pid: dict[int, Execution] = {}
         self._changed: dict[str, None] = {}  # keys with news for the agent, in order
+        self._refused: list[str] = []  # keys that the agent has to be told are barred
         self._in_flight = False
         self._report_at = 0.0  # when the next report may be sent, while attempts wait
         self._agent: Connection | None = None
@@ -155,7 +157,7 @@ class Server:
     def _until_next(self) -> float | None:
         due = min((one.due for one in self._running.values()), default=_NEVER)
         due = min(due, self._watch_at if self._running else _NEVER)
-        if self._agent is not None and self._changed and not self._in_flight:
+        if self._agent is not None and (self._changed or self._refused) and not self._in_flight:
             due = min(due, self._report_at)
         if self._agent is None and not self._running:
             due = min(due, self._alone_since + IDLE_S)
@@ -172,6 +174,7 @@ class Server:
         statuses = [course.status() for course in self._known.values()] + list(self._journal.ends.values())
         self._in_flight = False
         self._changed.clear()
+        self._refused.clear()
         self._agent.send(Hello(self.session, os.getpid(), tuple(statuses), self._lost, self._journal.sure))
 
     def _hang_up(self) -> None:
@@ -183,10 +186,7 @@ class Server:
     def _on_request(self, request: Request) -> None:
         match request:
             case Start(plans):
-                for plan in plans:
-                    if plan.key not in self._known and plan.key not in self._journal.ends:
-                        course = self._known[plan.key] = Course(plan)
-                        self._waiting.append(course)
+                self._accept(plans)
             case StopAttempt(key, reason, only_waiting):
                 self._stop(key, reason, only_waiting=only_waiting)
             case Forget(keys):
@@ -197,6 +197,17 @@ class Server:
                 self._in_flight = False
             case Quit(reason):
                 self._quit(reason)
+
+    def _accept(self, plans: tuple[Plan, ...]) -> None:
+        """Line attempts up. One whose key was here before never begins: its order was late, or came twice."""
+        for plan in plans:
+            if plan.key in self._known or plan.key in self._journal.ends:
+                continue  # the agent is told of it anyway
+            if self._journal.barred(plan.key):
+                self._refused.append(plan.key)
+                continue
+            course = self._known[plan.key] = Course(plan)
+            self._waiting.append(course)
 
     def _forget(self, keys: tuple[str, ...]) -> None:
         self._lost = tuple(key for key in self._lost if key not in keys)
@@ -230,7 +241,7 @@ class Server:
             self._ended(course)
 
     def _report(self) -> None:
-        if self._agent is None or self._in_flight or not self._changed:
+        if self._agent is None or self._in_flight or not (self._changed or self._refused):
             return
         now = time.monotonic()
         if self._waiting and now < self._report_at:
@@ -240,8 +251,9 @@ class Server:
         for key in keys:
             del self._changed[key]
         statuses = [self._status(key) for key in keys]
+        refused, self._refused = tuple(self._refused), []
         self._in_flight = True
-        self._agent.send(Report(tuple(one for one in statuses if one is not None)))
+        self._agent.send(Report(tuple(one for one in statuses if one is not None), refused))
 
     def _status(self, key: str) -> AttemptStatus | None:
         course = self._known.get(key)

@@ -6,9 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from job_orchestra.agent.history import batch_of
-from job_orchestra.core.commands import NewBuild, Refuse, SetAgent, StopBuild
+from job_orchestra.core.commands import Expire, NewBuild, Refuse, SetAgent, StopBuild
+from job_orchestra.core.definition import Retry
 from job_orchestra.core.errors import Conflict, NotFound
 from job_orchestra.core.ids import build_id
+from job_orchestra.core.lateness import MAX_LOST
 from job_orchestra.core.ledger import REQUEST_MEMORY_MS, Changes, Ledger
 from job_orchestra.core.model import Attempt, BuildState, Stop, TaskState
 from tests.kit.builders import (
@@ -259,17 +261,59 @@ def test_foreign_late_and_superseded_reports_change_no_build(net: Network, which
     assert (outcome.builds, outcome.changed) == ((), False)
     assert net.ledger.builds == {one.id: one}
     assert net.ledger.attempts == {one.id: before}
-    assert not net.changes.builds
-    assert set(net.changes.attempts) <= {report.key} - {before.key}
+    assert net.kinds() == {}
+
+
+def lost(net: Network, again: int = 0) -> Attempt:
+    """Return an attempt that its worker had when contact with it was lost; it has joined again since."""
+    wanted = spec(retry=Retry(max=again))
+    digest = wanted.digest()
+    one = net.running(builds=(NewBuild("shop", "test", digest),), specs={digest: wanted})
+    attempt = net.ledger.attempts[one.id]
+    net.entry(Expire(T0 + 50, "a1", "s1"), join())
+    return attempt
+
+
+@pytest.mark.parametrize("again", [0, 1])
+def test_how_a_lost_attempt_really_ended_is_told_once_and_changes_no_build(net: Network, again: int) -> None:
+    before = lost(net, again)
+    build = net.stored(before.build)
+    assert build.state is (S.PENDING if again else S.LOST)
+    late = replace(before, state=S.FAILED, finished=T0 + 60, assigned=0, session="a later life's")
+    outcome = net.do(record(late))
+    assert (outcome.builds, outcome.changed) == ((), False)
+    assert net.kinds() == {"attempts": [late.key]}
+    assert net.changes.attempts[late.key] == replace(before, state=S.FAILED, finished=T0 + 60)
+    assert net.stored(before.build) == build
+    net.do(record(replace(late, state=S.SUCCEEDED)))
+    assert net.kinds() == {}
 
 
 def test_the_history_of_an_attempt_is_its_own_workers_to_tell(net: Network) -> None:
-    one = net.running()
-    old = replace(net.ledger.attempts[one.id], number=0, state=S.LOST)
-    net.do(record(old, agent="a2"))
-    assert net.kinds() == {}
-    net.do(record(old))
-    assert net.kinds() == {"attempts": [old.key]}
+    before = lost(net)
+    ended = replace(before, state=S.SUCCEEDED)
+    for sender, report in (
+        ("a2", ended),
+        ("a2", replace(ended, agent="a2")),
+        ("a1", replace(ended, agent="a2")),
+        ("a1", replace(ended, number=2)),
+        ("a1", before),
+    ):
+        net.do(record(report, agent=sender))
+        assert net.kinds() == {}
+
+
+def test_what_was_given_up_is_remembered_across_restarts_and_within_limits(net: Network) -> None:
+    attempts = [lost(net) for _ in range(3)]
+    again = Ledger(net.store.live(0))
+    assert again.digest() == net.ledger.digest()
+    assert list(again.lateness.lost) == [one.key for one in attempts]
+    _, changes = again.apply(again.index + 1, [record(replace(attempts[1], state=S.FAILED))])
+    assert list(changes.attempts) == [attempts[1].key]
+    for number in range(MAX_LOST):
+        again.lateness.give_up(replace(attempts[0], number=number + 2))
+    assert len(again.lateness.lost) == MAX_LOST
+    assert attempts[0].key not in again.lateness.lost
 
 
 @pytest.mark.parametrize("state", list(S))
@@ -477,10 +521,12 @@ def test_a_request_used_again_after_a_day_is_restored_with_its_last_builds(net: 
 
 
 def test_an_attempt_of_an_earlier_try_is_not_restored_as_the_current_one(net: Network) -> None:
-    one = net.running()
-    old = replace(net.ledger.attempts[one.id], number=0, state=S.LOST)
-    net.do(record(old))
-    assert net.store.get("attempts", (one.id, 0)) == old
+    old = lost(net, again=1)
+    net.do(assign(old.build))
+    stored = net.store.get("attempts", (old.build, 1))
+    assert stored is not None
+    assert stored.state is S.LOST
+    assert net.ledger.attempts[old.build].number == 2
     assert Ledger(net.store.live(0)).attempts == net.ledger.attempts
 
 
