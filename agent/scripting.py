@@ -139,6 +139,8 @@ class ScriptingSocket:
         if unknown:
             message = f"unknown kind {min(unknown)!r}; there are: {', '.join(sorted(api.EVENT_KINDS))}"
             raise InvalidInput(message)
+        if len(envelope) > 1:  # a REQ client would take the first event for the answer to its next request
+            raise InvalidInput("events cannot be sent to a REQ socket; subscribe with a DEALER socket")
         if len(self._subscriptions) >= MAX_SUBSCRIBERS and envelope[0] not in self._subscriptions:
             message = f"{MAX_SUBSCRIBERS} clients follow events already; end some first"
             raise Conflict(message)

@@ -161,6 +161,13 @@ def test_every_method_of_the_table_is_answered(req: "zmq.Socket[bytes]") -> None
         assert "result" in answer or answer["error"]["code"] == -32602, name  # type: ignore[index]
 
 
+def test_a_req_socket_is_told_that_it_cannot_hear_of_events(req: "zmq.Socket[bytes]") -> None:
+    error = call(req, "events.subscribe")["error"]
+    assert isinstance(error, dict)
+    assert "DEALER" in error["message"]
+    assert "result" in call(req, "builds.submit", command=["true"])  # and still gets its own answers only
+
+
 def test_a_subscriber_hears_of_its_builds(running_agent: AgentProcess) -> None:
     with running_agent.client() as net:
         events = net.events(kinds=["build"])
