@@ -12,24 +12,19 @@ import getpass
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
-from ..core import api
-from ..core.commands import Admit
 from ..core.consensus import Config
-from ..core.definition import Spec
-from ..core.errors import Conflict, Damaged, InvalidInput, OrchestraError, StorageError, TimedOut
+from ..core.errors import Conflict, Damaged, OrchestraError, StorageError
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger
-from ..core.model import AgentRecord, Attempt, Build, Stop
-from ..core.version import VERSION
 from ..store.opening import open_store
 from . import identity, recovery, roster
 from .ballast import Ballast
 from .blobs import Blobs
+from .departure import Departure
 from .electorate import Electorate
 from .entrance import Entrance
 from .health import Health
@@ -43,6 +38,7 @@ from .master import Master, now_ms
 from .mastery import MasterWay, WorkersDesk
 from .paths import Paths
 from .peers import Peers
+from .planning import Planner
 from .relay import Relay
 from .replica import RaftReplica
 from .routing import Router
@@ -50,6 +46,7 @@ from .scripting import ScriptingSocket
 from .service import Service
 from .settings import Settings
 from .snapshots import StoreSnapshots, finish_install
+from .standing import Standing
 from .transport import MeshTransport
 from .wires import Wires, open_wires
 from .worker import Worker
@@ -62,15 +59,6 @@ ELECTION_TICKS = 8
 
 LOOK_S = 0.05
 """Seconds between two looks at who leads, where nothing tells of it."""
-
-PRESENCE_RETRY_S = 2.0
-"""Seconds between attempts of an agent that does not work to tell the master where it is."""
-
-HAND_OVER_S = 1.0
-"""Seconds that a master which stops waits for another one to take over."""
-
-LEAVE_S = 40.0
-"""Seconds for another agent to take over the vote of one that leaves."""
 
 LOG_BYTES = 8 << 20
 """Bytes of log in memory beyond which the store is flushed and the log shortened. Larger: fewer flushes."""
@@ -112,6 +100,7 @@ class Agent:
             log.info("agent.install-finished: the store is another agent's, as of entry %d", remembered.index)
         self.wires = wires(self.identity, settings, paths)
         mesh, bulk = self.wires.mesh, self.wires.bulk
+        self.standing = Standing(self.identity, settings, self.wires)
         transport = MeshTransport(mesh)
         snapshots = StoreSnapshots(self.identity.id, paths)
         self.replica = RaftReplica(
@@ -143,10 +132,7 @@ class Agent:
         self._leases = Leases(self.identity.id, self.replica, self.master, mesh.silence)
         self._electorate = Electorate(self.identity, self.replica, self.master, mesh, settle_s=settings.settle)
         self.entrance = Entrance(self.identity, self.replica, self.master, self.peers, mesh)
-        self._quit_executor = False
-        self._present = asyncio.Event()  # set when the network should be told anew where this agent is
-        self._stopping = asyncio.Event()
-        self.left = False  # it left the network: its directory belongs to none when it has ended
+        self.departure = Departure(self.identity, self.replica, self.master, self.peers, self.worker)
         self.ready = asyncio.Event()  # set when the scripting socket answers
         self.service = Service(
             identity=self.identity,
@@ -161,11 +147,12 @@ class Agent:
             keeper=self.keeper,
             entrance=self.entrance,
             reserve=settings.reserve,
-            stop=self._stop,
-            leave=self._leave,
+            stop=self.departure.stop,
+            leave=self.departure.leave,
         )
         requester = f"{getpass.getuser()}@{self.identity.name}"
         self.router = Router(requester, self.replica, self.peers, mesh, self.service)
+        self.departure.connect(self.router.ask)
 
     def _journal(self) -> Journal:
         if not self.paths.journal.exists() and self._store.applied():
@@ -180,26 +167,13 @@ class Agent:
     def _worker(self) -> Worker:
         return Worker(
             self.paths,
-            replace(self._record(), labels=self.settings.labels(), slots=self.settings.slot_count()),
+            replace(self.standing.record(), labels=self.settings.labels(), slots=self.settings.slot_count()),
             self.way,
             ballast=self._ballast,
             archive=self.keeper,
-            pass_on=self.settings.pass_env,
-            log_limit=self.settings.log_limit,
-        )
-
-    def _record(self) -> AgentRecord:
-        """Return what the network should know of this agent."""
-        return AgentRecord(
-            id=self.identity.id,
-            name=self.identity.name,
-            version=VERSION,
-            member=self.identity.member,
-            public=self.identity.public,
-            addresses=self.wires.mesh.addresses,
-            bulk=self.wires.bulk.port,
-            votes=self.settings.voter != "never",
-            door=self.wires.door_port,
+            planner=Planner(
+                self.paths, self.identity.name, pass_on=self.settings.pass_env, log_limit=self.settings.log_limit
+            ),
         )
 
     def _on_moved(self, found: tuple[str, ...]) -> None:
@@ -207,7 +181,7 @@ class Agent:
         if self.worker is not None:
             self.worker.record = replace(self.worker.record, addresses=found)
             self.worker.join_again()
-        self._present.set()
+        self.standing.changed()
 
     def _save_roster(self, found: roster.RosterFile) -> None:
         try:
@@ -226,7 +200,7 @@ class Agent:
         """Run until a signal or a client ends it."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
+            loop.add_signal_handler(number, self.departure.due.set)
         relay = Relay(self.peers, self.wires.mesh)
         scripting = ScriptingSocket(self.paths.scripting, self.router, relay)
         self.replica.watch(scripting.on_changes)
@@ -234,11 +208,12 @@ class Agent:
         replica = loop.create_task(self.replica.run())
         history = loop.create_task(self.history.run())
         await self._until_caught_up(replica)
-        work = self.worker.run() if self.worker is not None else self._be_present()
+        work = self.worker.run() if self.worker is not None else self.standing.keep_telling(self.way)
         serving += [
             loop.create_task(one)
             for one in (
-                *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run(), self._found()),
+                *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run()),
+                self.standing.found(self.replica, self.master),
                 *(self._leases.run(), self._electorate.run(), self._watch_master()),
             )
         ]
@@ -248,15 +223,15 @@ class Agent:
         self.ready.set()
         log.info("agent.ready: %s (%s) at %s", self.identity.name, self.identity.id, self.paths.scripting)
         try:
-            stopping = loop.create_task(self._stopping.wait())
+            stopping = loop.create_task(self.departure.due.wait())
             done, _ = await asyncio.wait([stopping, replica, history, *serving], return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stopping}:
                 task.result()  # nothing of these ends by itself: it failed, and so does the agent
         finally:
             log.info("agent.stopping")
-            await self._hand_over()
+            await self.departure.hand_over()
             await scripting.close()
-            await self._end_worker()
+            await self.departure.end_worker()
             for task in serving:
                 task.cancel()
             await asyncio.gather(*serving, return_exceptions=True)
@@ -278,92 +253,11 @@ class Agent:
             caught_up.cancel()
             replica.result()  # it cannot take part: it raises why
 
-    async def _found(self) -> None:
-        """Make this agent the first member, where it makes the network."""
-        known = self.replica.ledger.agents.get(self.identity.id)
-        if self.replica.leading and (known is None or not known.member):
-            record = self._record()
-            await self.master.propose(Admit(now_ms(), "network", record, member=self.identity.member))
-        await asyncio.Event().wait()
-
-    async def _be_present(self) -> None:
-        """Let the network know where an agent is that does not work."""
-        self.way.when_unsure(self._present.set)
-        while True:
-            self._present.clear()
-            with contextlib.suppress(OrchestraError):
-                await self.way.join(self._record(), (), (), Idle())
-                await self._present.wait()
-            await asyncio.sleep(PRESENCE_RETRY_S)
-
     async def _watch_master(self) -> None:
         """See in time who leads: what changes that is not always told."""
         while True:
             self.peers.look()
             await asyncio.sleep(LOOK_S)
-
-    async def _hand_over(self) -> None:
-        """Let another voter lead before this one ends: quicker than to let the others find out."""
-        others = [one for one in self.replica.configuration.voters if one != self.identity.member]
-        near = [one for one in others if self.replica.behind(one) == 0]
-        if self.replica.leading and near:
-            self.replica.transfer(near[0])
-            await self.peers.wait_other(self.identity.id, HAND_OVER_S)
-
-    async def _end_worker(self) -> None:
-        if self.worker is None:
-            return
-        if self._quit_executor:
-            await self.worker.quit("the agent was stopped")
-        await self.worker.close()
-
-    async def _leave(self, builds: str) -> None:
-        """Take this agent out of the network as a client asked, and end it: see api.AgentStop."""
-        if builds == "keep":
-            raise InvalidInput("builds cannot go on without the network; wait for them (--wait) or stop them (--abort)")
-        if len(self.peers.records) == 1:
-            raise Conflict(f"{self.identity.name} is the only agent; to end the network, stop it: orchestra down")
-        await self._ask("agents.set", api.AgentSet(self.identity.id, draining=True))
-        if self.worker is not None:
-            if builds == "abort":
-                self.worker.stop_all("aborted: its agent left the network")
-            await self.worker.idle()
-        await self._ask("agents.remove", api.ByAgent(self.identity.id))
-        # the network does the rest by itself; but a voter that just went might take the majority with it
-        deadline = asyncio.get_running_loop().time() + LEAVE_S
-        while self.peers.has_vote:
-            if asyncio.get_running_loop().time() > deadline:
-                message = (
-                    "no other agent could take over the vote yet; it leaves when one can: orchestra agents shows it"
-                )
-                raise TimedOut(message)
-            await asyncio.sleep(LOOK_S)
-        self.left = True
-        await self._stop("abort")
-
-    async def _ask(self, method: str, params: api.Params) -> None:
-        """Make a request of the network, as this agent's own client."""
-        await self.router.answer(api.METHODS[method], msgspec.Raw(msgspec.json.encode(params)))
-
-    async def _stop(self, builds: str) -> None:
-        """End the agent as a client asked: see api.AgentStop."""
-        self.master.pause()
-        if builds == "abort" and self.worker is not None:
-            self.worker.stop_all("aborted: its agent was stopped")
-        if builds in {"abort", "wait"} and self.worker is not None:
-            await self.worker.idle()
-        self._quit_executor = builds != "keep"
-        asyncio.get_running_loop().call_soon(self._stopping.set)
-
-
-class Idle:
-    """What a master may order an agent about that does not work: nothing (master.WorkerPort)."""
-
-    def assign(self, given: Sequence[tuple[Attempt, Build, Spec]]) -> None:
-        """See WorkerPort."""
-
-    def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
-        """See WorkerPort."""
 
 
 def run(paths: Paths, settings: Settings, ready: int | None = None) -> None:
@@ -392,6 +286,6 @@ async def _run(paths: Paths, settings: Settings, ready: int | None) -> None:
             os.write(ready, b"ready\n")
             os.close(ready)
     await running
-    if agent.left:
+    if agent.departure.left:
         identity.retire(paths)
         log.info("agent.left: %s belongs to no network now", paths.data)

@@ -13,7 +13,6 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
 
 import msgspec
 
@@ -30,22 +29,20 @@ from ..core.consensus import (
     HardState,
     Kind,
     Member,
-    MemoryLog,
     Message,
     Raft,
     Ready,
     Role,
     Snapshot,
 )
-from ..core.errors import Conflict, LimitReached, NoMaster, NotLeading, OrchestraError, StorageError
+from ..core.errors import LimitReached, NoMaster, NotLeading, OrchestraError, StorageError
 from ..core.ledger import Ledger, Outcome
 from .agreement import CONFIGURATION, TERM, Snapshots, Transport, Watcher
 from .journal import Journal
+from .logview import LogView
+from .proposals import ELSEWHERE, Proposals, refuse
 
 log = logging.getLogger(__name__)
-
-MAX_COMMANDS = 20_000
-"""Commands in one log entry. Larger: fewer writes under load; smaller: shorter pauses while an entry is applied."""
 
 RETRY_S = 1.0
 """Seconds after a failed write until this voter tries by itself to take part again."""
@@ -59,12 +56,6 @@ Others may lead by then: what it would do as a leader could only fail, and its c
 SNAPSHOT_S = 60.0
 """Seconds for a member to install a snapshot before it is asked anew where its log ends."""
 
-TAIL_ENTRIES = 20_000
-"""Entries kept behind what the store has, for members that were away. More: fewer whole copies; fewer: less disk."""
-
-TAIL_BYTES = 32 << 20
-"""As TAIL_ENTRIES, in bytes of data, kept in memory too."""
-
 
 def clock() -> float:
     """Return seconds since some moment, also of those in which the machine slept, where the system can tell."""
@@ -74,22 +65,6 @@ def clock() -> float:
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 _OF_LEADERS = frozenset({Kind.APPEND, Kind.HEARTBEAT, Kind.SNAPSHOT})
-
-_Proposal: TypeAlias = tuple[Sequence[Command], asyncio.Future[list[Outcome]]]
-
-
-class _View(MemoryLog):
-    """The stored log, in memory, with the snapshots of the driver."""
-
-    __slots__ = ("take",)
-
-    def __init__(self, take: Callable[[], Snapshot | None]) -> None:
-        super().__init__()
-        self.take = take
-
-    def snapshot(self) -> Snapshot | None:
-        """Return the newest snapshot."""
-        return self.take()
 
 
 class RaftReplica:
@@ -130,29 +105,21 @@ class RaftReplica:
         self._on_leading: list[Callable[[bool], None]] = []
         self._led = False  # what those were told last
         self._described = False  # whether an entry was applied that told the store who votes
-        self._changes: dict[int, tuple[int, asyncio.Future[None]]] = {}  # index -> term, who waits for a change
         self._ticked = clock()
         self._heard = clock()  # when a leader last spoke
         self._snapshots_sent: dict[Member, float] = {}  # member -> when the one under way was first seen
-        self._waiting: list[_Proposal] = []
-        self._pending: dict[int, tuple[int, list[_Proposal]]] = {}  # index -> term, whom to answer
+        self._proposals = Proposals()
         self._wake = asyncio.Event()
         self._closing = False
         self._problem: StorageError | None = None  # why the last write failed
         self._settled_term = 0  # the term of which an entry is applied here while leading
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        if journal.first > ledger.index + 1 or journal.last < ledger.index:
-            message = (
-                f"the log {journal.path} (entries {journal.first} to {journal.last}) does not fit the store, which "
-                f"reflects entry {ledger.index}; restore both from the same backup, or begin anew in another --data"
-            )
+        try:
+            self._view = LogView(journal, ledger.index, configuration)
+        except StorageError:
             journal.close()
-            raise StorageError(message)
-        self._view = _View(self._snapshot)
-        self._view.start, self._view.start_term = journal.first - 1, journal.base_term
-        self._view.entries_ = list(journal.entries(journal.first))
-        self._view.hard_state = journal.state()
-        self._view.configuration = configuration
+            raise
+        self._view.take = self._snapshot
         self.raft = self._machine()
 
     @property
@@ -195,10 +162,9 @@ class RaftReplica:
     async def change(self, change: Change) -> None:
         """See Replica."""
         if not self.leading:
-            raise NoMaster(self._no_master())
+            raise NoMaster(ELSEWHERE)
         self.raft.propose_change(change)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._changes[self.raft.log.last] = (self.raft.term, done)
+        done = self._proposals.change(self.raft.log.last, self.raft.term)
         self._wake.set()
         await done
 
@@ -226,8 +192,7 @@ class RaftReplica:
             raise NoMaster(message)
         if not commands:
             return []
-        done: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((commands, done))
+        done = self._proposals.add(commands)
         self._wake.set()
         return await done
 
@@ -247,7 +212,7 @@ class RaftReplica:
         self._campaign_alone()
         self._wake.set()
         try:
-            while not (self._closing and not self._waiting):
+            while not (self._closing and not self._proposals.waiting):
                 await self._wake.wait()
                 self._wake.clear()
                 if self._problem is not None:
@@ -255,17 +220,18 @@ class RaftReplica:
                 await self._work()
         finally:
             ticking.cancel()
-            why = f"this agent stopped while it decided; {self._no_master()}"
-            self._refuse([*self._take_pending(), *self._waiting], NoMaster(why))
-            self._waiting = []
+            stopped = NoMaster(f"this agent stopped while it decided; {ELSEWHERE}")
+            self._proposals.give_up(stopped)
+            self._proposals.refuse_waiting(stopped)
 
     async def compact(self, index: int) -> None:
         """See Replica."""
         index = min(index, self.ledger.index, self._view.last_index())
         self.log_bytes = 0
-        index = self._keeping_tail(index)
+        if not self._only:
+            index = self._view.tail(index)
         await asyncio.get_running_loop().run_in_executor(self._thread, self._journal.compact, index)
-        self._forget(index)
+        self._view.forget(index)
 
     def close(self) -> None:
         """Refuse further proposals; `run` ends when those before are through."""
@@ -276,23 +242,6 @@ class RaftReplica:
         """Give the journal back, after `run` has ended."""
         self._thread.shutdown()
         self._journal.close()
-
-    def _forget(self, index: int) -> None:
-        """Drop entries from memory."""
-        if index > self._view.start:
-            self._view.compact(index)
-
-    def _keeping_tail(self, index: int) -> int:
-        """Return up to where the log may be forgotten, with a tail kept for members that are behind."""
-        if len(self.raft.members.progress) <= 1:
-            return index  # nobody will ask for it; who joins later gets a snapshot
-        kept = size = 0
-        for entry in reversed(self._view.entries_[: max(0, index - self._view.start)]):
-            size += len(entry.data)
-            if kept >= TAIL_ENTRIES or size > TAIL_BYTES:
-                break
-            kept += 1
-        return index - kept
 
     def _snapshot(self) -> Snapshot | None:
         """Return a snapshot of the state as of the last applied entry."""
@@ -318,13 +267,18 @@ class RaftReplica:
         """Whether this member decides alone."""
         return self.raft.members.alone() and self.raft.promotable()
 
+    @property
+    def _only(self) -> bool:
+        """Whether there is no other member: nobody asks for the log, and who joins later gets a snapshot."""
+        return len(self.raft.members.progress) <= 1
+
     async def _tick(self) -> None:
         """Let the machine's time pass; a voter that is alone needs none."""
         while True:
             await asyncio.sleep(self._tick_s)
             self._check_resumed()
             self._ticked = clock()
-            if len(self.raft.members.progress) > 1:
+            if not self._only:
                 self.raft.now = self._ticked
                 self.raft.tick()
                 self._watch_snapshots()
@@ -369,8 +323,8 @@ class RaftReplica:
                 for watcher in self._on_replaced:
                     watcher()
             self._tell_leading()
-            if len(self.raft.members.progress) <= 1:
-                self._forget(self.ledger.index)  # nobody will ask for it; who joins later gets a snapshot
+            if self._only:
+                self._view.forget(self.ledger.index)
             self._offer()
         self._tell_leading()
 
@@ -382,32 +336,20 @@ class RaftReplica:
 
     def _offer(self) -> None:
         """Hand what was proposed to the machine, as one entry."""
-        if not self._waiting:
+        if not self._proposals.waiting:
             return
         if self.raft.role is not Role.LEADER and not self._alone:
-            self._refuse(self._waiting, NotLeading(self._no_master()))
-            self._waiting = []
+            self._proposals.refuse_waiting(NotLeading(ELSEWHERE))
             return
         if not self.leading:
             return  # about to be elected, or its own first entry is not agreed on yet: a moment
-        batch = self._take()
+        batch = self._proposals.take()
         try:
             self.raft.propose(encode([command for commands, _ in batch for command in commands]))
         except OrchestraError as error:
-            self._refuse(batch, error)
+            refuse(batch, error)
             return
-        self._pending[self.raft.log.last] = (self.raft.term, batch)
-
-    def _take(self) -> list[_Proposal]:
-        """Take as many proposals as fit into one entry, at least one."""
-        count = taken = 0
-        for commands, _ in self._waiting:
-            if taken and count + len(commands) > MAX_COMMANDS:
-                break
-            count += len(commands)
-            taken += 1
-        batch, self._waiting = self._waiting[:taken], self._waiting[taken:]
-        return batch
+        self._proposals.offered(self.raft.log.last, self.raft.term, batch)
 
     async def _carry_out(self, ready: Ready) -> None:
         """Do, in its order, what the machine wants done (core/consensus/ready.py)."""
@@ -425,8 +367,7 @@ class RaftReplica:
             self._view.hard_state = ready.hard_state
         self._send([message for message in ready.messages if message.kind not in MAY_OVERTAKE_SYNC])
         if ready.role is not None and ready.role[1] is not Role.LEADER:
-            why = f"this agent was deposed while it decided; {self._no_master()}"
-            self._refuse(self._take_pending(), NoMaster(why))
+            self._proposals.give_up(NoMaster(f"this agent was deposed while it decided; {ELSEWHERE}"))
         for entry in ready.committed:
             self._apply(entry)
         if not self.caught_up.is_set() and (self.leading or (self.raft.leader and not self._behind())):
@@ -437,11 +378,9 @@ class RaftReplica:
 
     def _apply(self, entry: Entry) -> None:
         """Apply an entry that is agreed on, and answer whoever proposed it."""
-        term, batch = self._pending.pop(entry.index, (0, []))
-        if batch and term == entry.term:
-            # what was proposed here needs no decoding, and shares its texts with what is known already
-            commands: Sequence[Command] = [command for proposed, _ in batch for command in proposed]
-        else:
+        # what was proposed here needs no decoding, and shares its texts with what is known already
+        commands = self._proposals.commands_of(entry)
+        if commands is None:
             commands = decode(entry.data) if entry.kind is EntryKind.NORMAL and entry.data else ()
         outcomes, changes = self.ledger.apply(entry.index, commands)
         changes.meta[TERM] = str(entry.term)
@@ -456,25 +395,7 @@ class RaftReplica:
             self._settled_term = entry.term
         for watcher in self._watchers:
             watcher(changes)
-        self._answer_change(entry)
-        if term != entry.term:
-            self._refuse(batch, NoMaster(f"another master decided something else; {self._no_master()}"))
-            return
-        position = 0
-        for proposed, done in batch:
-            if not done.done():  # a requester that gave up does not undo what it asked for
-                done.set_result(outcomes[position : position + len(proposed)])
-            position += len(proposed)
-
-    def _answer_change(self, entry: Entry) -> None:
-        """Answer whoever proposed a change of the voters with this entry."""
-        proposed_in, change = self._changes.pop(entry.index, (0, None))
-        if change is None or change.done():
-            return
-        if proposed_in == entry.term and entry.kind is EntryKind.CHANGE:
-            change.set_result(None)
-        else:
-            change.set_exception(Conflict("the change of the voters came to nothing; try again in a moment"))
+        self._proposals.decided(entry, outcomes)
 
     async def _install(self, snapshot: Snapshot) -> None:
         if self._snapshots is None:
@@ -503,10 +424,8 @@ class RaftReplica:
             log.error("replica.write-failed: %s; nothing new is accepted", error)
         self._problem = error
         # what was sent to others before our own disk refused may still be agreed on by them
-        open_end = error if self._alone else NoMaster(f"{error}; {self._no_master()}")
-        self._refuse(self._take_pending(), open_end)
-        self._refuse(self._waiting, error)
-        self._waiting = []
+        self._proposals.give_up(error if self._alone else NoMaster(f"{error}; {ELSEWHERE}"))
+        self._proposals.refuse_waiting(error)
         self.raft = self._machine()
         if not self._closing:
             asyncio.get_running_loop().call_later(RETRY_S, self._wake.set)
@@ -517,23 +436,3 @@ class RaftReplica:
         if self.raft.has_ready() or not self._alone:
             problem, self._problem = self._problem, None
             log.info("replica.again: after %s", problem)
-
-    def _take_pending(self) -> list[_Proposal]:
-        """Return what was proposed and not agreed on yet; its fate is told some other way than by applying it."""
-        batch = [proposal for _, batch in self._pending.values() for proposal in batch]
-        self._pending.clear()
-        for _, change in self._changes.values():
-            if not change.done():
-                change.set_exception(NoMaster(self._no_master()))
-        self._changes.clear()
-        return batch
-
-    @staticmethod
-    def _refuse(batch: Sequence[_Proposal], error: OrchestraError) -> None:
-        for _, done in batch:
-            if not done.done():
-                done.set_exception(error)
-
-    @staticmethod
-    def _no_master() -> str:
-        return "ask the master, or again in a moment: a request id makes that safe"

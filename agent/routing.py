@@ -75,6 +75,10 @@ class Router:
         await self._service.prepare(method, params)
         return await self._change(method, params)
 
+    async def ask(self, method: str, params: api.Params) -> msgspec.Struct | msgspec.Raw:
+        """Make a request as this agent's own client; raises as `answer`."""
+        return await self.answer(api.METHODS[method], msgspec.Raw(msgspec.json.encode(params)))
+
     # -- what changes something
 
     async def _change(self, method: api.Method, params: msgspec.Raw) -> msgspec.Struct | msgspec.Raw:

@@ -7,28 +7,22 @@ can be restarted at any moment. An attempt is reported until the network has rec
 import asyncio
 import contextlib
 import logging
-import os
-import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from ..core.definition import Spec, Step
+from ..core.definition import Spec
 from ..core.errors import DiskFull, OrchestraError
 from ..core.model import AgentRecord, Attempt, Build, BuildState, Stop
-from . import sources
 from .ballast import Ballast
 from .executor.link import ExecutorLink
-from .executor.protocol import AttemptStatus, Plan, Report, StepPlan
+from .executor.protocol import AttemptStatus, Plan, Report
 from .master import WorkerPort
 from .paths import Paths
+from .planning import Planner
 
 log = logging.getLogger(__name__)
-
-PASSED_ON = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL"})
-"""Variables of the agent's own environment that builds see; everything else is theirs to set."""
 
 QUIT_S = 10.0
 """Seconds for the network to take the last reports of an executor that is to end: longer than an election takes."""
@@ -88,7 +82,7 @@ class Archive(Protocol):
 class Worker:
     """Runs builds on this machine."""
 
-    def __init__(  # noqa: PLR0913 - the settings it works with
+    def __init__(  # noqa: PLR0913 - its seams
         self,
         paths: Paths,
         record: AgentRecord,
@@ -96,8 +90,7 @@ class Worker:
         *,
         ballast: Ballast,
         archive: Archive,
-        pass_on: Sequence[str] = (),
-        log_limit: int = 0,
+        planner: Planner,
     ) -> None:
         """Work as the agent `record` describes; its session is filled in when the executor is there."""
         self.record = record
@@ -105,9 +98,7 @@ class Worker:
         self._master = master
         self._attempts: dict[str, Attempt] = {}  # key -> as last known: all that the executor has or is to get
         self._link: ExecutorLink | None = None
-        self._folders: set[Path] = set()
-        self._base = base_environment(os.environ, pass_on)
-        self._log_limit = log_limit
+        self._planner = planner
         self._ballast = ballast
         self._archive = archive
         self._working: set[asyncio.Task[None]] = set()  # keeping logs, fetching sources
@@ -201,7 +192,7 @@ class Worker:
                 continue  # an order may come twice; if so late that the attempt is forgotten, the executor refuses it
             self._attempts[attempt.key] = attempt
             archive = spec.source.archive
-            plans.append((self._plan(attempt, build, spec), archive if self._archive.lacks(archive) else ""))
+            plans.append((self._planner.plan(attempt, build, spec), archive if self._archive.lacks(archive) else ""))
         ready = [one for one in plans if not one[1]]
         if ready:
             self._link.start([plan for plan, _ in ready])
@@ -342,43 +333,6 @@ class Worker:
                     self._ballast.hold()
                 return found
 
-    # -- from assignment to plan
-
-    def _plan(self, attempt: Attempt, build: Build, spec: Spec) -> Plan:
-        log_file = self._paths.log(attempt.key)
-        if log_file.parent not in self._folders:
-            log_file.parent.mkdir(mode=0o700, exist_ok=True)
-            self._folders.add(log_file.parent)
-        prepare: tuple[str, ...] = ()
-        if spec.source.archive:
-            archive = sources.path_of(self._paths.sources, spec.source.archive)
-            prepare = (sys.executable, "-E", "-P", "-m", sources.__name__, str(archive), ".")
-        return Plan(
-            key=attempt.key,
-            log=str(log_file),
-            env=self._environment(attempt, build, spec),
-            steps=tuple(_step(one, spec.shell) for one in spec.steps),
-            prepare=prepare,
-            timeout_s=spec.timeout_s,
-            log_limit=self._log_limit,
-        )
-
-    def _environment(self, attempt: Attempt, build: Build, spec: Spec) -> dict[str, str]:
-        env = dict(self._base)
-        env.update(
-            CI="true",
-            ORCHESTRA_BUILD_ID=build.id,
-            ORCHESTRA_PROJECT=build.project,
-            ORCHESTRA_JOB=build.job,
-            ORCHESTRA_NUMBER=str(build.number),
-            ORCHESTRA_ATTEMPT=str(attempt.number),
-            ORCHESTRA_AGENT=self.record.name,
-        )
-        for name, value in build.parameters.items():
-            env[parameter_variable(name)] = value
-        env.update(spec.env)
-        return env
-
 
 async def _first(*events: asyncio.Event) -> None:
     """Return when one of the events is set."""
@@ -388,20 +342,3 @@ async def _first(*events: asyncio.Event) -> None:
     finally:
         for one in waits:
             one.cancel()
-
-
-def parameter_variable(name: str) -> str:
-    """Return the environment variable by which a step sees a parameter."""
-    return "PARAM_" + name.upper().replace("-", "_")
-
-
-def base_environment(own: Mapping[str, str], pass_on: Sequence[str]) -> dict[str, str]:
-    """Return what builds see of the agent's environment: PASSED_ON, and `pass_on` (a trailing `*` is any end)."""
-    wanted = set(PASSED_ON).union(name for name in pass_on if not name.endswith("*"))
-    prefixes = tuple(name[:-1] for name in pass_on if name.endswith("*"))
-    return {name: value for name, value in own.items() if name in wanted or (prefixes and name.startswith(prefixes))}
-
-
-def _step(step: Step, shell: tuple[str, ...]) -> StepPlan:
-    argv = (*shell, "-c", step.run) if isinstance(step.run, str) else step.run
-    return StepPlan(name=step.name, argv=argv, env=step.env, when=step.when, timeout_s=step.timeout_s)

@@ -229,7 +229,7 @@ async def test_nobody_waits_for_ever_for_a_master_that_stops(tmp_path: Path) -> 
         leader = await net.leader()
         net.cut = set(net.members)
         waiting = asyncio.create_task(leader.propose([submit()]))
-        while not leader._pending:  # noqa: ASYNC110 - a real voter has no event for that
+        while not leader._proposals._offered:  # noqa: ASYNC110 - a real voter has no event for that
             await asyncio.sleep(0)
         leader.close()
         async with asyncio.timeout(30):

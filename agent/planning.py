@@ -1,0 +1,83 @@
+"""From an assignment to the executor's plan: which commands run, where their output goes, what is in their environment.
+
+Refuses to know whether and when it runs.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..core.definition import Spec, Step
+from ..core.model import Attempt, Build
+from . import sources
+from .executor.protocol import Plan, StepPlan
+from .paths import Paths
+
+PASSED_ON = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL"})
+"""Variables of the agent's own environment that builds see; everything else is theirs to set."""
+
+
+class Planner:
+    """Makes the plans of one agent."""
+
+    def __init__(self, paths: Paths, agent: str, *, pass_on: Sequence[str] = (), log_limit: int = 0) -> None:
+        """Plan for the agent of this name; `log_limit` is in bytes, 0 is none. See base_environment for `pass_on`."""
+        self._paths = paths
+        self._agent = agent
+        self._base = base_environment(os.environ, pass_on)
+        self._log_limit = log_limit
+        self._folders: set[Path] = set()
+
+    def plan(self, attempt: Attempt, build: Build, spec: Spec) -> Plan:
+        """Return the plan of an attempt; the folder of its log is there then."""
+        log_file = self._paths.log(attempt.key)
+        if log_file.parent not in self._folders:
+            log_file.parent.mkdir(mode=0o700, exist_ok=True)
+            self._folders.add(log_file.parent)
+        prepare: tuple[str, ...] = ()
+        if spec.source.archive:
+            archive = sources.path_of(self._paths.sources, spec.source.archive)
+            prepare = (sys.executable, "-E", "-P", "-m", sources.__name__, str(archive), ".")
+        return Plan(
+            key=attempt.key,
+            log=str(log_file),
+            env=self._environment(attempt, build, spec),
+            steps=tuple(_step(one, spec.shell) for one in spec.steps),
+            prepare=prepare,
+            timeout_s=spec.timeout_s,
+            log_limit=self._log_limit,
+        )
+
+    def _environment(self, attempt: Attempt, build: Build, spec: Spec) -> dict[str, str]:
+        env = dict(self._base)
+        env.update(
+            CI="true",
+            ORCHESTRA_BUILD_ID=build.id,
+            ORCHESTRA_PROJECT=build.project,
+            ORCHESTRA_JOB=build.job,
+            ORCHESTRA_NUMBER=str(build.number),
+            ORCHESTRA_ATTEMPT=str(attempt.number),
+            ORCHESTRA_AGENT=self._agent,
+        )
+        for name, value in build.parameters.items():
+            env[parameter_variable(name)] = value
+        env.update(spec.env)
+        return env
+
+
+def parameter_variable(name: str) -> str:
+    """Return the environment variable by which a step sees a parameter."""
+    return "PARAM_" + name.upper().replace("-", "_")
+
+
+def base_environment(own: Mapping[str, str], pass_on: Sequence[str]) -> dict[str, str]:
+    """Return what builds see of the agent's environment: PASSED_ON, and `pass_on` (a trailing `*` is any end)."""
+    wanted = set(PASSED_ON).union(name for name in pass_on if not name.endswith("*"))
+    prefixes = tuple(name[:-1] for name in pass_on if name.endswith("*"))
+    return {name: value for name, value in own.items() if name in wanted or (prefixes and name.startswith(prefixes))}
+
+
+def _step(step: Step, shell: tuple[str, ...]) -> StepPlan:
+    argv = (*shell, "-c", step.run) if isinstance(step.run, str) else step.run
+    return StepPlan(name=step.name, argv=argv, env=step.env, when=step.when, timeout_s=step.timeout_s)
