@@ -95,6 +95,7 @@ class Service(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ready_http: str = ""  # address that answers with a status below 400 once it is ready; empty: not looked at
     ready_run: str = ""  # shell text that succeeds once it is ready; empty: not looked at
     ready_s: float = 60.0  # longest time until it is ready; then the build ends as error
+    any_port: bool = False  # a free port is found for it, which all of the build see as SERVICE_<NAME>_PORT
 
 
 class Spec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

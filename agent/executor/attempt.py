@@ -1,11 +1,15 @@
-"""The course of one attempt: which step comes next, and how it all ended. A pure machine, fed with what happened.
+"""The course of one attempt: what comes next, and how it all ended. A pure machine, fed with what happened.
 
-Refuses to know about processes, files and clocks: the server tells it instants and log offsets.
+Whatever stops it on the way, what comes behind still gets its turn as far as it makes sense then (`_in_order`). Refuses
+to know about processes, files and clocks: it is told instants and log offsets.
 """
 
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+
+from msgspec.structs import replace
 
 from ...core.definition import When
 from ...core.model import BuildState, Millis, StepResult, StepState
@@ -14,6 +18,12 @@ from .protocol import AttemptStatus, Plan, StepPlan
 CLEANUP_S = 60.0
 """Seconds that a step gets which runs after its attempt was stopped, unless it has a timeout of its own."""
 
+SERVICE = "service:"
+"""What the names of services begin with where they are listed with the steps."""
+
+OUTCOME = "ORCHESTRA_OUTCOME"
+"""Variable by which `collect` is told the state in which the attempt ends, if it does its part."""
+
 
 class Halt(Enum):
     """Why an attempt goes no further than its `always` steps."""
@@ -21,10 +31,36 @@ class Halt(Enum):
     ABORT = "abort"  # somebody asked
     TIMEOUT = "timeout"  # its time is over
     ERROR = "error"  # it cannot be run properly
+    SERVICE = "service"  # a service that its steps count on has ended
 
 
-_END_OF_HALT = {Halt.ABORT: BuildState.ABORTED, Halt.TIMEOUT: BuildState.FAILED, Halt.ERROR: BuildState.ERROR}
-_STEP_OF_HALT = {Halt.ABORT: StepState.ABORTED, Halt.TIMEOUT: StepState.TIMEOUT, Halt.ERROR: StepState.ERROR}
+_END_OF_HALT = {
+    Halt.ABORT: BuildState.ABORTED,
+    Halt.TIMEOUT: BuildState.FAILED,
+    Halt.ERROR: BuildState.ERROR,
+    Halt.SERVICE: BuildState.FAILED,
+}
+_STEP_OF_HALT = {
+    Halt.ABORT: StepState.ABORTED,
+    Halt.TIMEOUT: StepState.TIMEOUT,
+    Halt.ERROR: StepState.ERROR,
+    Halt.SERVICE: StepState.ABORTED,
+}
+
+
+class Turn(Enum):
+    """What comes next where that is no process to wait for."""
+
+    SERVICES = "services"  # start the services; go on when all are ready, or one is not going to be
+    CLEAR = "clear"  # end the services and what steps left behind; go on when nothing of them is left
+
+
+class _Role(Enum):
+    """What the process is for that runs, or ran last."""
+
+    PREPARE = "prepare"  # fills the workspace
+    STEP = "step"  # what the attempt is about
+    COLLECT = "collect"  # takes what is kept
 
 
 @dataclass(eq=False)
@@ -38,26 +74,41 @@ class Course:
     finished: Millis | None = None  # when nothing of it was left
     log_bytes: int = 0  # as last told
     results: dict[str, str] = field(default_factory=dict[str, str])
-    steps: list[StepResult] = field(default_factory=list[StepResult])
+    steps: list[StepResult] = field(default_factory=list[StepResult])  # services first, then what ran, the last last
     halt: Halt | None = None  # why no more steps than `always` ones run
-    _next: int = 0  # place of the next step in the plan
-    _preparing: bool = False  # the process that runs is the one that fills the workspace
+    _role: _Role = _Role.STEP
+    _begun: bool = False  # a step was started
     _timed_out: bool = False  # the running step's own time is over
     _failed: bool = False  # a step failed
+    _uncollected: bool = False  # it had succeeded, but what is kept could not be taken
     _last_chance: bool = False  # asked to stop once more: no `always` steps either
 
-    def following(self) -> StepPlan | None:
-        """Return the step to run now; None when there is none left. Steps that must not run are marked as skipped."""
-        if self.plan.prepare and self.state is BuildState.ASSIGNED and not self._preparing and self.halt is None:
-            self._preparing = True
-            return StepPlan("prepare", self.plan.prepare)
-        while self._next < len(self.plan.steps):
-            step = self.plan.steps[self._next]
-            self._next += 1
+    def __post_init__(self) -> None:
+        self._order = self._in_order()
+
+    def following(self) -> StepPlan | Turn | None:
+        """Return what comes now; None when nothing does. Steps that must not run are marked as skipped."""
+        return next(self._order, None)
+
+    def _in_order(self) -> Iterator[StepPlan | Turn]:
+        """Yield what comes, each when the one before is over; what has happened by then decides."""
+        plan = self.plan
+        if plan.prepare and self.halt is None:
+            self._role = _Role.PREPARE
+            yield StepPlan("prepare", plan.prepare)
+        if plan.services and self.halt is None:
+            yield Turn.SERVICES
+        self._role = _Role.STEP
+        for step in plan.steps:
             if self._may_run(step.when):
-                return step
-            self.steps.append(StepResult(step.name, StepState.SKIPPED))
-        return None
+                yield step
+            else:
+                self.steps.append(StepResult(step.name, StepState.SKIPPED))
+        if plan.services or plan.collect:
+            yield Turn.CLEAR
+        if plan.collect and self._begun and not self._last_chance:
+            self._role = _Role.COLLECT
+            yield StepPlan("collect", plan.collect, {OUTCOME: self._outcome().value})
 
     def time_for(self, step: StepPlan) -> float | None:
         """Return the seconds that a step may take by itself; None: as long as the attempt may."""
@@ -70,13 +121,13 @@ class Course:
         if self.started is None:
             self.started = at
         self.state = BuildState.RUNNING
-        if not self._preparing:
+        if self._role is _Role.STEP:
+            self._begun = True
             self.steps.append(StepResult(step.name, StepState.RUNNING, started=at, log_start=offset))
 
     def on_not_started(self, step: StepPlan, why: str, at: Millis, offset: int) -> None:
         """A step's process could not be started."""
-        preparing, self._preparing = self._preparing, False
-        if not preparing:
+        if self._role is _Role.STEP:
             result = StepResult(step.name, StepState.ERROR, finished=at, log_start=offset, log_end=offset)
             self.steps.append(result)
         self.on_halt(Halt.ERROR, why)
@@ -84,28 +135,49 @@ class Course:
     def on_exit(self, code: int | None, number: int | None, at: Millis, offset: int) -> None:
         """The running step's process ended with an exit code or by a signal; its output ends at `offset`."""
         self.log_bytes = offset
-        if self._preparing:
-            self._preparing = False
+        if self._role is _Role.PREPARE:
             if (code or number) and self.halt is None:
                 self.on_halt(Halt.ERROR, "the workspace could not be prepared; the log says why")
             return
+        if self._role is _Role.COLLECT:
+            self._on_collected(well=code == 0)
+            return
         running = self.steps[-1]
         state = self._state_of_step(running.name, code, number)
-        self.steps[-1] = StepResult(
-            name=running.name,
-            state=state,
-            exit_code=code,
-            signal=number,
-            started=running.started,
-            finished=at,
-            log_start=running.log_start,
-            log_end=offset,
-        )
+        self.steps[-1] = replace(running, state=state, exit_code=code, signal=number, finished=at, log_end=offset)
+        self._timed_out = False
+
+    def _on_collected(self, *, well: bool) -> None:
+        if not well and self._outcome() is BuildState.SUCCEEDED:
+            self._uncollected = True
+            self.reason = "what it leaves could not be collected; the log says why"
         self._timed_out = False
 
     def on_step_timeout(self) -> None:
         """The running step's own time is over; it is about to be killed."""
         self._timed_out = True
+
+    # -- services
+
+    def on_service_started(self, name: str, at: Millis) -> None:
+        """A service runs; what it writes is put into the log when it has ended."""
+        if self.started is None:
+            self.started = at
+        self.state = BuildState.RUNNING
+        offset = self.log_bytes
+        self.steps.append(StepResult(SERVICE + name, StepState.RUNNING, started=at, log_start=offset, log_end=offset))
+
+    def on_service_lost(self, name: str, why: str) -> None:
+        """A service could not be started, was not ready in time, or has ended before it was told to."""
+        self.on_halt(Halt.SERVICE if self._begun else Halt.ERROR, f"service {name} {why}")
+
+    def on_service_ended(self, result: StepResult) -> None:
+        """Nothing of a service is left; what it wrote is in the log."""
+        for place, one in enumerate(self.steps):
+            if one.name == result.name:
+                self.steps[place] = result
+
+    # -- how it ends
 
     def on_halt(self, halt: Halt, reason: str) -> None:
         """Go no further than the `always` steps; asked to abort a second time, not even those."""
@@ -117,12 +189,17 @@ class Course:
 
     def end(self, at: Millis, log_bytes: int) -> None:
         """Nothing of the attempt is left."""
-        if self.halt is not None:
-            self.state = _END_OF_HALT[self.halt]
-        else:
-            self.state = BuildState.FAILED if self._failed else BuildState.SUCCEEDED
+        self.state = self._outcome()
         self.finished = at
         self.log_bytes = log_bytes
+
+    def _outcome(self) -> BuildState:
+        """Return the state in which it ends as things are."""
+        if self.halt is not None:
+            return _END_OF_HALT[self.halt]
+        if self._failed:
+            return BuildState.FAILED
+        return BuildState.ERROR if self._uncollected else BuildState.SUCCEEDED
 
     def withdraw(self, at: Millis, state: BuildState, reason: str) -> None:
         """End before anything of it began."""
@@ -132,7 +209,7 @@ class Course:
 
     def on_bad_results(self, why: str) -> None:
         """What it wrote as results cannot be understood: its own mistake."""
-        if self.halt is None and not self._failed:
+        if self._outcome() is BuildState.SUCCEEDED:
             self._failed = True
             self.reason = why
 
@@ -164,10 +241,7 @@ class Course:
             return StepState.SUCCEEDED
         if self.halt is not None:
             return _STEP_OF_HALT[self.halt]
-        how = (
-            f"failed with exit code {code}" if number is None else f"was ended by signal {number}{_signal_name(number)}"
-        )
-        self._fail(f"step {name} {how}")
+        self._fail(f"step {name} {how_it_ended(code, number)}")
         return StepState.FAILED
 
     def _fail(self, reason: str) -> None:
@@ -176,8 +250,11 @@ class Course:
             self.reason = reason
 
 
-def _signal_name(number: int) -> str:
+def how_it_ended(code: int | None, number: int | None) -> str:
+    """Return, for people, how a process ended that should not have ended so."""
+    if number is None:
+        return f"failed with exit code {code}"
     try:
-        return f" ({signal.Signals(number).name})"
+        return f"was ended by signal {number} ({signal.Signals(number).name})"
     except ValueError:
-        return ""
+        return f"was ended by signal {number}"

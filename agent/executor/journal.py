@@ -31,6 +31,7 @@ class Begun(msgspec.Struct, frozen=True, tag="begun", array_like=True):
     """An attempt is about to start its first process."""
 
     key: str  # which
+    workspace: str = ""  # where it works, if not in a room
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -46,8 +47,9 @@ class Journal:
         """Read what the executor before this one left, then go on in a fresh file. `boot` is the id of this boot."""
         self.ends: dict[str, AttemptStatus] = {}
         """Attempts that have ended and that the network may not have recorded."""
-        self.begun: dict[str, None] = {}
-        """Attempts that were begun and have not ended; at the start those that died with the executor before."""
+        self.begun: dict[str, str] = {}
+        """Attempts that were begun and have not ended, with the directory that they work in if it is no room's; at the
+        start those that died with the executor before."""
         self.past: dict[str, None] = {}
         """Attempts that were let go of, the oldest first."""
         self._path = path
@@ -64,10 +66,10 @@ class Journal:
         """Whether an attempt must not begin, for it has been here before."""
         return key in self.begun or key in self.past
 
-    def begin(self, key: str) -> None:
+    def begin(self, key: str, workspace: str = "") -> None:
         """Keep that an attempt begins. Raises OSError when that is impossible: then it must not begin."""
-        self._append(Begun(key))
-        self.begun[key] = None
+        self._append(Begun(key, workspace))
+        self.begun[key] = workspace
 
     def end(self, status: AttemptStatus) -> None:
         """Keep an end. Raises OSError when the disk is full; it is then known until the executor ends."""
@@ -98,8 +100,8 @@ class Journal:
         self._size = 0
         if self.sure:
             self._append(Boot(self._boot))
-        for key in self.begun:
-            self._append(Begun(key))
+        for key, workspace in self.begun.items():
+            self._append(Begun(key, workspace))
         self._append(Report(tuple(self.ends.values())))
         if self.past:
             self._append(Forget(tuple(self.past)))
@@ -129,8 +131,8 @@ class Journal:
         match record:
             case Boot(boot):
                 self._boot = boot
-            case Begun(key):
-                self.begun[key] = None
+            case Begun(key, workspace):
+                self.begun[key] = workspace
             case Report(attempts):
                 for status in attempts:
                     self.begun.pop(status.key, None)

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
-MARK = "ORCHESTRA_WORKSPACE"
-"""Variable by which a process is recognised as a build's: the path of its workspace."""
+MARK = "ORCHESTRA_TMP"
+"""Variable by which a process is recognised as a build's: a path in its room."""
 
 _PR_SET_CHILD_SUBREAPER = 36
+_NICE = ("nice", "-n", "19")  # a program: what posix_spawn itself can set is not this, and it is at once and for all
 _RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
@@ -28,7 +29,9 @@ _RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.S
 class Track:
     """What one attempt's processes are recognised by."""
 
-    directory: str = "/nowhere"  # its own directory, whose `workspace` is in the environment of its processes
+    mark: str = "/nowhere"  # value of MARK in the environment of its processes
+    directory: str = "/nowhere"  # its own directory
+    workspace: str = "/nowhere"  # where its steps begin, in its own directory or elsewhere
     main: int = 0  # process id of the step that runs; 0: none
     sessions: set[int] = field(default_factory=set[int])  # session ids (and group ids) of its steps
 
@@ -44,20 +47,33 @@ class Processes:
         if LINUX:
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
-    def spawn(self, argv: Sequence[str], env: Mapping[str, str], directory: str, log: int) -> int:
+    def spawn(
+        self, argv: Sequence[str], env: Mapping[str, str], directory: str, log: int, *, nice: bool = False
+    ) -> int:
         """Start a process in a session of its own, its output going to the descriptor `log`; return its id.
 
-        Raises OSError; FileNotFoundError where there is no such program.
+        With `nice` it, and all that it starts, gives way to everything else. Raises OSError; FileNotFoundError where
+        there is no such program.
         """
         os.chdir(directory)
-        program = self._program(argv[0], env.get("PATH", os.defpath))
+        path = env.get("PATH", os.defpath)
+        program = self._program(argv[0], path)
+        if nice:
+            argv = (*_NICE, program, *argv[1:])
+            program = self._program(_NICE[0], os.defpath)
         actions = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, log, 1),
             (os.POSIX_SPAWN_DUP2, log, 2),
         ]
         return os.posix_spawn(
-            program, tuple(argv), env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_RESET
+            program,
+            tuple(argv),
+            env,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=_RESET,
         )
 
     def _program(self, name: str, path: str) -> str:
@@ -103,7 +119,7 @@ class Processes:
             if found.session in track.sessions:
                 return one
         for one, track in tracks.items():
-            if _marked(pid, f"{track.directory}/workspace") or _inside(pid, track.directory):
+            if _marked(pid, track.mark) or _inside(pid, track.directory, track.workspace):
                 return one
         candidates = self._strangers.setdefault((pid, found.start), set(tracks))
         candidates.intersection_update(tracks)
@@ -128,13 +144,13 @@ class Processes:
         self.signal(held, signal.SIGKILL)
 
 
-def leftovers(work: str) -> set[int]:
-    """Return the living processes of an executor before this one: those of builds in rooms below `work`."""
+def leftovers(work: str, *workspaces: str) -> set[int]:
+    """Return the living processes of an executor before this one: of builds in rooms below `work`, or elsewhere."""
     if not LINUX:
         return set()
     own = {os.getpid(), os.getppid()}
     pids = {int(name) for name in os.listdir("/proc") if name.isdecimal()} - own
-    return {pid for pid in pids if (_marked(pid, f"{work}/") or _inside(pid, work)) and _alive(pid)}
+    return {pid for pid in pids if (_marked(pid, f"{work}/") or _inside(pid, work, *workspaces)) and _alive(pid)}
 
 
 @dataclass
@@ -185,23 +201,23 @@ def _with_descendants(roots: Iterable[int]) -> Iterator[int]:
                 waiting += _pids(f"/proc/{pid}/task/{task}/children")
 
 
-def _marked(pid: int, workspace: str) -> bool:
-    """Whether the environment of a process names this workspace, or one below it where it ends with a slash."""
+def _marked(pid: int, path: str) -> bool:
+    """Whether the environment of a process bears this mark, or one below it where it ends with a slash."""
     try:
         env = b"\0" + Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False
-    mark = f"\0{MARK}={workspace}".encode()
-    return mark in env if workspace.endswith("/") else mark + b"\0" in env + b"\0"
+    mark = f"\0{MARK}={path}".encode()
+    return mark in env if path.endswith("/") else mark + b"\0" in env + b"\0"
 
 
-def _inside(pid: int, directory: str) -> bool:
-    """Whether a process works in a directory, or below it."""
+def _inside(pid: int, *directories: str) -> bool:
+    """Whether a process works in one of these directories, or below it."""
     try:
         current = os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
     except OSError:
         return False
-    return current == directory or current.startswith(f"{directory}/")
+    return any(current == one or current.startswith(f"{one}/") for one in directories)
 
 
 def _groups(groups: Iterable[int]) -> set[int]:

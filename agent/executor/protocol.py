@@ -30,8 +30,30 @@ class StepPlan(msgspec.Struct, frozen=True, array_like=True):
     timeout_s: float | None = None  # longest time it may take
 
 
+class ServicePlan(msgspec.Struct, frozen=True, array_like=True):
+    """One process to run beside the steps."""
+
+    name: str  # as in the job
+    argv: tuple[str, ...]  # words of its command
+    env: dict[str, str] = {}  # added to the plan's
+    ready: tuple[str, ...] = ()  # words of a command that succeeds once it is ready, or fails; none: ready at once
+    ready_s: float = 60.0  # longest time until it is ready
+    port: str = ""  # variable by which all of the attempt see a free port that is found for it; empty: none is
+
+
+class Terminal(msgspec.Struct, frozen=True, array_like=True):
+    """The terminal that an attempt's processes have instead of plain files."""
+
+    columns: int = 80  # width
+    rows: int = 24  # height
+    term: str = "xterm-256color"  # what it understands: TERM
+
+
 class Plan(msgspec.Struct, frozen=True, array_like=True):
-    """Everything the executor needs to run one attempt."""
+    """Everything the executor needs to run one attempt: prepare, services, steps, end of the services, collect.
+
+    The executor keeps it in memory only: it may hold secrets.
+    """
 
     key: str  # `build.number`; a key is executed at most once
     log: str  # file that gets the output of all steps, created by the executor
@@ -43,6 +65,14 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     timeout_s: float | None = None  # longest time for all steps together
     log_limit: int = 0  # bytes its log may reach before it ends as error; 0: no limit
     grace_s: float = 5.0  # between SIGTERM and SIGKILL when it is stopped
+    collect: tuple[str, ...] = ()  # command that takes from the workspace what is kept, in any case once a step began;
+    # ORCHESTRA_OUTCOME tells it how the attempt would end; its failure ends one that had succeeded as error
+    services: tuple[ServicePlan, ...] = ()  # what runs beside the steps; they start together
+    terminal: Terminal | None = None  # the terminal that its processes write to; None: they write to the log itself
+    input: bool = False  # its steps read what is sent to it (Input): at their terminal, or through a pipe; else nothing
+    secrets: tuple[str, ...] = ()  # texts that are masked in whatever it writes
+    nice: bool = False  # gives way to everything else on the machine
+    workspace: str = ""  # directory that it works in instead of its room's; it is made where it is missing, and kept
 
 
 class Start(msgspec.Struct, frozen=True, tag="start", array_like=True):
@@ -77,13 +107,32 @@ class Received(msgspec.Struct, frozen=True, tag="received", array_like=True):
     """The last report arrived and is safe; the next may be sent."""
 
 
+class Input(msgspec.Struct, frozen=True, tag="input", array_like=True):
+    """What somebody types for an attempt. Answered by Taken, at once or when there is room for some of it."""
+
+    number: int  # of this request, for the answer
+    key: str  # which attempt
+    stream: str  # who types: any text, unique to one sitting
+    offset: int  # bytes that this stream sent before; what was taken already is passed over
+    data: bytes  # the bytes
+    over: bool = False  # nothing comes behind them: the end of the input, where that is a pipe
+
+
+class Resize(msgspec.Struct, frozen=True, tag="resize", array_like=True):
+    """The window that an attempt's terminal is shown in has another size."""
+
+    key: str  # which
+    columns: int  # width
+    rows: int  # height
+
+
 class Quit(msgspec.Struct, frozen=True, tag="quit", array_like=True):
     """End: stop all attempts (they end as aborted in the record that stays on disk), then exit."""
 
     reason: str  # why, for the attempts' record
 
 
-Request = Start | StopAttempt | Forget | Configure | Received | Quit
+Request = Start | StopAttempt | Forget | Configure | Received | Input | Resize | Quit
 
 
 class AttemptStatus(msgspec.Struct, frozen=True, array_like=True):
@@ -117,4 +166,12 @@ class Report(msgspec.Struct, frozen=True, tag="report", array_like=True):
     refused: tuple[str, ...] = ()  # attempts that were to start although they have been here before; they do not
 
 
-Reply = Hello | Report
+class Taken(msgspec.Struct, frozen=True, tag="taken", array_like=True):
+    """How much of a stream of input is taken."""
+
+    number: int  # of the Input that is answered
+    next: int  # offset behind the last byte that was taken: what comes behind it is to be sent again
+    refused: str = ""  # why nothing is taken, and never will be
+
+
+Reply = Hello | Report | Taken

@@ -35,14 +35,17 @@ class Room:
         return f"{self.directory}/results"
 
     @property
-    def variables(self) -> dict[str, str]:
-        """What a build's environment says of its room."""
-        tmp = f"{self.directory}/tmp"  # noqa: S108 - in a directory of our own
+    def tmp(self) -> str:
+        """Where the steps put what nobody needs any more when they are over."""
+        return f"{self.directory}/tmp"  # noqa: S108 - in a directory of our own
+
+    def variables(self, workspace: str) -> dict[str, str]:
+        """Return what the environment of a build says of its room; it works in `workspace`, which may be elsewhere."""
         return {
-            "ORCHESTRA_WORKSPACE": self.workspace,
-            "ORCHESTRA_TMP": tmp,
+            "ORCHESTRA_WORKSPACE": workspace,
+            "ORCHESTRA_TMP": self.tmp,
             "ORCHESTRA_RESULTS": self.results,
-            "TMPDIR": tmp,
+            "TMPDIR": self.tmp,
         }
 
 
