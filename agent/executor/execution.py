@@ -38,6 +38,19 @@ class Site:
     on_over: "Callable[[Execution], None]"  # told when nothing of an attempt is left
 
 
+class Clock:
+    """The wall clock as it was when an attempt began, going on like the monotonic one: it never runs backwards."""
+
+    def __init__(self, now: float) -> None:
+        """Begin at `now` of the monotonic clock; the wall clock is not looked at again."""
+        self._wall = time.time_ns() // 1_000_000
+        self._began = now
+
+    def at(self, now: float) -> Millis:
+        """Return the instant at a monotonic time."""
+        return self._wall + int((now - self._began) * 1000)
+
+
 class Execution:
     """One attempt that holds a slot."""
 
@@ -50,8 +63,7 @@ class Execution:
         self._room: Room | None = None  # where it works
         self._env = self.plan.env  # of all its steps
         self._log = -1  # descriptor of the log
-        self._wall = time.time_ns() // 1_000_000  # the clock when it began; later instants are counted from here
-        self._began = now  # the same on the monotonic clock
+        self._clock = Clock(now)
         self._over_at = NEVER if self.plan.timeout_s is None else now + self.plan.timeout_s
         self._step_over_at = NEVER  # when the running step's own time is over
         self._ending = Ending()
@@ -66,10 +78,6 @@ class Execution:
     def ending(self) -> bool:
         """Whether its processes were told to end and some have not."""
         return self._ending.active
-
-    def _instant(self, now: float) -> Millis:
-        """Return the wall clock at a monotonic time; never runs backwards within an attempt."""
-        return self._wall + int((now - self._began) * 1000)
 
     # -- it begins and goes on
 
@@ -114,7 +122,7 @@ class Execution:
             pid = self._site.processes.spawn(step.argv, env, track.workspace, self._log, nice=self.plan.nice)
         except (OSError, ValueError) as error:
             now = time.monotonic()
-            course.on_not_started(step, _cannot(f"start {step.argv[0]!r}", error), self._instant(now), 0)
+            course.on_not_started(step, _cannot(f"start {step.argv[0]!r}", error), self._clock.at(now), 0)
             return False
         now = time.monotonic()
         track.main = pid
@@ -122,7 +130,7 @@ class Execution:
         self._site.owners[pid] = self
         limit = course.time_for(step)
         self._step_over_at = NEVER if limit is None else now + limit
-        course.on_started(step, self._instant(now), offset)
+        course.on_started(step, self._clock.at(now), offset)
         return True
 
     def on_exit(self, status: int) -> None:
@@ -133,7 +141,7 @@ class Execution:
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         self._watch_disk()
-        self.course.on_exit(code, number, self._instant(now), os.fstat(self._log).st_size)
+        self.course.on_exit(code, number, self._clock.at(now), os.fstat(self._log).st_size)
         self._site.on_news(self)
         if not self._ending.active:
             self._go_on()
@@ -230,7 +238,7 @@ class Execution:
             log_bytes = os.fstat(self._log).st_size
             os.close(self._log)
         self._read_results()
-        self.course.end(self._instant(now), log_bytes)
+        self.course.end(self._clock.at(now), log_bytes)
         self._site.owners.pop(self._track.main, None)  # it hangs
         del self._site.tracks[self.plan.key]
         if self._room is not None:
