@@ -114,7 +114,7 @@ class MasterWay:
         master = await self._peers.wait_master()
         if master == self._agent:
             raise NoMaster("this agent was just elected; try again")
-        return await self._mesh.call(master, call, payload, CALL_S)
+        return await self._peers.unless_succeeded(master, self._mesh.call(master, call, payload, CALL_S))
 
     # -- what the master orders
 

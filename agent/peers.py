@@ -6,7 +6,8 @@ kept in a file for the next start. Refuses to know what is said to whom.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TypeVar
 
 from ..core.consensus import NOBODY, Member
 from ..core.errors import NoMaster, PeerError
@@ -19,6 +20,8 @@ from .mesh.contract import Contact, Mesh
 from .roster import RosterFile
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PATIENCE_S = 4.0
 """Seconds that a request waits for a master before it is refused: longer than an election takes."""
@@ -147,6 +150,28 @@ class Peers:
                     await moved.wait()
             except TimeoutError:
                 return
+
+    async def unless_succeeded(self, master: str, asking: Coroutine[None, None, T]) -> T:
+        """Return what a master answers; raises NoMaster when another one leads before it does.
+
+        A master that stands still, or is cut off, is silent for longer than it takes to elect its successor.
+        """
+        task = asyncio.ensure_future(asking)
+        other = asyncio.ensure_future(self._successor(master))
+        try:
+            await asyncio.wait([task, other], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+        finally:
+            task.cancel()
+            other.cancel()
+        raise NoMaster(f"{self.name_of(master)} was deposed before it answered; ask {self.name_of(other.result())}")
+
+    async def _successor(self, of: str) -> str:
+        """Return who leads, as soon as that is somebody else."""
+        while (master := self.master) in {"", of}:
+            await self._moved.wait()
+        return master
 
     def why_none(self) -> str:
         """Return why no new work is accepted, and what helps."""

@@ -90,7 +90,9 @@ class Router:
             try:
                 if master == self._mesh.id:
                     return await self._service.answer(method, params, self._requester)
-                return await self._ask_master(master, method, bytes(params))
+                asking = self._ask_master(master, method, bytes(params))
+                # what cannot be repeated is better answered late than not known to be done
+                return await (self._peers.unless_succeeded(master, asking) if safe else asking)
             except (NoMaster, Unreachable) as error:
                 over = asyncio.get_running_loop().time() >= deadline
                 if over or (not safe and not _undone(error)):

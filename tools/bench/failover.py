@@ -1,8 +1,9 @@
-"""How long no build is accepted when the master is killed with -9: three agents, many times."""
+"""How long no build is accepted when the master is killed with -9, or stands still: three agents, many times."""
 
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -14,36 +15,64 @@ from .figures import Figure, percentile
 from .temporary import Member, network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 KILLS = 50
+PAUSES = 20
 
 _PATIENCE_S = 8.0  # of the client for one answer
 _CALM_S = 1.5  # between all being in contact again and the next kill
 
 
 def failover() -> Iterator[Figure]:
-    """Yield how long it takes until the next submission, which begins right after the kill, is accepted."""
+    """Yield how long it takes until the next submission, which begins right after the fault, is accepted."""
+    with network(3, "--no-worker") as members:
+        killed = _taken(members, KILLS, _kill, _start)
+        paused = _taken(members, PAUSES, _pause, _go_on)
+    yield Figure(
+        f"kill -9 of the master to the next accepted build, p50 of {KILLS}", percentile(killed, 50), "s", "<= 1.5"
+    )
+    yield Figure("p99", percentile(killed, 99), "s", "<= 3")
+    yield Figure("longest", max(killed), "s")
+    yield Figure(f"SIGSTOP of the master to the next accepted build, p50 of {PAUSES}", percentile(paused, 50), "s")
+    yield Figure("longest", max(paused), "s")
+
+
+def _taken(
+    members: list[Member], times: int, begin: Callable[[Member], None], end: Callable[[Member], None]
+) -> list[float]:
+    """Return how long it took, for each time that a fault began at the master; it ends when a build was accepted."""
     taken: list[float] = []
     requests = itertools.count()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    with network(3, "--no-worker") as members:
-        for _ in range(KILLS):
-            master = _settled(context, members)
-            others = [one for one in members if one is not master]
-            time.sleep(_CALM_S)
-            master.process.kill()
-            began = time.perf_counter()
-            _submit(context, others[0], f"after {next(requests)}")
-            taken.append(time.perf_counter() - began)
-            master.process.wait()
-            master.start()
+    for _ in range(times):
+        master = _settled(context, members)
+        other = next(one for one in members if one is not master)
+        time.sleep(_CALM_S)
+        begin(master)
+        began = time.perf_counter()
+        _submit(context, other, f"after {begin.__name__} {next(requests)}")
+        taken.append(time.perf_counter() - began)
+        end(master)
     context.destroy(0)
-    yield Figure(
-        f"kill -9 of the master to the next accepted build, p50 of {KILLS}", percentile(taken, 50), "s", "<= 1.5"
-    )
-    yield Figure("p99", percentile(taken, 99), "s", "<= 3")
-    yield Figure("longest", max(taken), "s")
+    return taken
+
+
+def _kill(member: Member) -> None:
+    member.process.kill()
+
+
+def _start(member: Member) -> None:
+    member.process.wait()
+    member.start()
+
+
+def _pause(member: Member) -> None:
+    member.process.send_signal(signal.SIGSTOP)
+
+
+def _go_on(member: Member) -> None:
+    member.process.send_signal(signal.SIGCONT)
 
 
 def _submit(context: zmq.Context[zmq.Socket[bytes]], member: Member, request: str) -> None:
