@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..core.definition import Spec, Step
 from ..core.model import Attempt, Build
+from ..core.variables import variables
 from . import sources
 from .executor.protocol import Plan, StepPlan
 from .paths import Paths
@@ -60,15 +61,9 @@ class Planner:
             ORCHESTRA_ATTEMPT=str(attempt.number),
             ORCHESTRA_AGENT=self._agent,
         )
-        for name, value in build.parameters.items():
-            env[parameter_variable(name)] = value
+        env.update(variables(build))
         env.update(spec.env)
         return env
-
-
-def parameter_variable(name: str) -> str:
-    """Return the environment variable by which a step sees a parameter."""
-    return "PARAM_" + name.upper().replace("-", "_")
 
 
 def base_environment(own: Mapping[str, str], pass_on: Sequence[str]) -> dict[str, str]:

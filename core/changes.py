@@ -2,7 +2,7 @@
 
 import msgspec
 
-from .definition import Job, Spec
+from .definition import Job, Schedule, Spec
 from .errors import UserError
 from .model import AgentRecord, Attempt, Build, Millis, Task
 
@@ -29,24 +29,22 @@ class Changes(msgspec.Struct):
     agents: dict[str, AgentRecord] = {}  # id -> new or changed records
     removed_agents: dict[str, AgentRecord] = {}  # id -> records of who is no member any more
     meta: dict[str, str] = {}  # name -> text
+    schedules: dict[str, Schedule] = {}  # full name -> new or changed definitions
+    removed_schedules: dict[str, Schedule] = {}  # full name -> definitions that are gone
 
     def merge(self, later: "Changes") -> None:
         """Take in the changes of a later entry; the later value of each key wins."""
         self.index = later.index
         for field in ("builds", "attempts", "tasks", "specs", "meta"):
             getattr(self, field).update(getattr(later, field))
-        for one, record in later.agents.items():
-            self.removed_agents.pop(one, None)
-            self.agents[one] = record
-        for one, record in later.removed_agents.items():
-            self.agents.pop(one, None)
-            self.removed_agents[one] = record
-        for name, job in later.jobs.items():
-            self.removed_jobs.pop(name, None)
-            self.jobs[name] = job
-        for name, job in later.removed_jobs.items():
-            self.jobs.pop(name, None)
-            self.removed_jobs[name] = job
+        for field in ("agents", "jobs", "schedules"):
+            there, gone = getattr(self, field), getattr(self, f"removed_{field}")
+            for key, record in getattr(later, field).items():
+                gone.pop(key, None)
+                there[key] = record
+            for key, record in getattr(later, f"removed_{field}").items():
+                there.pop(key, None)
+                gone[key] = record
 
 
 class Counters(msgspec.Struct):

@@ -6,8 +6,8 @@ They are stored in the log for ever-so-long: fields are only added, at the end, 
 
 import msgspec
 
-from .definition import Job, Spec
-from .model import AgentRecord, Attempt, Millis, Stop
+from .definition import Job, Schedule, Spec
+from .model import AgentRecord, Attempt, Context, Millis, Stop
 
 
 class NewBuild(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -18,6 +18,7 @@ class NewBuild(msgspec.Struct, frozen=True, omit_defaults=True):
     spec: str  # digest of what it executes, defined in the same Submit or known to the ledger
     parameters: dict[str, str] = {}  # checked and with defaults filled in
     priority: int = 0  # higher is assigned earlier
+    context: Context | None = None  # what is rare about it
 
 
 class Submit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
@@ -33,12 +34,13 @@ class Submit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
 
 
 class Apply(msgspec.Struct, frozen=True, tag="apply", omit_defaults=True):
-    """Define the jobs of a project: these and no others."""
+    """Define the jobs and schedules of a project: these and no others."""
 
     at: Millis  # the master's clock
     requester: str  # who asks
     project: str  # whose jobs
     jobs: tuple[Job, ...]  # all of them
+    schedules: tuple[Schedule, ...] = ()  # all of them
 
 
 class StopBuild(msgspec.Struct, frozen=True, tag="stop", omit_defaults=True):

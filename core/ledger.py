@@ -32,7 +32,7 @@ from .commands import (
     StopBuild,
     Submit,
 )
-from .definition import Job, Spec
+from .definition import Job, Schedule, Spec
 from .errors import Conflict, UserError
 from .ids import build_id
 from .lateness import Lateness
@@ -43,6 +43,9 @@ REQUEST_MEMORY_MS = 24 * 3600 * 1000
 
 COUNTERS = "counters"
 """Name of the meta row that holds the counters, as JSON."""
+
+SCHEDULES = "schedules/"
+"""Prefix of the meta rows that hold the schedules of each project, as JSON."""
 
 NUMBER = "number/"
 """Prefix of the meta rows that hold the number of each job's last build."""
@@ -57,6 +60,7 @@ class Ledger:
         self.builds: dict[str, Build] = {}  # by id, live ones only, in the order of acceptance
         self.attempts: dict[str, Attempt] = {}  # by build id: the current attempt of each assigned or running build
         self.jobs: dict[str, Job] = {}  # by full name
+        self.schedules: dict[str, Schedule] = {}  # by full name
         self.specs: dict[str, Spec] = {}  # by digest: those that live builds run or jobs define
         self.agents: dict[str, AgentRecord] = {}  # by id
         self.requests: OrderedDict[str, tuple[Millis, tuple[str, ...]]] = OrderedDict()  # oldest first
@@ -94,7 +98,7 @@ class Ledger:
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the whole state; equal on all that applied the same commands."""
         parts = (
-            *(self.builds, self.attempts, self.jobs, self.specs),
+            *(self.builds, self.attempts, self.jobs, self.schedules, self.specs),
             *(self.agents, self.requests, self.numbers, self.invites, self.lateness.lost),
         )
         state = (self.index, self.counters, [sorted(part.items()) for part in parts])
@@ -118,6 +122,9 @@ class Ledger:
         for name, text in remembered.meta.items():
             if name.startswith(NUMBER):
                 self.numbers[name.removeprefix(NUMBER)] = int(text)
+            elif name.startswith(SCHEDULES):
+                for schedule in msgspec.json.decode(text, type=tuple[Schedule, ...]):
+                    self.schedules[schedule.full_name] = schedule
         self.invites = belonging.remembered(remembered.meta)
         if COUNTERS in remembered.meta:
             self.counters = msgspec.json.decode(remembered.meta[COUNTERS], type=Counters)
@@ -162,6 +169,7 @@ class Ledger:
             request=command.request,
             parameters=new.parameters,
             priority=new.priority,
+            context=new.context,
         )
         if new.spec in command.specs:
             self._use(new.spec, command.specs[new.spec], changes)
@@ -187,11 +195,29 @@ class Ledger:
             changes.jobs.pop(name, None)
             changes.removed_jobs[name] = job
             self._release(job.spec.digest())
-        parts = [f"defined {', '.join(sorted(new))}"] if new else []
-        parts += [f"removed {', '.join(sorted(gone))}"] if gone else []
+        planned, dropped = self._apply_schedules(command, changes)
+        parts = [f"defined {', '.join([*sorted(new), *planned])}"] if new or planned else []
+        parts += [f"removed {', '.join([*sorted(gone), *dropped])}"] if gone or dropped else []
         outcome = "; ".join(parts) or "nothing to change"
         task = self.task("jobs.apply", command.requester, command.project, outcome, (), changes)
-        return Outcome(task=task, changed=bool(new or gone))
+        return Outcome(task=task, changed=bool(parts))
+
+    def _apply_schedules(self, command: Apply, changes: Changes) -> tuple[list[str], list[str]]:
+        """Define the schedules of a project; return the names of those that are new or changed, and that are gone."""
+        before = {name: one for name, one in self.schedules.items() if one.project == command.project}
+        after = {one.full_name: one for one in command.schedules}
+        if before == after:
+            return [], []
+        new = sorted(name for name, one in after.items() if before.get(name) != one)
+        gone = sorted(set(before).difference(after))
+        for name in new:
+            self.schedules[name] = changes.schedules[name] = after[name]
+            changes.removed_schedules.pop(name, None)
+        for name in gone:
+            changes.schedules.pop(name, None)
+            changes.removed_schedules[name] = self.schedules.pop(name)
+        changes.meta[SCHEDULES + command.project] = msgspec.json.encode(command.schedules).decode()
+        return new, gone
 
     def _stop(self, command: StopBuild, changes: Changes) -> Outcome:
         at = self.advance(command.at)

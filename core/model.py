@@ -105,6 +105,16 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return f"{self.build}.{self.number}"
 
 
+class Context(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What is rare about a build: kept apart, so that a hundred thousand plain ones do not pay for it."""
+
+    matrix: dict[str, str] = {}  # the combination of its job's matrix that it is
+    branch: str = ""  # of the source, as far as known
+    revision: str = ""  # of the source, as far as known
+    held: bool = False  # it waits for others of its pipeline, and is not the scheduler's yet
+    inherited: dict[str, dict[str, str]] = {}  # needed job -> results of its builds
+
+
 class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One execution of a job."""
 
@@ -131,6 +141,7 @@ class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     log_bytes: int = 0  # length of the last attempt's log
     stop: Stop | None = None  # somebody asked it to stop and the worker has not confirmed yet
     crashes: int = 0  # attempts that were lost with their worker
+    context: Context | None = None  # what is rare about it; None: nothing is
 
     @property
     def label(self) -> str:

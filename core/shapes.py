@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from .durations import parse_duration
 from .errors import InvalidInput
 from .nearest import nearest
+from .requirements import number
 from .yamltree import Listing, Scalar, Table, Tree
 
 T = TypeVar("T")
@@ -57,14 +58,33 @@ class Key:
     required: bool = False  # it must be there
 
 
+@dataclass(frozen=True)
+class Placed(Generic[T]):
+    """A value that remembers where it was written, for problems that are only seen together with others."""
+
+    node: Tree  # as it was written
+    key: str  # its path
+    value: T  # as it was read
+
+
 def expected(node: Tree, key: str, problems: Problems, wanted: str, example: str) -> None:
     """Report a value of the wrong type."""
     article = {"integer": "an integer", "nothing": "nothing"}.get(node.kind, f"a {node.kind}")
     problems.add(node, key, f"expected {wanted}, found {article}; write it as {example}")
 
 
-def mapping(keys: Mapping[str, Key], later: Mapping[str, str] = {}) -> Shape[dict[str, Any]]:
-    """Return the shape of a mapping with these keys; `later` names those that a later version will understand."""
+def placed(shape: Shape[T]) -> Shape[Placed[T]]:
+    """Return the same shape, whose values remember their place."""
+
+    def read(node: Tree, key: str, problems: Problems) -> Placed[T] | None:
+        found = shape.read(node, key, problems)
+        return None if found is None else Placed(node, key, found)
+
+    return Shape(read, shape.schema)
+
+
+def mapping(keys: Mapping[str, Key], foreign: Mapping[str, str] = {}) -> Shape[dict[str, Any]]:
+    """Return the shape of a mapping with these keys; `foreign` says what keys of other tools are called here."""
 
     def read(node: Tree, key: str, problems: Problems) -> dict[str, Any] | None:
         if not isinstance(node, Table):
@@ -75,8 +95,8 @@ def mapping(keys: Mapping[str, Key], later: Mapping[str, str] = {}) -> Shape[dic
             inner = f"{key}.{name}" if key else name
             if name in keys:
                 found[name] = keys[name].shape.read(entry.value, inner, problems)
-            elif name in later:
-                problems.add(entry.key, inner, f"{later[name]} is not understood by this version yet; remove it")
+            elif name in foreign:
+                problems.add(entry.key, inner, f"unknown key {name!r}; here this is {foreign[name]}")
             else:
                 guess = nearest(name, keys)
                 hint = f"did you mean {guess}?" if guess else f"there are: {', '.join(keys)}"
@@ -235,6 +255,28 @@ def _whole(text: str) -> int:
     return int(text, 0)
 
 
+def whole(low: int, high: int) -> Shape[int]:
+    """Return the shape of whole numbers from `low` to `high`."""
+
+    def read(node: Tree, key: str, problems: Problems) -> int | None:
+        found = _integer(node, key, problems)
+        if found is None or low <= found <= high:
+            return found
+        problems.add(node, key, f"{found} is out of range; use {low} to {high}")
+        return None
+
+    return Shape(read, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def _number(node: Tree, key: str, problems: Problems) -> float | None:
+    found = number(node.text) if isinstance(node, Scalar) and node.kind in {"text", "integer", "number"} else None
+    if found is None:
+        expected(node, key, problems, "a number", "`2`, `0.5` or `8G`")
+    elif not found:
+        problems.add(node, key, "must be more than nothing")
+    return found or None
+
+
 def _truth(node: Tree, key: str, problems: Problems) -> bool | None:
     if isinstance(node, Scalar) and node.kind == "boolean" and node.text.lower() in {"true", "false"}:
         return node.text.lower() == "true"
@@ -246,4 +288,5 @@ TEXT = Shape(_text, {"type": ["string", "integer"]})
 LINE = Shape(_line, {"type": "string", "minLength": 1})
 DURATION = Shape(_duration, {"type": ["string", "number"], "examples": ["90s", "30m", "1h30m"]})
 INTEGER = Shape(_integer, {"type": "integer"})
+NUMBER = Shape(_number, {"type": ["string", "number"], "examples": [2, 0.5, "8G"]})
 TRUTH = Shape(_truth, {"type": "boolean"})

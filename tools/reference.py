@@ -116,7 +116,7 @@ def _default(one: dict[str, Any]) -> str:
 _JOB_FILE = """\
 # The job file
 
-<!-- Written by `python -m tools.reference` from core/jobfile.py. -->
+<!-- Written by `python -m tools.reference` from core/jobfile. -->
 
 `orchestra.yaml` defines the jobs of one project. `orchestra validate` checks it without an agent, `orchestra apply`
 defines its jobs and removes those of the project that it does not name. For completion in your editor, put
@@ -131,13 +131,26 @@ jobs:
   lint: ruff check .                      # a text is a whole job
   check: [ruff check ., pyright]          # a list: each command is a step
   test:
+    needs: lint
     parameters:
       - {{ name: marker, description: pytest marker, default: "" }}
+    matrix: {{ python: ["3.11", "3.13"] }}
     runs-on: ["cpus>=4", "memory>=8G"]
+    cache: {{ key: "py-${{{{ hash('uv.lock') }}}}", paths: [.venv] }}
     steps:
-      - {{ name: install, run: uv sync }}
+      - {{ name: install, run: uv sync --python $MATRIX_PYTHON }}
       - {{ name: test, run: uv run pytest -m "$PARAM_MARKER", timeout: 20m }}
       - {{ name: tidy, run: ./cleanup.sh, when: always }}
+    artifacts: {{ paths: [report.xml], when: always }}
+    retry: {{ max: 2, when: [agent-lost, exit-75] }}
+  package:
+    needs: test
+    secrets: [PYPI_TOKEN]
+    lock: release
+    run: [uv build, uv publish]
+    artifacts: [dist/*]
+schedules:
+  nightly: {{ cron: "0 3 * * *", timezone: Europe/Paris, jobs: [test] }}
 ```
 
 YAML is read as version 1.2. What YAML would change on the way, such as an unquoted `3.10`, must be quoted. Anchors,
@@ -148,9 +161,10 @@ Durations are `90` (seconds), `45s`, `30m`, `1h30m`, `2d`. Requirements are a la
 the agent's os and arch), `label=value`, `label!=value`, and `label>=number` with `>`, `<`, `<=` and K, M, G, T.
 
 A step sees `CI=true`, `ORCHESTRA_BUILD_ID`, `ORCHESTRA_PROJECT`, `ORCHESTRA_JOB`, `ORCHESTRA_NUMBER`,
-`ORCHESTRA_ATTEMPT`, `ORCHESTRA_AGENT`, `ORCHESTRA_WORKSPACE`, `ORCHESTRA_TMP`, `PARAM_<NAME>` for each parameter, and
-`ORCHESTRA_RESULTS`: a file to which it may write lines of `KEY=VALUE`, or one JSON object, which become the build's
-results.
+`ORCHESTRA_ATTEMPT`, `ORCHESTRA_AGENT`, `ORCHESTRA_WORKSPACE`, `ORCHESTRA_TMP`, where they are known `ORCHESTRA_BRANCH`
+and `ORCHESTRA_REVISION`, `PARAM_<NAME>` for each parameter, `MATRIX_<KEY>` for each value of its combination,
+`NEEDS_<JOB>_<KEY>` for each result of a job that it needs, and `ORCHESTRA_RESULTS`: a file to which it may write lines
+of `KEY=VALUE`, or one JSON object, which become the build's results.
 
 ## What becomes of a build
 
@@ -163,17 +177,34 @@ results.
 def job_file() -> str:
     """Return the reference page of the job file."""
     found = jobfile.schema()
-    job = found["properties"]["jobs"]["additionalProperties"]["anyOf"][-1]
-    step = job["properties"]["steps"]["items"]["anyOf"][-1]
+    own: dict[str, Any] = found["properties"]
+    job = _table(own["jobs"]["additionalProperties"])
+    keys_of: dict[str, Any] = job["properties"]
+    service = _table(keys_of["services"]["additionalProperties"])
     parts = [
         ("The file", found),
-        ("`defaults`", found["properties"]["defaults"]),
+        ("`defaults`", own["defaults"]),
         ("A job", job),
-        ("A step", step),
-        ("A parameter", job["properties"]["parameters"]["items"]),
+        ("A step", _table(keys_of["steps"]["items"])),
+        ("A parameter", keys_of["parameters"]["items"]),
+        ("A need", _table(keys_of["needs"])),
+        ("`matrix`", keys_of["matrix"]),
+        ("`retry`", _table(keys_of["retry"])),
+        ("A lock", _table(keys_of["lock"])),
+        ("A service", service),
+        ("`ready`", service["properties"]["ready"]),
+        ("`artifacts`", _table(keys_of["artifacts"])),
+        ("A cache", _table(keys_of["cache"])),
+        ("`source`", own["source"]),
+        ("A schedule", own["schedules"]["additionalProperties"]),
     ]
     keys = "\n".join("\n".join(_keys(title, shape)) for title, shape in parts)
     return _JOB_FILE.format(keys=keys, states=lifecycle.describe())
+
+
+def _table(shape: dict[str, Any]) -> dict[str, Any]:
+    """Return the form of a value that is a mapping, where it may be written in others, too."""
+    return next(one for one in shape.get("anyOf", [shape]) if "properties" in one)
 
 
 def _keys(title: str, shape: dict[str, Any]) -> Iterator[str]:

@@ -23,11 +23,15 @@ class Jobs:
             check_size(job.spec, job.full_name)
         if params.check:
             ledger = self._desk.replica.ledger
-            before = {job.full_name: job for job in ledger.jobs.values() if job.project == parsed.project}
-            return api.Applied(parsed.project, names, before != {job.full_name: job for job in parsed.jobs})
+            jobs = {name: job for name, job in ledger.jobs.items() if job.project == parsed.project}
+            planned = {name: one for name, one in ledger.schedules.items() if one.project == parsed.project}
+            same = jobs == {job.full_name: job for job in parsed.jobs} and planned == {
+                one.full_name: one for one in parsed.schedules
+            }
+            return api.Applied(parsed.project, names, not same)
         self._desk.check_space()
         outcome = await self._desk.decide(
-            Apply(self._desk.master.time(), self._desk.requester, parsed.project, parsed.jobs)
+            Apply(self._desk.master.time(), self._desk.requester, parsed.project, parsed.jobs, parsed.schedules)
         )
         return api.Applied(parsed.project, names, outcome.changed)
 

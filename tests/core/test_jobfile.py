@@ -1,6 +1,7 @@
 """Job files: what good ones mean, and word for word what is told of bad ones."""
 
 import json
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -10,9 +11,28 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from job_orchestra.core import jobfile
-from job_orchestra.core.definition import Job, Parameter, Spec, Step, When
+from job_orchestra.core.definition import (
+    Artifacts,
+    Backoff,
+    Cache,
+    Job,
+    Lock,
+    Matrix,
+    Missed,
+    Need,
+    Overlap,
+    Parameter,
+    Retry,
+    Schedule,
+    Service,
+    Source,
+    Spec,
+    Step,
+    When,
+)
 from job_orchestra.core.errors import JobFileError
 from job_orchestra.core.jobfile import parse
+from job_orchestra.core.jobfile.jobs import FOREIGN
 
 HEAD = "project: p\njobs:\n"
 
@@ -118,6 +138,56 @@ def test_one_with_everything() -> None:
             shell=("bash", "-eo", "pipefail"),
         ),
         priority=2,
+    )
+
+
+def test_a_project_with_all_that_people_know() -> None:
+    text = (Path(__file__).parent / "jobfile" / "whole.yaml").read_text(encoding="utf-8")
+    found = parse(text)
+    lint, test, package = found.jobs
+    assert lint.spec.source == Source(git="https://git.example/demo.git", branch="main")
+    assert test == Job(
+        project="demo",
+        name="test",
+        spec=Spec(
+            steps=(
+                Step("install", "uv sync --python $MATRIX_PYTHON"),
+                Step("test", 'uv run pytest -m "$PARAM_MARKER" --junitxml=report.xml'),
+                Step("tidy", "./cleanup.sh", when=When.ALWAYS),
+            ),
+            env={"PIP_NO_INPUT": "1"},
+            runs_on=("cpus>=4", "memory>=8G"),
+            timeout_s=1200.0,
+            source=lint.spec.source,
+            retry=Retry(2, ("agent-lost", "exit-75"), 10.0, Backoff.EXPONENTIAL),
+            resources={"cpus": 2.0, "memory": float(8 << 30), "license": 0.5},
+            waiting_s=3600.0,
+            artifacts=(Artifacts(("report.xml",), When.ALWAYS),),
+            caches=(Cache("py-${{ hash('uv.lock') }}", (".venv",), ("py-",)),),
+            services=(
+                Service("redis", "redis-server --port 6400", ready_tcp=6400, ready_s=5.0),
+                Service("mail", "./mail.sh", env={"QUIET": "1"}),
+            ),
+        ),
+        parameters=(Parameter("marker", "pytest marker", default=""),),
+        needs=(Need("lint"),),
+        matrix=Matrix(
+            {"python": ("3.11", "3.13"), "db": ("pg", "my")},
+            include=({"python": "3.14", "db": "pg"},),
+            exclude=({"python": "3.11", "db": "my"},),
+            most=2,
+            stop_early=True,
+        ),
+        most=5,
+    )
+    assert package.needs == (Need("test"), Need("lint", When.ALWAYS))
+    assert package.condition == "branch == 'main'"
+    assert package.spec.locks == (Lock("release"), Lock("db", 4, 2))
+    assert package.spec.secrets == ("PYPI_TOKEN",)
+    assert package.spec.artifacts == (Artifacts(("dist/*", "*.log")), Artifacts(("core",), When.FAILURE, required=True))
+    assert found.schedules == (
+        Schedule("demo", "nightly", "0 3 * * *", ("test",), "Europe/Paris", Missed.ALL, Overlap.CANCEL),
+        Schedule("demo", "often", "*/5 * * * *", ("test", "lint"), parameters={"marker": "slow"}, enabled=False),
     )
 
 
@@ -260,7 +330,12 @@ JOB = HEAD + "  t:\n    run: a\n"
 STEP = HEAD + "  t:\n    steps:\n      - "
 PARAMETER = JOB + "    parameters:\n      - "
 NAME_RULE = "use up to 100 letters, digits, `-`, `_`, `.` and `+`, and begin with a letter or digit"
-JOB_KEYS = "description, run, steps, env, parameters, runs-on, timeout, shell, retry, priority"
+COMMON_KEYS = "runs-on, timeout, waiting-timeout, shell, retry, priority, resources, cache, secrets"
+JOB_KEYS = (
+    "description, run, steps, env, parameters, needs, if, matrix, concurrency, lock, services, artifacts, source, "
+    + COMMON_KEYS
+)
+FILE_KEYS = "project, source, env, defaults, jobs, schedules"
 
 BAD: dict[str, tuple[str, str]] = {
     # no YAML at all
@@ -337,11 +412,11 @@ BAD: dict[str, tuple[str, str]] = {
     # the file
     "a text": (
         "hello",
-        "f:1:1: expected a mapping with project, env, defaults, jobs, found a text; write it as `project: ...`",
+        f"f:1:1: expected a mapping with {FILE_KEYS}, found a text; write it as `project: ...`",
     ),
     "a list": (
         "- a\n",
-        "f:1:1: expected a mapping with project, env, defaults, jobs, found a list; write it as `project: ...`",
+        f"f:1:1: expected a mapping with {FILE_KEYS}, found a list; write it as `project: ...`",
     ),
     "no project": (
         "jobs: {t: make}\n",
@@ -363,11 +438,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "an unknown key": (
         "zzz: p\nproject: p\njobs: {t: make}\n",
-        "f:1:1: zzz: unknown key 'zzz'; there are: project, env, defaults, jobs",
-    ),
-    "schedules": (
-        "project: p\nschedules: []\njobs: {t: make}\n",
-        "f:2:1: schedules: running jobs by the clock (schedules) is not understood by this version yet; remove it",
+        "f:1:1: zzz: unknown key 'zzz'; there are: project, source, env, defaults, jobs, schedules",
     ),
     # the project's name
     "a number as project": (
@@ -430,11 +501,11 @@ BAD: dict[str, tuple[str, str]] = {
         "f:5:5: jobs.t.runson: unknown key 'runson'; did you mean runs-on?",
     ),
     **{
-        f"not yet: {key}": (
+        f"of another tool: {key}": (
             JOB + f"    {key}: [a]\n",
-            f"f:5:5: jobs.t.{key}: {what} is not understood by this version yet; remove it",
+            f"f:5:5: jobs.t.{key}: unknown key {key!r}; here this is {what}",
         )
-        for key, what in jobfile._LATER_IN_JOB.items()
+        for key, what in FOREIGN.items()
     },
     "a mapping to run": (
         HEAD + "  t:\n    run: {a: b}\n",
@@ -533,7 +604,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "defaults of another kind": (
         "project: p\ndefaults: {env: {A: b}}\njobs: {t: make}\n",
-        "f:2:12: defaults.env: unknown key 'env'; there are: runs-on, timeout, shell, retry, priority",
+        f"f:2:12: defaults.env: unknown key 'env'; there are: {COMMON_KEYS}",
     ),
     # variables
     "a bad variable": (
@@ -623,10 +694,10 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     assert told(text).splitlines() == [
         f"f:1:10: project: 'a b' is no name; {NAME_RULE}",
         "f:3:27: jobs.one.priority: expected a whole number, found a text; write it as `10`",
-        "f:3:33: jobs.one.needs: an order between jobs (needs) is not understood by this version yet; remove it",
+        "f:3:41: jobs.one.needs[0]: there is no job 'a'; there are: two",
         "f:5:5: jobs.two: says nothing to do; give it `run` or `steps`",
         "f:5:14: jobs.two.timeout: 'soon' is no duration; write one such as 90s, 30m or 1h30m",
-        "f:6:1: zzz: unknown key 'zzz'; there are: project, env, defaults, jobs",
+        "f:6:1: zzz: unknown key 'zzz'; there are: project, source, env, defaults, jobs, schedules",
     ]
 
 
@@ -663,7 +734,7 @@ def test_the_schema_describes_what_is_read() -> None:
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["required"] == ["project", "jobs"]
     assert schema["additionalProperties"] is False
-    assert list(schema["properties"]) == ["project", "env", "defaults", "jobs"]
+    assert ", ".join(schema["properties"]) == FILE_KEYS
     job: dict[str, Any] = next(
         one for one in schema["properties"]["jobs"]["additionalProperties"]["anyOf"] if one.get("type") == "object"
     )
