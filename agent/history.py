@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ..core.errors import StorageError
 from ..core.ledger import Changes, Remembered
 from ..core.model import Millis
+from ..store.collections import COLLECTIONS
 from ..store.contract import Batch, Store
 
 log = logging.getLogger(__name__)
@@ -186,15 +187,9 @@ class History:
 
 def batch_of(changes: Changes) -> Batch:
     """Return changes in the shape that a store takes."""
-    return Batch(
-        index=changes.index,
-        builds=tuple(changes.builds.values()),
-        attempts=tuple(changes.attempts.values()),
-        tasks=tuple(changes.tasks.values()),
-        jobs=tuple(changes.jobs.values()),
-        removed_jobs=tuple((job.project, job.name) for job in changes.removed_jobs.values()),
-        specs=changes.specs,
-        agents=tuple(changes.agents.values()),
-        removed_agents=tuple(changes.removed_agents),
-        meta=changes.meta,
-    )
+    records = {name: tuple(getattr(changes, name).values()) for name in COLLECTIONS}
+    removed = {
+        name: tuple(one.key_of(record) for record in getattr(changes, f"removed_{name}", {}).values())
+        for name, one in COLLECTIONS.items()
+    }
+    return Batch(changes.index, records, {name: keys for name, keys in removed.items() if keys}, changes.meta)

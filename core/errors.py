@@ -19,6 +19,7 @@
     |   +-- DiskFull              no space left
     |   +-- Damaged               stored bytes fail their check
     |   +-- NewerSchema           written by a newer version
+    |   +-- OlderSchema           written by an older version, and not brought up to date yet
     +-- InvariantError            we erred: a rule that must hold does not
         +-- IllegalTransition     a state change that the lifecycle table does not have
 
@@ -195,6 +196,12 @@ class NewerSchema(StorageError):
     """The data was written by a newer version of Job Orchestra than this one."""
 
     kind = "newer-schema"
+
+
+class OlderSchema(StorageError):
+    """The data was written by an older version of Job Orchestra and has to be migrated first."""
+
+    kind = "older-schema"
 
 
 class InvariantError(OrchestraError):

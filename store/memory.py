@@ -1,6 +1,9 @@
 """A store in memory: for tests, and for agents whose history need not outlive them (`memory:`)."""
 
 import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,47 +11,72 @@ import msgspec
 
 from ..core.errors import StorageError
 from ..core.ledger import Remembered
-from ..core.model import LIVE_STATES, Attempt, Millis
-from .contract import Batch
-from .query import KEYS, TYPES, Filter, Operator, Page, Query, Resolved, fields_of, page_of, resolve, value_of
+from ..core.model import Attempt, Build, BuildState, Millis
+from .collections import COLLECTIONS, Collection, Part, collection_of
+from .contract import SCHEMA_VERSION, Batch
+from .query import Count, Filter, Operator, Page, Query, Resolved, page_of, resolve
+from .statistics import (
+    FAILURES,
+    LAST_BUILDS,
+    Description,
+    Durations,
+    Failing,
+    Size,
+    Tally,
+    Usage,
+    durations,
+    shares,
+    suspects,
+)
+from .stretches import merged, rank
+from .words import matches, words_of
 
 
 class MemoryStore:
-    """Dictionaries behind the contract."""
+    """Dictionaries behind the contract. Every answer is found in the simplest way: by looking at all rows."""
 
     url = "memory:"
+    shared = False
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._rows: dict[str, dict[object, Any]] = {collection: {} for collection in KEYS}
+        self._lock = threading.RLock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._rows: dict[str, dict[Any, Any]] = {name: {} for name in COLLECTIONS}
+        self._last: dict[tuple[str, str, str], int] = {}  # project, job, state -> highest number ever
+        self._days: Counter[tuple[str, Millis]] = Counter()  # agent, day -> attempts that are forgotten
+        self._busy: Counter[tuple[str, Millis]] = Counter()  # agent, day -> milliseconds of those
         self._meta: dict[str, str] = {}
         self._applied = 0
-        self._lock = threading.Lock()
+        self._unfinished = False
+
+    # -- writing
 
     def write(self, batch: Batch) -> bool:
         """See Store."""
-        with self._lock:
+        with self._finished():
             if batch.index <= self._applied:
                 return False
-            rows = self._rows
-            rows["builds"].update((one.id, one) for one in batch.builds)
-            rows["attempts"].update(((one.build, one.number), one) for one in batch.attempts)
-            rows["tasks"].update((one.id, one) for one in batch.tasks)
-            rows["jobs"].update(((one.project, one.name), one) for one in batch.jobs)
-            rows["agents"].update((one.id, one) for one in batch.agents)
-            for digest, spec in batch.specs.items():
-                rows["specs"].setdefault(digest, spec)
-            for key in batch.removed_jobs:
-                rows["jobs"].pop(key, None)
-            for key in batch.removed_agents:
-                rows["agents"].pop(key, None)
+            self._put(batch.records)
+            for name, keys in batch.removed.items():
+                for key in keys:
+                    self._rows[name].pop(key, None)
             self._meta.update(batch.meta)
             self._applied = batch.index
             return True
 
-    def applied(self) -> int:
-        """See Store."""
-        return self._applied
+    def _put(self, records: Mapping[str, Sequence[Any]]) -> None:
+        for name, found in records.items():
+            rows, collection = self._rows[name], COLLECTIONS[name]
+            for one in found:
+                key = collection.key_of(one)
+                if name == "builds":
+                    state = (one.project, one.job, one.state)
+                    self._last[state] = max(self._last.get(state, 0), one.number)
+                if name != "specs" or key not in rows:
+                    rows[key] = one
 
     def flush(self) -> int:
         """See Store: nothing of a memory survives, so nothing of the log may be forgotten."""
@@ -56,52 +84,151 @@ class MemoryStore:
 
     def live(self, requests_since: Millis) -> Remembered:
         """See Store."""
-        with self._lock:
-            builds = [one for one in self._rows["builds"].values() if one.state in LIVE_STATES]
-            builds.sort(key=lambda one: one.serial)
+        with self._finished():
+            found: dict[str, Any] = {}
+            for name, one in COLLECTIONS.items():
+                if one.part is Part.ALL:
+                    found[name] = tuple(self._sorted(one))
+                elif one.part is Part.LIVE:
+                    found[name] = tuple(row for row in self._sorted(one) if row.state in one.alive)
+            builds: tuple[Build, ...] = found["builds"]
             ids = {one.id for one in builds}
             attempts: list[Attempt] = [one for one in self._rows["attempts"].values() if one.build in ids]
             requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}
-            for one in sorted(self._rows["builds"].values(), key=lambda one: one.serial):
+            for one in self._sorted(COLLECTIONS["builds"]):
                 if one.request and one.created >= requests_since:
-                    created, ids = requests.get(one.request, (0, ()))
+                    created, before = requests.get(one.request, (0, ()))
                     same = created == one.created  # else the id was used again, after a day: its last use counts
-                    requests[one.request] = (one.created, (*ids, one.id) if same else (one.id,))
+                    requests[one.request] = (one.created, (*before, one.id) if same else (one.id,))
             return Remembered(
                 index=self._applied,
-                builds=tuple(builds),
                 attempts=tuple(attempts),
-                jobs=tuple(self._rows["jobs"].values()),
                 specs={one.spec: self._rows["specs"][one.spec] for one in builds},
-                agents=tuple(self._rows["agents"].values()),
                 requests=requests,
                 meta=dict(self._meta),
+                **found,
             )
+
+    def _sorted(self, collection: Collection) -> list[Any]:
+        rows = self._rows[collection.name].values()
+        return sorted(rows, key=lambda row: tuple(collection.value(row, one) for one in collection.key))
+
+    def close(self) -> None:
+        """See Store."""
+
+    # -- reading
+
+    def applied(self) -> int:
+        """See Store."""
+        return self._applied
 
     def get(self, collection: str, key: object) -> Any | None:  # noqa: ANN401 - the collection decides the type
         """See Store."""
-        fields_of(collection)
-        return self._rows[collection].get(key)
+        with self._finished():
+            return self._rows[collection_of(collection).name].get(key)
 
     def find(self, query: Query) -> Page:
         """See Store."""
         resolved = resolve(query)
-        with self._lock:
-            rows = list(self._rows[query.collection].values())
-        rows = [row for row in rows if all(_holds(query.collection, row, one) for one in resolved.where)]
-        for one in reversed(resolved.order):  # sorting is stable: the least important field first
-            rows.sort(key=lambda row, field=one.field: value_of(query.collection, row, field), reverse=one.descending)
+        rows = merged(resolved.collection, self._matching(resolved), resolved.order)
         if resolved.after is not None:
             rows = [row for row in rows if _behind(resolved, row)]
         return page_of(resolved, rows[: resolved.limit + 1])
 
+    def count(self, query: Query) -> Count:
+        """See Store."""
+        return Count(len(self._matching(resolve(query))))
+
+    def _matching(self, resolved: Resolved) -> list[Any]:
+        collection = resolved.collection
+        with self._finished():
+            rows = list(self._rows[collection.name].values())
+        return [
+            row
+            for row in rows
+            if all(_holds(collection.value(row, one.field), one) for one in resolved.where)
+            and (not resolved.terms or matches(resolved.terms, words_of(collection, row)))
+        ]
+
+    def scan(self, collection: str, after: tuple[Any, ...] | None = None) -> Iterator[Any]:
+        """See Store."""
+        found = collection_of(collection)
+        with self._finished():
+            rows = self._sorted(found)
+        for row in rows:
+            if after is None or tuple(found.value(row, one) for one in found.key) > after:
+                yield row
+
+    @contextmanager
+    def steady(self) -> Iterator[bool]:
+        """See Store: nobody writes meanwhile."""
+        with self._lock:
+            yield True
+
+    def describe(self) -> Description:
+        """See Store."""
+        with self._finished():
+            return Description(
+                url=self.url,
+                kind="memory",
+                schema=SCHEMA_VERSION,
+                applied=self._applied,
+                sizes=tuple(Size(name, len(rows)) for name, rows in self._rows.items()),
+                bytes=sum(len(msgspec.msgpack.encode(list(rows.values()))) for rows in self._rows.values()),
+            )
+
+    # -- sums
+
+    def tallies(self, project: str | None = None, job: str | None = None) -> list[Tally]:
+        """See Store."""
+        with self._finished():
+            found = Counter((one.project, one.job, one.state) for one in self._rows["builds"].values())
+            tallies = [Tally(*key, found[key], last) for key, last in self._last.items()]
+        return sorted(one for one in tallies if project in (None, one.project) and job in (None, one.job))
+
+    def durations(self, project: str, job: str) -> Durations:
+        """See Store."""
+        builds = self._of_job(project, job)
+        ended = [one for one in builds if one.state is BuildState.SUCCEEDED]
+        return durations(project, job, ended[-LAST_BUILDS:])
+
+    def failing(self) -> list[Failing]:
+        """See Store."""
+        found: list[Failing] = []
+        for project, job, succeeded, last in suspects(self.tallies()):
+            later = [one for one in self._of_job(project, job) if one.number > succeeded and one.state in FAILURES]
+            found += [Failing(project, job, one, succeeded, last) for one in later[:1]]
+        return found
+
+    def _of_job(self, project: str, job: str) -> list[Build]:
+        with self._finished():
+            builds = [one for one in self._rows["builds"].values() if (one.project, one.job) == (project, job)]
+        return sorted(builds, key=lambda one: one.number)
+
+    def usage(self, since: Millis, until: Millis) -> list[Usage]:
+        """See Store."""
+        with self._finished():
+            days, busy = self._days.copy(), self._busy.copy()
+            for one in self._rows["attempts"].values():
+                _count_days(one, days, busy)
+        return sorted(
+            Usage(agent, day, days[agent, day], took / 1000)
+            for (agent, day), took in busy.items()
+            if since <= day < until
+        )
+
+    # -- copies
+
     def backup(self, target: Path) -> None:
         """See Store: a JSON file with all collections."""
-        with self._lock:
-            data = {name: list(rows.values()) for name, rows in self._rows.items()}
+        with self._finished():
+            data: dict[str, Any] = {name: list(rows.values()) for name, rows in self._rows.items()}
+            kept = [(*key, value) for key, value in self._last.items()]
+            days = [(*key, self._days[key], value) for key, value in self._busy.items()]
+            data |= {"applied": self._applied, "meta": self._meta, "last": kept, "days": days}
         try:
             with target.open("xb") as file:
-                file.write(msgspec.json.encode({"applied": self._applied, "meta": self._meta, **data}))
+                file.write(msgspec.json.encode(data))
         except OSError as error:
             message = f"cannot write the backup {target}: {error.strerror}; name a new file in a directory with room"
             raise StorageError(message) from None
@@ -121,30 +248,108 @@ class MemoryStore:
     def _load(self, copy: Path) -> None:
         try:
             data = msgspec.json.decode(copy.read_bytes(), type=dict[str, msgspec.Raw])
-            rows = {name: msgspec.json.decode(data[name], type=list[TYPES[name]]) for name in KEYS}
-            self._applied = msgspec.json.decode(data["applied"], type=int)
-            self._meta = msgspec.json.decode(data["meta"], type=dict[str, str])
+            rows = {name: msgspec.json.decode(data[name], type=list[one.type]) for name, one in COLLECTIONS.items()}
+            applied = msgspec.json.decode(data["applied"], type=int)
+            meta = msgspec.json.decode(data["meta"], type=dict[str, str])
+            last = msgspec.json.decode(data["last"], type=list[tuple[str, str, str, int]])
+            days = msgspec.json.decode(data["days"], type=list[tuple[str, int, int, int]])
         except (OSError, KeyError, msgspec.DecodeError) as error:
             message = f"{copy} is no backup of this kind of store: {error}; name a file that `backup` made"
             raise StorageError(message) from None
-        for name, records in rows.items():
-            self._rows[name] = {_key_of(name, one): one for one in records}
+        self._forget()
+        self._put(rows)
+        self._applied, self._meta = applied, meta
+        self._last = {(project, job, state): number for project, job, state, number in last}
+        self._days.update({(agent, day): attempts for agent, day, attempts, _ in days})
+        self._busy.update({(agent, day): busy for agent, day, _, busy in days})
 
-    def close(self) -> None:
+    # -- upkeep
+
+    def clear(self) -> None:
         """See Store."""
+        with self._lock:
+            self._forget()
+            self._unfinished = True
+
+    def load(self, records: Mapping[str, Sequence[Any]]) -> None:
+        """See Store."""
+        with self._lock:
+            self._check_unfinished()
+            self._put(records)
+
+    def finish(self, index: int, meta: Mapping[str, str]) -> None:
+        """See Store."""
+        with self._lock:
+            self._check_unfinished()
+            self._applied, self._meta = index, dict(meta)
+            self._unfinished = False
+
+    def meta(self) -> dict[str, str]:
+        """See Store."""
+        with self._finished():
+            return dict(self._meta)
+
+    def remove(self, collection: str, keys: Sequence[Any]) -> int:
+        """See Store."""
+        rows = self._rows[collection_of(collection).name]
+        with self._finished():
+            gone = [key for key in dict.fromkeys(keys) if key in rows]
+            if collection == "builds":
+                gone = [key for key in gone if rows[key].state not in COLLECTIONS["builds"].alive]
+                builds = set(gone)
+                attempts = self._rows["attempts"]
+                for key in [key for key in attempts if key[0] in builds]:
+                    _count_days(attempts.pop(key), self._days, self._busy)
+            for key in gone:
+                del rows[key]
+        return len(gone)
+
+    def sweep(self) -> int:
+        """See Store."""
+        with self._finished():
+            used = {one.spec for one in self._rows["builds"].values()}
+            unused = [digest for digest in self._rows["specs"] if digest not in used]
+            for digest in unused:
+                del self._rows["specs"][digest]
+        return len(unused)
+
+    def reclaim(self) -> int:
+        """See Store: the memory is Python's."""
+        return 0
+
+    @contextmanager
+    def _finished(self) -> Iterator[None]:
+        with self._lock:
+            if self._unfinished:
+                message = (
+                    f"the store {self.url} is unfinished: filling it from another one was interrupted, or still goes "
+                    "on; begin that again"
+                )
+                raise StorageError(message)
+            yield
+
+    def _check_unfinished(self) -> None:
+        if not self._unfinished:
+            message = f"the store {self.url} holds a history; it is filled only after it was cleared"
+            raise StorageError(message)
+
+
+def _count_days(attempt: Attempt, days: Counter[tuple[str, Millis]], busy: Counter[tuple[str, Millis]]) -> None:
+    for day, ended, took in shares(attempt.started, attempt.finished):
+        days[attempt.agent, day] += ended
+        busy[attempt.agent, day] += took
 
 
 def _behind(resolved: Resolved, row: object) -> bool:
     """Whether a row comes after the cursor."""
     for one, seen in zip(resolved.order, resolved.after or (), strict=True):
-        value = value_of(resolved.collection, row, one.field)
-        if value != seen:
-            return (value < seen) if one.descending else (value > seen)
+        value = rank(resolved.collection.value(row, one.field))
+        if value != rank(seen):
+            return (value < rank(seen)) if one.descending else (value > rank(seen))
     return False
 
 
-def _holds(collection: str, row: object, condition: Filter) -> bool:  # noqa: PLR0911 - one answer per operator
-    value = row.digest() if collection == "specs" else getattr(row, condition.field)  # type: ignore[attr-defined]
+def _holds(value: Any, condition: Filter) -> bool:  # noqa: ANN401, PLR0911 - any value; one answer per operator
     wanted = condition.value
     match condition.operator:
         case Operator.EQ:
@@ -165,12 +370,3 @@ def _holds(collection: str, row: object, condition: Filter) -> bool:  # noqa: PL
             return value >= wanted
         case Operator.PREFIX:
             return value.startswith(wanted)
-
-
-def _key_of(collection: str, record: Any) -> object:  # noqa: ANN401 - the collection decides the type
-    """Return what a record is kept under."""
-    if collection == "specs":
-        return record.digest()
-    names = ("id",) if collection == "builds" else KEYS[collection]
-    first, *others = [getattr(record, name) for name in names]
-    return (first, *others) if others else first

@@ -25,7 +25,7 @@ def open_store(url: str) -> Store:
 
 
 def _sqlite(rest: str) -> Store:
-    from .sql import SqlStore
+    from .sql.store import SqlStore
 
     if not rest.startswith("///") or rest.endswith("/"):
         message = (

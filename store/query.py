@@ -1,27 +1,28 @@
-"""Typed queries over the collections of a store: filters, order, keyset pages. Pure: each database translates them.
+"""Typed queries over the collections of a store: filters, words, order, keyset pages. Pure: each database answers them.
 
 No OFFSET anywhere: a page ends with a cursor that holds the values of the order's fields in the last row, and the next
 page begins behind it. The key of the collection is always the end of the order, so no row is seen twice or missed.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from ..core.definition import Job, Spec
 from ..core.errors import InvalidInput
-from ..core.model import AgentRecord, Attempt, Build, Task
-from ..core.nearest import nearest
 from ..core.views import instant
+from .collections import Collection, Field, Kind, collection_of, field_of
+from .words import words
 
 MAX_LIMIT = 1000
 """Rows of one page."""
 
 MAX_CHOICES = 1000
 """Values that one condition may list."""
+
+MAX_COUNT = 10_000
+"""Rows that are counted one by one where no sum is kept; beyond, a count says "at least"."""
 
 
 class Operator(StrEnum):
@@ -37,16 +38,19 @@ class Operator(StrEnum):
     PREFIX = "prefix"  # text that begins with
 
 
+RANGE = frozenset({Operator.LT, Operator.LE, Operator.GT, Operator.GE})
+
+
 class Filter(msgspec.Struct, frozen=True):
     """One condition; all conditions of a query must hold."""
 
-    field: str  # a field of the collection, see FIELDS
+    field: str  # a field of the collection
     operator: Operator  # how to compare
-    value: Any  # a text, number, None, or a tuple of those for IN
+    value: Any  # a text, number, None, or a tuple of those for IN; instants also as RFC 3339
 
 
 class Order(msgspec.Struct, frozen=True):
-    """One field to order by. Rows without a value count as 0."""
+    """One field to order by. Rows without a value come first, or last if it is descending."""
 
     field: str  # a field of the collection
     descending: bool = False  # largest first
@@ -55,11 +59,12 @@ class Order(msgspec.Struct, frozen=True):
 class Query(msgspec.Struct, frozen=True):
     """What is wanted from a collection."""
 
-    collection: str  # builds, attempts, tasks, jobs, agents, specs
+    collection: str  # one of collections.COLLECTIONS
     where: tuple[Filter, ...] = ()  # conditions, all of which hold
-    order: tuple[Order, ...] = ()  # empty: newest first where the collection has an age, else by key
+    order: tuple[Order, ...] = ()  # empty: by the instant that `where` gives a range of, else by key (Collection)
     limit: int = 50  # rows in a page, 1 to 1000
     after: str | None = None  # the cursor that the page before returned
+    search: str = ""  # words, each of which begins a word in the record's texts (Collection.texts)
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -69,102 +74,55 @@ class Page(msgspec.Struct, frozen=True):
     next: str | None = None  # cursor of the next page; None: this was the last
 
 
-class Kind(StrEnum):
-    """What a field holds."""
+class Counted(StrEnum):
+    """How far a count can be relied on."""
 
-    TEXT = "text"  # any text
-    INTEGER = "integer"  # a whole number
-    INSTANT = "instant"  # milliseconds since the epoch; conditions may give RFC 3339
-    MAYBE = "maybe"  # as INSTANT, or nothing
+    EXACT = "exact"  # so many, now
+    AT_LEAST = "at-least"  # so many were counted, and there are more
 
 
-_T, _I, _A, _M = Kind.TEXT, Kind.INTEGER, Kind.INSTANT, Kind.MAYBE
+class Count(msgspec.Struct, frozen=True):
+    """How many rows a query has."""
 
-FIELDS: Mapping[str, Mapping[str, Kind]] = {
-    "builds": {
-        "serial": _I,
-        "id": _T,
-        "project": _T,
-        "job": _T,
-        "number": _I,
-        "state": _T,
-        "requester": _T,
-        "cause": _T,
-        "request": _T,
-        "priority": _I,
-        "pipeline": _T,
-        "spec": _T,
-        "agent": _T,
-        "attempt": _I,
-        "created": _A,
-        "started": _M,
-        "finished": _M,
-        "log_bytes": _I,
-    },
-    "attempts": {
-        "build": _T,
-        "number": _I,
-        "agent": _T,
-        "session": _T,
-        "state": _T,
-        "assigned": _A,
-        "started": _M,
-        "finished": _M,
-    },
-    "tasks": {"id": _I, "kind": _T, "requester": _T, "at": _A, "state": _T, "target": _T},
-    "jobs": {"project": _T, "name": _T},
-    "agents": {"id": _T, "name": _T},
-    "specs": {"digest": _T},
-}
-"""What can be filtered and ordered by."""
-
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "builds": ("serial",),
-    "attempts": ("build", "number"),
-    "tasks": ("id",),
-    "jobs": ("project", "name"),
-    "agents": ("id",),
-    "specs": ("digest",),
-}
-"""What makes a record of each collection unique."""
-
-TYPES: Mapping[str, type[Any]] = {
-    "builds": Build,
-    "attempts": Attempt,
-    "tasks": Task,
-    "jobs": Job,
-    "agents": AgentRecord,
-    "specs": Spec,
-}
-"""What a record of each collection is."""
-
-#: Time never runs backwards in the ledger, so these orders are those of the keys, which are unique and always indexed.
-_SAME_ORDER = {("builds", "created"): "serial", ("tasks", "at"): "id"}
-_NEWEST_FIRST = frozenset({"builds", "tasks"})
+    rows: int  # their number
+    counted: Counted = Counted.EXACT  # whether there are more
 
 
 class Resolved(msgspec.Struct, frozen=True):
     """A query that is right: fields exist, values fit, the order is total, the cursor is read."""
 
-    collection: str  # as asked
+    collection: Collection  # that was asked for
     where: tuple[Filter, ...]  # values of the fields' types
     order: tuple[Order, ...]  # ends with the key
     limit: int  # 1 to MAX_LIMIT
     after: tuple[Any, ...] | None  # the values of the order's fields in the row before the page
+    terms: tuple[str, ...] = ()  # beginnings of words, folded
 
 
 def resolve(query: Query) -> Resolved:
     """Check a query. Raises InvalidInput with the nearest thing that is right."""
-    fields = fields_of(query.collection)
-    where = tuple(_filter(query.collection, fields, one) for one in query.where)
-    order = _order(query.collection, fields, query.order)
-    if query.collection == "builds" and order[0].field == "serial" and _of_one_job(where):
-        order = (Order("number", order[0].descending),)  # the same order, and unique: what is indexed by job
+    collection = collection_of(query.collection)
+    where = implied(collection, tuple(_filter(collection, one) for one in query.where))
+    order = _order(collection, query.order, where)
     if not 1 <= query.limit <= MAX_LIMIT:
         message = f"limit must be 1 to {MAX_LIMIT}, not {query.limit}; ask for the next page with `after`"
         raise InvalidInput(message)
-    after = None if query.after is None else _cursor(query.after, query.collection, order, fields)
-    return Resolved(query.collection, where, order, query.limit, after)
+    after = None if query.after is None else _cursor(query.after, collection, order)
+    return Resolved(collection, where, order, query.limit, after, _terms(collection, query.search))
+
+
+def implied(collection: Collection, where: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    """Return conditions with those that follow from them and are found by the key (Collection.implied)."""
+    more: list[Filter] = []
+    for one in where:
+        if one.field not in collection.implied or one.operator not in {Operator.EQ, Operator.IN}:
+            continue
+        field, implies = collection.implied[one.field]
+        if one.operator is Operator.EQ:
+            more.append(Filter(field, Operator.EQ, implies(one.value)))
+        else:
+            more.append(Filter(field, Operator.IN, tuple(implies(value) for value in one.value)))
+    return (*where, *more)
 
 
 def page_of(resolved: Resolved, rows: list[Any]) -> Page:
@@ -172,99 +130,97 @@ def page_of(resolved: Resolved, rows: list[Any]) -> Page:
     if len(rows) <= resolved.limit:
         return Page(tuple(rows))
     kept = rows[: resolved.limit]
-    values = [value_of(resolved.collection, kept[-1], one.field) for one in resolved.order]
+    values = [resolved.collection.value(kept[-1], one.field) for one in resolved.order]
     signature = _signature(resolved.collection, resolved.order)
     return Page(tuple(kept), urlsafe_b64encode(msgspec.json.encode([signature, *values])).decode().rstrip("="))
 
 
-def fields_of(collection: str) -> Mapping[str, Kind]:
-    """Return the fields of a collection. Raises InvalidInput where there is none of that name."""
-    try:
-        return FIELDS[collection]
-    except KeyError:
-        message = f"no collection {collection[:60]!r}; there are: {', '.join(FIELDS)}"
-        raise InvalidInput(message) from None
-
-
-def value_of(collection: str, record: Any, field: str) -> Any:  # noqa: ANN401 - the collection decides the type
-    """Return a record's value for ordering: what is missing counts as 0."""
-    if collection == "specs":
-        return record.digest()
-    value = getattr(record, field)
-    return 0 if value is None else value
-
-
-def _filter(collection: str, fields: Mapping[str, Kind], one: Filter) -> Filter:
-    kind = _kind(collection, fields, one.field)
+def _filter(collection: Collection, one: Filter) -> Filter:
+    field = field_of(collection, one.field)
     if one.operator is Operator.IN:
         if not isinstance(one.value, tuple) or len(one.value) > MAX_CHOICES:
             message = f"`in` for {one.field} takes a list of up to {MAX_CHOICES} values"
             raise InvalidInput(message)
-        return Filter(one.field, one.operator, tuple(_value(one.field, kind, value) for value in one.value))
-    if one.operator is Operator.PREFIX and (kind is not Kind.TEXT or not isinstance(one.value, str)):
-        message = f"`prefix` takes a text, and a field that holds texts; {one.field} holds {kind}"
+        return Filter(one.field, one.operator, tuple(_value(one.field, field, value) for value in one.value))
+    if one.operator is Operator.PREFIX and (field.kind is not Kind.TEXT or not isinstance(one.value, str)):
+        message = f"`prefix` takes a text, and a field that holds texts; {one.field} holds {field.kind}"
         raise InvalidInput(message)
-    return Filter(one.field, one.operator, _value(one.field, kind, one.value))
+    return Filter(one.field, one.operator, _value(one.field, field, one.value))
 
 
-def _of_one_job(where: tuple[Filter, ...]) -> bool:
-    return {"project", "job"} <= {one.field for one in where if one.operator is Operator.EQ}
+def _terms(collection: Collection, search: str) -> tuple[str, ...]:
+    if search and not collection.texts:
+        message = f"{collection.name} have no texts to search; filter them by {', '.join(collection.fields)}"
+        raise InvalidInput(message)
+    terms = tuple(words(search))
+    if search.strip() and not terms:
+        message = f"{search[:60]!r} holds no word; search for letters and digits"
+        raise InvalidInput(message)
+    return terms
 
 
-def _value(field: str, kind: Kind, value: Any) -> Any:  # noqa: ANN401 - whatever a client sent
-    if value is None or (kind is Kind.TEXT and isinstance(value, str)):
+def _value(name: str, field: Field, value: Any) -> Any:  # noqa: ANN401 - whatever a client sent
+    if value is None or _fits(field, value):
         return value
-    if kind is not Kind.TEXT and _fits(kind, value):
-        return value
-    if kind in {Kind.INSTANT, Kind.MAYBE} and isinstance(value, str):
+    if field.kind is Kind.INSTANT and isinstance(value, str):
         try:
             return instant(value)
-        except ValueError:
-            message = f"{field} is an instant; {value[:60]!r} is none. Write it as 2026-01-31T09:30:00Z"
+        except (ValueError, OverflowError):
+            message = f"{name} is an instant; {value[:60]!r} is none. Write it as 2026-01-31T09:30:00Z"
             raise InvalidInput(message) from None
-    message = f"{field} holds {kind} values; {str(value)[:60]!r} is none"
+    message = f"{name} holds {field.kind} values; {str(value)[:60]!r} is none"
     raise InvalidInput(message)
 
 
-def _fits(kind: Kind, value: object) -> bool:
-    """Whether a database can compare this value with what a field of this kind holds."""
-    if kind is Kind.TEXT:
+def _fits(field: Field, value: object) -> bool:
+    """Whether a database can compare this value with what the field holds."""
+    if field.kind is Kind.TEXT:
         return isinstance(value, str)
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 62
 
 
-def _order(collection: str, fields: Mapping[str, Kind], wanted: tuple[Order, ...]) -> tuple[Order, ...]:
-    order: list[Order] = []
-    key = KEYS[collection]
-    descending = collection in _NEWEST_FIRST
+def _order(collection: Collection, wanted: tuple[Order, ...], where: tuple[Filter, ...]) -> tuple[Order, ...]:
+    """Return the order that was asked for, made total with the key, by fields that are indexed where there is a choice.
+
+    Time never runs backwards in the ledger, so by age and by number is the same.
+    """
+    descending = collection.newest_first
+    if not wanted:
+        ranged = [one.field for one in where if one.operator in RANGE and _is_instant(collection, one.field)]
+        wanted = tuple(Order(one, descending) for one in ranged[:1])
+    order: dict[str, Order] = {}
     for one in wanted:
-        _kind(collection, fields, one.field)
-        field = _SAME_ORDER.get((collection, one.field), one.field)
-        if any(field == before.field for before in order):
-            continue
-        order.append(Order(field, one.descending))
+        field_of(collection, one.field)
+        field = collection.same_order.get(one.field, one.field)
         descending = one.descending
-        if (field,) == key:
-            return tuple(order)
-    taken = {one.field for one in order}
-    return (*order, *(Order(field, descending) for field in key if field not in taken))
+        order.setdefault(field, Order(field, descending))
+        if (field,) == collection.key:
+            break
+    else:
+        for field in collection.key:
+            order.setdefault(field, Order(field, descending))
+    if len(order) == 1:
+        equal = {one.field for one in where if one.operator is Operator.EQ}
+        for fields, number in collection.within.items():
+            if equal.issuperset(fields):
+                return (Order(number, descending),)
+    return tuple(order.values())
 
 
-def _kind(collection: str, fields: Mapping[str, Kind], field: str) -> Kind:
-    kind = fields.get(field)
-    if kind is None:
-        guess = nearest(field, fields)
-        hint = f"did you mean {guess}?" if guess else f"there are: {', '.join(fields)}"
-        message = f"{collection} have no field {field[:60]!r}; {hint}"
-        raise InvalidInput(message)
-    return kind
+def _is_instant(collection: Collection, field: str) -> bool:
+    """Whether rows are ordered by this instant, and not by a number that grows with it."""
+    instant = collection.fields[field].kind is Kind.INSTANT
+    return instant and field in collection.ordered and field not in collection.same_order
 
 
-def _cursor(text: str, collection: str, order: tuple[Order, ...], fields: Mapping[str, Kind]) -> tuple[Any, ...]:
+def _cursor(text: str, collection: Collection, order: tuple[Order, ...]) -> tuple[Any, ...]:
     try:
         signature, *values = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=list[Any])
         right = signature == _signature(collection, order) and len(values) == len(order)
-        right = right and all(_fits(fields[one.field], value) for one, value in zip(order, values, strict=True))
+        right = right and all(
+            (value is None and collection.fields[one.field].optional) or _fits(collection.fields[one.field], value)
+            for one, value in zip(order, values, strict=True)
+        )
     except (ValueError, RecursionError):
         right, values = False, []
     if not right:
@@ -273,5 +229,5 @@ def _cursor(text: str, collection: str, order: tuple[Order, ...], fields: Mappin
     return tuple(values)
 
 
-def _signature(collection: str, order: tuple[Order, ...]) -> str:
-    return ",".join([collection, *(f"{'-' if one.descending else ''}{one.field}" for one in order)])
+def _signature(collection: Collection, order: tuple[Order, ...]) -> str:
+    return ",".join([collection.name, *(f"{'-' if one.descending else ''}{one.field}" for one in order)])

@@ -1,6 +1,6 @@
 """Small values for tests: a test says what matters to it, the rest has a default."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from job_orchestra.core.definition import Job, Spec, Step
 from job_orchestra.core.ids import build_id
 from job_orchestra.core.ledger import Changes, Ledger, Outcome
 from job_orchestra.core.model import AgentRecord, Attempt, Build, BuildState, Stop, Task, TaskState
+from job_orchestra.store.contract import Batch
 from job_orchestra.store.memory import MemoryStore
 
 T0 = 1_763_900_000_000
@@ -56,6 +57,13 @@ def agent(name: str = "ant", **fields: Any) -> AgentRecord:  # noqa: ANN401 - an
 def task(number: int = 1, **fields: Any) -> Task:  # noqa: ANN401 - any field of Task
     given = {"kind": "builds.submit", "requester": "ann", "at": T0 + number, "state": TaskState.DONE, **fields}
     return Task(number, **given)
+
+
+def batch(index: int, *, meta: Mapping[str, str] | None = None, **given: Iterable[Any]) -> Batch:
+    """Return a batch of records, as in `builds=[...]`, and of keys that are removed, as in `removed_jobs=[...]`."""
+    records = {name: tuple(rows) for name, rows in given.items() if not name.startswith("removed_")}
+    removed = {name.removeprefix("removed_"): tuple(keys) for name, keys in given.items() if name not in records}
+    return Batch(index, records, removed, meta or {})
 
 
 # -- commands

@@ -1,7 +1,7 @@
 """What every store must do. One suite for all of them, opened as an agent opens them."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cmp_to_key
 from itertools import count
 from pathlib import Path
@@ -19,10 +19,11 @@ from job_orchestra.core.commands import Command
 from job_orchestra.core.errors import InvalidInput, StorageError
 from job_orchestra.core.ledger import Ledger, Remembered
 from job_orchestra.core.model import Attempt, Build, BuildState
+from job_orchestra.store.collections import COLLECTIONS, Kind
 from job_orchestra.store.contract import Batch, Store
 from job_orchestra.store.opening import open_store
-from job_orchestra.store.query import FIELDS, KEYS, MAX_CHOICES, MAX_LIMIT, Filter, Kind, Operator, Order, Page, Query
-from tests.kit.builders import T0, agent, attempt, build, job, spec, task
+from job_orchestra.store.query import MAX_CHOICES, MAX_LIMIT, RANGE, Filter, Operator, Order, Page, Query
+from tests.kit.builders import T0, agent, attempt, batch, build, job, spec, task
 from tests.kit.lives import lives
 
 S = BuildState
@@ -48,20 +49,21 @@ def store(make: Callable[[], Store]) -> Store:
     return make()
 
 
-EVERYTHING = Batch(
+EVERYTHING = batch(
     index=5,
     builds=(build(1), build(2, state=S.RUNNING, agent="a1", attempt=1), build(3, state=S.SUCCEEDED, attempt=1)),
     attempts=(attempt(build(2)), attempt(build(3), state=S.SUCCEEDED)),
     tasks=(task(1), task(2)),
     jobs=(job(), job("lint")),
-    specs={spec().digest(): spec()},
+    specs=(spec(),),
     agents=(agent(), agent("bee", id="a2")),
     meta={"counters": "{}", "number/shop/test": "3"},
 )
 
+RECORDS: Mapping[str, Any] = EVERYTHING.records
 KEYS_OF = {
-    "builds": [one.id for one in EVERYTHING.builds],
-    "attempts": [(one.build, one.number) for one in EVERYTHING.attempts],
+    "builds": [one.id for one in RECORDS["builds"]],
+    "attempts": [(one.build, one.number) for one in RECORDS["attempts"]],
     "tasks": [1, 2],
     "jobs": [("shop", "test"), ("shop", "lint")],
     "agents": ["a1", "a2"],
@@ -85,7 +87,7 @@ def every(store: Store, collection: str, **query: Any) -> list[Any]:  # noqa: AN
 def content(store: Store) -> dict[str, object]:
     """Return all that a store holds."""
     return {
-        **{name: every(store, name) for name in KEYS},
+        **{name: every(store, name) for name in COLLECTIONS},
         "live": store.live(0),
         "applied": store.applied(),
     }
@@ -97,16 +99,14 @@ def content(store: Store) -> dict[str, object]:
 def test_a_new_store_is_empty(store: Store) -> None:
     assert store.applied() == 0
     assert store.live(0) == Remembered(0)
-    assert all(store.find(Query(name)) == Page(()) for name in KEYS)
+    assert all(store.find(Query(name)) == Page(()) for name in COLLECTIONS)
 
 
-@pytest.mark.parametrize("collection", KEYS)
+@pytest.mark.parametrize("collection", COLLECTIONS)
 def test_what_is_written_is_found_by_its_key(store: Store, collection: str) -> None:
     assert store.write(EVERYTHING)
     assert store.applied() == 5
-    given_in: Any = getattr(EVERYTHING, collection)
-    records = list(given_in.values() if collection == "specs" else given_in)
-    assert [store.get(collection, key) for key in KEYS_OF[collection]] == records
+    assert [store.get(collection, key) for key in KEYS_OF[collection]] == list(RECORDS[collection])
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_what_is_not_there_is_none(store: Store, collection: str, key: object) -
 def test_a_batch_that_is_already_in_changes_nothing(store: Store, index: int) -> None:
     store.write(EVERYTHING)
     before = content(store)
-    late = Batch(
+    late = batch(
         index,
         builds=(build(1, state=S.CANCELLED), build(9)),
         removed_jobs=(("shop", "test"),),
@@ -142,14 +142,14 @@ def test_a_batch_that_is_already_in_changes_nothing(store: Store, index: int) ->
 
 
 def test_indexes_may_leap(store: Store) -> None:
-    assert store.write(Batch(10))
-    assert store.write(Batch(1_000_000_000_000))
+    assert store.write(batch(10))
+    assert store.write(batch(1_000_000_000_000))
     assert store.applied() == 1_000_000_000_000
 
 
 def test_newer_values_replace_older_ones(store: Store) -> None:
     store.write(EVERYTHING)
-    later = Batch(
+    later = batch(
         6,
         builds=(build(1, state=S.CANCELLED, reason="x", finished=T0),),
         attempts=(attempt(build(2), state=S.RUNNING, log_bytes=7),),
@@ -159,35 +159,31 @@ def test_newer_values_replace_older_ones(store: Store) -> None:
         meta={"counters": "new"},
     )
     assert store.write(later)
-    assert store.get("builds", build(1).id) == later.builds[0]
-    assert store.get("attempts", (build(2).id, 1)) == later.attempts[0]
-    assert store.get("tasks", 2) == later.tasks[0]
-    assert store.get("jobs", ("shop", "test")) == later.jobs[0]
-    assert store.get("agents", "a1") == later.agents[0]
+    assert store.get("builds", build(1).id) == later.records["builds"][0]
+    assert store.get("attempts", (build(2).id, 1)) == later.records["attempts"][0]
+    assert store.get("tasks", 2) == later.records["tasks"][0]
+    assert store.get("jobs", ("shop", "test")) == later.records["jobs"][0]
+    assert store.get("agents", "a1") == later.records["agents"][0]
     assert store.live(0).meta == {"counters": "new", "number/shop/test": "3"}
-    assert {name: len(every(store, name)) for name in KEYS} == {name: len(keys) for name, keys in KEYS_OF.items()}
-
-
-def test_specs_are_never_changed(store: Store) -> None:
-    store.write(EVERYTHING)
-    store.write(Batch(6, specs={spec().digest(): spec("other")}))
-    assert store.get("specs", spec().digest()) == spec()
+    assert {name: len(every(store, name)) for name in COLLECTIONS} == {
+        name: len(keys) for name, keys in KEYS_OF.items()
+    }
 
 
 def test_jobs_and_agents_can_be_removed(store: Store) -> None:
     store.write(EVERYTHING)
     gone = (("shop", "test"), ("other", "lint"), ("shop", "nope"))
-    assert store.write(Batch(6, removed_jobs=gone, removed_agents=("a2", "a9")))
+    assert store.write(batch(6, removed_jobs=gone, removed_agents=("a2", "a9")))
     assert every(store, "jobs") == [job("lint")]
     assert every(store, "agents") == [agent()]
-    assert store.write(Batch(7, jobs=(job(),)))
+    assert store.write(batch(7, jobs=(job(),)))
     assert [one.name for one in every(store, "jobs")] == ["lint", "test"]
 
 
 def test_large_batches(store: Store) -> None:
     builds = tuple(build(serial) for serial in range(1, 2002))
-    specs = {one.digest(): one for one in (spec(), *(spec(f"run {place}") for place in range(449)))}
-    assert store.write(Batch(1, builds=builds, specs=specs, meta={f"number/{place}": "1" for place in range(450)}))
+    specs = (spec(), *(spec(f"run {place}") for place in range(449)))
+    assert store.write(batch(1, builds=builds, specs=specs, meta={f"number/{place}": "1" for place in range(450)}))
     assert every(store, "builds", limit=500, order=(Order("serial"),)) == list(builds)
     assert len(store.live(0).meta) == 450
     assert len(every(store, "specs")) == 450
@@ -196,7 +192,7 @@ def test_large_batches(store: Store) -> None:
 def test_texts_come_back_as_they_were(store: Store) -> None:
     strange = "a'b\"c;--\0\n\\ %_ é 😀 \U0010fffd"
     one = build(1, requester=strange, parameters={strange: strange}, reason=strange)
-    store.write(Batch(1, builds=(one,), jobs=(job(strange),), specs=EVERYTHING.specs, meta={strange: strange}))
+    store.write(batch(1, builds=(one,), jobs=(job(strange),), specs=RECORDS["specs"], meta={strange: strange}))
     assert store.get("builds", one.id) == one
     assert every(store, "builds", where=(Filter("requester", EQ, strange),)) == [one]
     assert every(store, "builds", where=(Filter("requester", PREFIX, strange[:9]),)) == [one]
@@ -211,16 +207,15 @@ def test_texts_come_back_as_they_were(store: Store) -> None:
 def test_only_what_is_alive_is_remembered(store: Store) -> None:
     other = spec("other")
     ended = build(3, state=S.SUCCEEDED, attempt=1, spec=other.digest())
-    store.write(
-        replace(EVERYTHING, builds=(*EVERYTHING.builds[:2], ended), specs={**EVERYTHING.specs, other.digest(): other})
-    )
+    store.write(EVERYTHING)
+    store.write(batch(6, builds=(ended,), specs=(other,)))
     assert store.live(0) == Remembered(
-        index=5,
-        builds=EVERYTHING.builds[:2],
-        attempts=EVERYTHING.attempts[:1],
-        jobs=EVERYTHING.jobs,
+        index=6,
+        builds=RECORDS["builds"][:2],
+        attempts=RECORDS["attempts"][:1],
+        jobs=RECORDS["jobs"][::-1],
         specs={spec().digest(): spec()},
-        agents=EVERYTHING.agents,
+        agents=RECORDS["agents"],
         meta=dict(EVERYTHING.meta),
     )
 
@@ -234,7 +229,7 @@ def test_requests_are_remembered_since_an_instant(store: Store) -> None:
         build(5, request="again", created=T0 + 7),
         build(6, request="again", created=T0 + 9, state=S.FAILED),
     )
-    store.write(Batch(1, builds=builds, specs=EVERYTHING.specs))
+    store.write(batch(1, builds=builds, specs=RECORDS["specs"]))
     again = {"two": (T0 + 5, (build(2).id, build(3).id)), "again": (T0 + 9, (build(6).id,))}
     assert store.live(T0).requests == {"old": (T0 + 1, (build(1).id,)), **again}
     assert store.live(T0 + 5).requests == again
@@ -270,7 +265,7 @@ def test_a_backup_is_a_new_file(store: Store, tmp_path: Path) -> None:
     target = tmp_path / "copy"
     store.backup(target)
     assert target.stat().st_size > 100
-    store.write(Batch(6))
+    store.write(batch(6))
     assert store.applied() == 6
 
 
@@ -349,22 +344,21 @@ def dataset() -> dict[str, list[Any]]:
 
 DATA = dataset()
 VALUES: dict[tuple[str, str], list[Any]] = {
-    (collection, name): [*{spec_or.digest() if collection == "specs" else getattr(spec_or, name) for spec_or in rows}]
+    (collection, name): [*{COLLECTIONS[collection].value(row, name) for row in rows}]
     for collection, rows in DATA.items()
-    for name in FIELDS[collection]
+    for name in COLLECTIONS[collection].fields
 }
 
 
 @pytest.fixture(scope="module")
 def full(make: Callable[[], Store]) -> Store:
     store = make()
-    rows = {name: tuple(rows) for name, rows in DATA.items() if name != "specs"}
-    assert store.write(Batch(1, **rows, specs={one.digest(): one for one in DATA["specs"]}))  # type: ignore[arg-type]
+    assert store.write(Batch(1, DATA))
     return store
 
 
 def value(collection: str, row: Any, name: str) -> Any:  # noqa: ANN401 - any record, any value
-    return row.digest() if collection == "specs" else getattr(row, name)
+    return COLLECTIONS[collection].value(row, name)
 
 
 def holds(found: Any, operator: Operator, wanted: Any) -> bool:  # noqa: ANN401 - any values
@@ -397,8 +391,11 @@ def expected(query: Query) -> list[Any]:
     # as time never runs backwards, by age and by number is the same
     same = {("builds", "created"): "serial", ("tasks", "at"): "id"}
     order = [(same.get((name, one.field), one.field), one.descending) for one in query.order]
-    newest = order[-1][1] if order else name in {"builds", "tasks"}
-    order += [(key, newest) for key in KEYS[name]]
+    newest = order[-1][1] if order else COLLECTIONS[name].newest_first
+    if not order:
+        bounds = [one.field for one in query.where if one.operator in RANGE and one.field == "finished"]
+        order = [(one, newest) for one in bounds[:1] if name == "builds"]
+    order += [(key, newest) for key in COLLECTIONS[name].key]
 
     def compare(one: Any, two: Any) -> int:  # noqa: ANN401 - records
         for key, descending in order:
@@ -413,14 +410,14 @@ def expected(query: Query) -> list[Any]:
 
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
-    collection = draw(st.sampled_from(("builds", "builds", *KEYS)))
-    fields = FIELDS[collection]
+    collection = draw(st.sampled_from(("builds", "builds", *COLLECTIONS)))
+    fields = COLLECTIONS[collection].fields
     where: list[Filter] = []
     for name in draw(st.lists(st.sampled_from(list(fields)), max_size=3)):
         known = st.sampled_from(VALUES[collection, name])
         strange = (
             st.text("apxyz19", max_size=3)
-            if fields[name] is Kind.TEXT
+            if fields[name].kind is Kind.TEXT
             else st.integers(-1, 70) | st.integers(T0, T0 + 30)
         )
         any_value = known | strange | st.none()
@@ -428,7 +425,7 @@ def queries(draw: st.DrawFn) -> Query:
         if operator is Operator.IN:
             wanted: Any = tuple(draw(st.lists(any_value, max_size=4)))
         elif operator is Operator.PREFIX:
-            if fields[name] is not Kind.TEXT:
+            if fields[name].kind is not Kind.TEXT:
                 continue
             wanted = draw(known)[: draw(st.integers(0, 8))]
         else:
@@ -453,10 +450,10 @@ def test_pages_hold_what_a_model_finds(full: Store, query: Query) -> None:
 
 
 def test_a_page_goes_on_where_the_last_one_ended_whatever_is_written_meanwhile(store: Store) -> None:
-    store.write(Batch(1, builds=tuple(build(serial) for serial in range(1, 11))))
+    store.write(batch(1, builds=tuple(build(serial) for serial in range(1, 11))))
     first = store.find(Query("builds", limit=4))
     assert [one.serial for one in first.rows] == [10, 9, 8, 7]
-    store.write(Batch(2, builds=(build(11), build(12), build(7, state=S.CANCELLED))))
+    store.write(batch(2, builds=(build(11), build(12), build(7, state=S.CANCELLED))))
     second = store.find(Query("builds", limit=4, after=first.next))
     assert [one.serial for one in second.rows] == [6, 5, 4, 3]
     third = store.find(Query("builds", limit=4, after=second.next))
@@ -471,7 +468,7 @@ def test_instants_may_be_given_as_texts(store: Store) -> None:
 
 def test_lists_may_hold_nothing(store: Store) -> None:
     builds = (build(1), build(2, finished=T0), build(3, finished=T0 + 1))
-    store.write(Batch(1, builds=builds))
+    store.write(batch(1, builds=builds))
 
     def found(operator: Operator, value: object) -> list[int]:
         return [one.serial for one in every(store, "builds", where=(Filter("finished", operator, value),))]
@@ -491,7 +488,7 @@ def test_texts_compare_by_case(store: Store) -> None:
         build(3, requester="änn"),
         build(4, requester="zoe"),
     )
-    store.write(Batch(1, builds=builds))
+    store.write(batch(1, builds=builds))
     assert every(store, "builds", where=(Filter("requester", PREFIX, "a"),)) == [builds[0]]
     assert every(store, "builds", where=(Filter("requester", EQ, "Ann"),)) == [builds[1]]
     assert [one.serial for one in every(store, "builds", order=(Order("requester"),), limit=1)] == [2, 1, 4, 3]
@@ -502,12 +499,12 @@ def test_texts_compare_by_case(store: Store) -> None:
 WRONG: dict[str, tuple[Query, str]] = {
     "collection": (
         Query("bilds"),
-        "no collection 'bilds'; there are: builds, attempts, tasks, jobs, agents, specs",
+        "no collection 'bilds'; did you mean builds?",
     ),
     "field": (Query("builds", (Filter("stat", EQ, "x"),)), "builds have no field 'stat'; did you mean state?"),
     "unlike any field": (
         Query("jobs", (Filter("zzz", EQ, "x"),)),
-        "jobs have no field 'zzz'; there are: project, name",
+        "jobs have no field 'zzz'; there are: project, name, description, priority",
     ),
     "field of an order": (
         Query("builds", order=(Order("finshed"),)),
@@ -596,7 +593,7 @@ def test_cursors_that_do_not_fit_are_refused(store: Store, which: str) -> None:
     store.write(EVERYTHING)
     with pytest.raises(InvalidInput, match="the cursor is not of this query; use `next` of the page before"):
         store.find(Query("builds", after=CURSORS[which]))
-    assert store.find(Query("builds", after=cursor(BY_SERIAL, 3))).rows == EVERYTHING.builds[1::-1]
+    assert store.find(Query("builds", after=cursor(BY_SERIAL, 3))).rows == RECORDS["builds"][1::-1]
 
 
 @given(st.text() | st.binary().map(lambda raw: urlsafe_b64encode(raw).decode()))

@@ -7,7 +7,7 @@ import pytest
 from job_orchestra.core.errors import InvalidInput, StorageError
 from job_orchestra.store.memory import MemoryStore
 from job_orchestra.store.opening import open_store
-from job_orchestra.store.sql import SqlStore
+from job_orchestra.store.sql.store import SqlStore
 
 EXAMPLE = "(for example sqlite:///var/lib/orchestra/history.db)"
 

@@ -8,7 +8,7 @@ HOMES = parse(["zmq: agent.mesh agent.client", "peewee: store"])
 
 
 @pytest.mark.parametrize(
-    "inside", [("agent.mesh", "zmq"), ("agent.client", "zmq"), ("store.sql", "peewee"), ("core.model", "typing")]
+    "inside", [("agent.mesh", "zmq"), ("agent.client", "zmq"), ("store.sql.tables", "peewee"), ("core.model", "typing")]
 )
 def test_at_home_and_the_standard_library(inside: tuple[str, str]) -> None:
     assert strays([Import(*inside)], HOMES) == []

@@ -1,0 +1,69 @@
+"""What differs between SQL databases, behind one seam: connecting, types, syntax, errors, space, copies."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...core.errors import StorageError
+from .statements import Syntax
+from .tables import Types
+
+
+class Dialect(Protocol):
+    """One kind of SQL database, and the way to one of them."""
+
+    url: str  # how it was opened, without a password
+    shared: bool  # one database for all agents
+    database: Any  # of peewee: a connection for each thread
+    types: Types  # of columns
+    syntax: Syntax  # of statements
+    errors: tuple[type[Exception], ...]  # of the driver, beside peewee's
+    nulls_first: bool  # missing values come first in ascending order without being told so
+
+    def writing(self) -> AbstractContextManager[Any]:
+        """Begin a transaction that nobody else's can interleave with."""
+        ...
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """Begin a transaction whose reads see one state."""
+        ...
+
+    def flush(self) -> None:
+        """Make what is committed durable."""
+        ...
+
+    def kind(self) -> str:
+        """Return the database's name and version, for people."""
+        ...
+
+    def bytes(self) -> int:
+        """Return what the store takes on disk."""
+        ...
+
+    def reclaim(self) -> None:
+        """Give free space back to the disk."""
+        ...
+
+    def backup(self, target: Path) -> None:
+        """Write a copy of everything into a new file."""
+        ...
+
+    def take_place(self, copy: Path) -> None:
+        """Let a copy take the place of everything; no connection is open, and none is after it."""
+        ...
+
+    def reopen(self) -> None:
+        """Open the database anew."""
+        ...
+
+    def explain(self, sql: str, values: Any) -> list[str]:  # noqa: ANN401 - the parameters of a statement
+        """Return how the database answers a query, one line per step."""
+        ...
+
+    def translate(self, problem: Exception, doing: str) -> StorageError:
+        """Return our error for one of the database's."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...

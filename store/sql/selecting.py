@@ -1,0 +1,80 @@
+"""From a stretch of an index to a SELECT, as peewee writes it."""
+
+from typing import Any
+
+import peewee
+
+from ..collections import Collection
+from ..query import Filter, Operator
+from ..stretches import MAX_EXPANDED, Stretch
+from .tables import Tables
+
+
+def rows_of(  # noqa: ANN201 - a query of peewee
+    tables: Tables, stretch: Stretch, limit: int, columns: tuple[str, ...] = ("doc",), *, nulls: bool = False
+):
+    """Return the query for the first rows of a stretch; with `nulls` it says where missing values come."""
+    model: Any = tables.collections[stretch.collection.name]
+    query = model.select(*(getattr(model, one) for one in columns))
+    if stretch.word:
+        query = _with_word(tables, query, stretch)
+    for one in stretch.conditions:
+        query = query.where(condition(getattr(model, one.field), one))
+    for one in stretch.terms:  # letters and digits only: nothing that LIKE takes for a pattern
+        query = query.where(peewee.Expression(model.words, peewee.OP.LIKE, f"% {one}%"))
+    ordering: list[Any] = []
+    for one in stretch.order:
+        column = getattr(model, one.field)
+        told = nulls and stretch.collection.fields[one.field].optional
+        ordering.append(
+            column.desc(nulls="last" if told else None)
+            if one.descending
+            else column.asc(nulls="first" if told else None)
+        )
+    return query.order_by(*ordering).limit(limit)
+
+
+def _with_word(tables: Tables, query: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - a query of peewee
+    name, key = stretch.collection.name, stretch.collection.key[0]
+    model: Any = tables.collections[name]
+    words: Any = tables.words[name]
+    lead = words.alias("lead")
+    query = query.join_from(model, lead, on=(getattr(lead, key) == getattr(model, key))).where(
+        lead.word == stretch.word
+    )
+    for place, alternatives in enumerate(stretch.also):
+        other = words.alias(f"also{place}")
+        same = (getattr(other, key) == getattr(lead, key)) & other.word.in_(alternatives)
+        query = query.where(peewee.fn.EXISTS(other.select(peewee.SQL("1")).where(same)))
+    return query
+
+
+def known_words(tables: Tables, collection: Collection, term: str) -> Any:  # noqa: ANN401 - a query of peewee
+    """Return the query for the words that begin with a term."""
+    model: Any = tables.vocabulary
+    alike = (model.word >= term) & (model.word < term + "\U0010ffff") & (model.count > 0)
+    query = model.select(model.word, model.count).where(model.collection == collection.name, alike)
+    return query.order_by(model.word).limit(MAX_EXPANDED + 1)
+
+
+def condition(column: Any, one: Filter) -> Any:  # noqa: ANN401, PLR0911 - of peewee; an answer per operator
+    """Return a condition as peewee writes it."""
+    value = one.value
+    match one.operator:
+        case Operator.EQ:
+            return column.is_null() if value is None else column == value
+        case Operator.NE:
+            return column.is_null(is_null=False) if value is None else (column != value) | column.is_null()
+        case Operator.IN:
+            known = column.in_([each for each in value if each is not None])
+            return known | column.is_null() if None in value else known
+        case Operator.LT:
+            return column < value
+        case Operator.LE:
+            return column <= value
+        case Operator.GT:
+            return column > value
+        case Operator.GE:
+            return column >= value
+        case Operator.PREFIX:
+            return (column >= value) & (column < value + "\U0010ffff")

@@ -1,0 +1,109 @@
+"""The statements that put rows in, many in each, where peewee would do it one by one.
+
+Why so: docs/decisions/0004-store-writes.md.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..collections import COLLECTIONS, Collection
+from ..words import words_of
+
+ROWS = 200
+"""Rows of one statement. Larger: fewer statements; SQLite takes at most 32,766 values in one."""
+
+_T = TypeVar("_T")
+_encoder = msgspec.json.Encoder()
+
+
+class Syntax:
+    """How a database writes what differs: here, as SQLite and PostgreSQL do."""
+
+    def __init__(self, quote: str = '"', parameter: str = "?") -> None:
+        """Put names between `quote` and values where `parameter` is."""
+        self._quote = quote
+        self._parameter = parameter
+
+    def name(self, name: str) -> str:
+        """Return a name of a table or column, quoted."""
+        return f"{self._quote}{name}{self._quote}"
+
+    def insert(self, table: str, columns: Iterable[str], rows: int) -> str:
+        """Return the beginning of a statement that puts in so many rows."""
+        names = [self.name(one) for one in columns]
+        one_row = f"({', '.join([self._parameter] * len(names))})"
+        return f"INSERT INTO {self.name(table)} ({', '.join(names)}) VALUES {', '.join([one_row] * rows)}"  # noqa: S608 - only our own words
+
+    def upsert(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: int) -> str:
+        """Return the statement that puts in rows, in place of those with the same key."""
+        changes = {one: self.new(one) for one in columns if one not in key}
+        return f"{self.insert(table, columns, rows)} {self.on_conflict(key, changes)}"
+
+    def put_new(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: int) -> str:
+        """Return the statement that puts in rows whose key is new."""
+        return f"{self.insert(table, columns, rows)} {self.on_conflict(key, {})}"
+
+    def add(self, table: str, key: tuple[str, ...], sums: tuple[str, ...], highest: tuple[str, ...], rows: int) -> str:
+        """Return the statement that adds to sums, and raises highest values, by key."""
+        changes = {one: f"{self.name(table)}.{self.name(one)} + {self.new(one)}" for one in sums}
+        changes |= {one: self.larger(f"{self.name(table)}.{self.name(one)}", self.new(one)) for one in highest}
+        return f"{self.insert(table, (*key, *sums, *highest), rows)} {self.on_conflict(key, changes)}"
+
+    def new(self, column: str) -> str:
+        """Return what a column of the row would hold that is put in."""
+        return f"excluded.{self.name(column)}"
+
+    def larger(self, one: str, other: str) -> str:
+        """Return the larger of two values."""
+        return f"MAX({one}, {other})"
+
+    def on_conflict(self, key: tuple[str, ...], changes: Mapping[str, str]) -> str:
+        """Return what is done where the key is there: the changes, or nothing."""
+        names = ", ".join(self.name(one) for one in key)
+        if not changes:
+            return f"ON CONFLICT ({names}) DO NOTHING"
+        return f"ON CONFLICT ({names}) DO UPDATE SET {self.changes(changes)}"
+
+    def changes(self, changes: Mapping[str, str]) -> str:
+        """Return assignments."""
+        return ", ".join(f"{self.name(one)} = {value}" for one, value in changes.items())
+
+
+def row_of(collection: Collection) -> Callable[[Any], tuple[Any, ...]]:
+    """Return the function from a record to the values of its row."""
+    plain = [name for name, one in collection.fields.items() if one.derive is None]
+    derived = [one.derive for one in collection.fields.values() if one.derive is not None]
+    if plain != list(collection.fields)[len(derived) :]:
+        raise TypeError(f"{collection.name}: derived fields come first")
+    values: Callable[[Any], tuple[Any, ...]] = attrgetter(*plain) if len(plain) > 1 else lambda _: ()
+    if collection.texts and not collection.large:
+        return lambda one: (*values(one), f" {' '.join(words_of(collection, one))} ", document(one))
+    if derived:
+        return lambda one: (*[make(one) for make in derived], *values(one), document(one))
+    return lambda one: (*values(one), document(one))
+
+
+def document(record: object) -> str:
+    """Return a record as JSON."""
+    return _encoder.encode(record).decode()
+
+
+COLUMNS = {
+    name: (*one.fields, *(("words",) if one.texts and not one.large else ()), "doc")
+    for name, one in COLLECTIONS.items()
+}
+"""The columns of each collection's table, in the order of its rows."""
+
+ROW_OF = {name: row_of(one) for name, one in COLLECTIONS.items()}
+"""The functions from a record of each collection to the values of its row."""
+
+
+def parts(items: Iterable[_T]) -> Iterator[tuple[_T, ...]]:
+    """Yield the items in parts that fit into one statement."""
+    rest = iter(items)
+    while part := tuple(islice(rest, ROWS)):
+        yield part

@@ -1,0 +1,510 @@
+"""A store in an SQL database: see contract.Store. What differs between databases is the dialect's."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import peewee
+
+from ...core.errors import Damaged, NewerSchema, OlderSchema, StorageError
+from ...core.ledger import Remembered
+from ...core.model import Build, BuildState, Millis
+from .. import stretches
+from ..collections import COLLECTIONS, Collection, Part, collection_of
+from ..contract import SCHEMA_VERSION, Batch
+from ..query import MAX_COUNT, Count, Counted, Filter, Operator, Order, Page, Query, implied, resolve
+from ..statistics import FAILURES, LAST_BUILDS, Description, Durations, Failing, Size, Tally, Usage, durations, suspects
+from ..stretches import Stretch
+from ..sums import SUMMED, Known, Sums, by_tallies
+from . import selecting
+from .dialect import Dialect
+from .sqlite import RESTORE, Sqlite
+from .statements import COLUMNS, ROW_OF, parts
+from .tables import META, SIZES, TALLIES, USAGE, VOCABULARY, Tables
+
+_LEDGER = "ledger/"
+_UNFINISHED = "unfinished"
+_DECODERS = {name: msgspec.json.Decoder(one.type).decode for name, one in COLLECTIONS.items()}
+
+
+class SqlStore:
+    """Tables behind the contract."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Check the schema, and create it where there is none. Raises NewerSchema, Damaged or StorageError."""
+        self.url = dialect.url
+        self.shared = dialect.shared
+        self._dialect = dialect
+        self._writing = threading.Lock()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def sqlite(cls, path: Path) -> Self:
+        """Open, and create where it is missing, an SQLite file."""
+        return cls(Sqlite(path))
+
+    def _open(self) -> None:
+        self._tables = Tables(self._dialect.database, self._dialect.types)
+        with self._guard("open"):
+            found = int(self._get_meta("schema") or 0) if self._tables.meta.table_exists() else 0
+            if found > SCHEMA_VERSION:
+                message = (
+                    f"the store {self.url} has schema {found}, this version of Job Orchestra knows {SCHEMA_VERSION}: "
+                    "a newer one wrote it; upgrade this agent"
+                )
+                raise NewerSchema(message)
+            if 0 < found < SCHEMA_VERSION:
+                message = (
+                    f"the store {self.url} has schema {found}, and this version of Job Orchestra needs "
+                    f"{SCHEMA_VERSION}; bring it up to date with: orchestra store migrate"
+                )
+                raise OlderSchema(message)
+            if not found:
+                with self._db.atomic():
+                    self._db.create_tables(self._tables.all)
+                    self._put_meta({"schema": str(SCHEMA_VERSION), "applied": "0"})
+            self._applied = int(self._get_meta("applied") or 0)
+
+    @property
+    def _db(self) -> Any:  # noqa: ANN401 - of peewee
+        return self._dialect.database
+
+    # -- writing
+
+    def write(self, batch: Batch) -> bool:
+        """See Store."""
+        with self._guard("write to"), self._writing, self._dialect.writing():
+            self._check_finished()
+            if batch.index <= int(self._get_meta("applied") or 0):
+                return False
+            sums = Sums()
+            for name, records in batch.records.items():
+                self._put(COLLECTIONS[name], records, sums)
+            for name, keys in batch.removed.items():
+                self._remove(COLLECTIONS[name], keys, sums)
+            self._add(sums)
+            self._put_meta({_LEDGER + name: value for name, value in batch.meta.items()})
+            self._put_meta({"applied": str(batch.index)})
+        self._applied = batch.index
+        return True
+
+    def _put(self, collection: Collection, records: Sequence[Any], sums: Sums, *, new: bool = False) -> None:
+        syntax, columns, row_of = self._dialect.syntax, COLUMNS[collection.name], ROW_OF[collection.name]
+        upsert = syntax.put_new if collection.name == "specs" else syntax.upsert
+        for part in parts(records):
+            rows = [row_of(one) for one in part]
+            before = {} if new else self._known(collection, [row[0] for row in rows])
+            self._note(collection, rows, before, sums)
+            self._run(upsert(collection.name, columns, collection.key, len(rows)), rows)
+
+    def _note(self, collection: Collection, rows: list[tuple[Any, ...]], before: dict[Any, Known], sums: Sums) -> None:
+        columns = COLUMNS[collection.name]
+        keys = [columns.index(one) for one in collection.key]
+        known = [columns.index(one) for one in SUMMED[collection.name]]
+        for row in rows:
+            key = tuple(row[place] for place in keys)
+            sums.note(collection, key[0], before.get(key), tuple(row[place] for place in known))
+
+    def _known(self, collection: Collection, firsts: list[Any]) -> dict[Any, Known]:
+        """Return what is stored of records whose key begins so, by key."""
+        model: Any = self._tables.collections[collection.name]
+        names = (*collection.key, *SUMMED[collection.name])
+        query = model.select(*(getattr(model, one) for one in names)).where(
+            getattr(model, collection.key[0]).in_(firsts)
+        )
+        count = len(collection.key)
+        return {row[:count]: row[count:] for row in query.tuples()}
+
+    def _remove(self, collection: Collection, keys: Sequence[Any], sums: Sums) -> int:
+        model: Any = self._tables.collections[collection.name]
+        removed = 0
+        for key in keys:
+            values = key if isinstance(key, tuple) else (key,)
+            where = tuple(Filter(name, Operator.EQ, one) for name, one in zip(collection.names, values, strict=True))
+            same = [selecting.condition(getattr(model, one.field), one) for one in implied(collection, where)]
+            names = (*collection.key, *SUMMED[collection.name])
+            row = model.select(*(getattr(model, one) for one in names)).where(*same).tuples().first()
+            if row is None:
+                continue
+            sums.note(collection, row[0], row[len(collection.key) :], None)
+            removed += model.delete().where(*same).execute()
+        return removed
+
+    def _add(self, sums: Sums) -> None:
+        """Add the differences to the sums that are kept."""
+        syntax = self._dialect.syntax
+        for name, found in sums.leaving.items():
+            words: Any = self._tables.words[name]
+            for word, number in found:
+                words.delete().where(words.word == word, getattr(words, COLLECTIONS[name].key[0]) == number).execute()
+        for name, found in sums.entering.items():
+            columns = ("word", COLLECTIONS[name].key[0])
+            for part in parts(found):
+                self._run(syntax.put_new(f"{name}_words", columns, columns, len(part)), part)
+        tallies = [(*key, count, sums.last.get(key, 0)) for key, count in sums.tallies.items()]
+        for part in parts(tallies):
+            key = ("project", "job", "state")
+            self._run(syntax.add(TALLIES, key, ("builds",), ("last",), len(part)), part)
+        usage = [(day, agent, sums.attempts[agent, day], busy) for (agent, day), busy in sums.busy.items()]
+        for part in parts(usage):
+            self._run(syntax.add(USAGE, ("day", "agent"), ("attempts", "busy_ms"), (), len(part)), part)
+        vocabulary = [(*key, count) for key, count in sums.words.items() if count]
+        for part in parts(vocabulary):
+            self._run(syntax.add(VOCABULARY, ("collection", "word"), ("count",), (), len(part)), part)
+        sizes = [(name, count) for name, count in sums.sizes.items() if count]
+        for part in parts(sizes):
+            self._run(syntax.add(SIZES, ("collection",), ("count",), (), len(part)), part)
+
+    def _run(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._db.execute_sql(sql, list(chain.from_iterable(rows)))
+
+    def _put_meta(self, meta: Mapping[str, str]) -> None:
+        for part in parts(meta.items()):
+            self._run(self._dialect.syntax.upsert(META, ("name", "value"), ("name",), len(part)), part)
+
+    def flush(self) -> int:
+        """See Store."""
+        with self._guard("flush"), self._writing:
+            index = self._applied
+            self._dialect.flush()
+            return index
+
+    # -- what an agent starts from
+
+    def live(self, requests_since: Millis) -> Remembered:
+        """See Store."""
+        build: Any = self._tables.collections["builds"]
+        with self._guard("read"), self._dialect.reading():
+            self._check_finished()
+            found: dict[str, Any] = {}
+            for name, one in COLLECTIONS.items():
+                model: Any = self._tables.collections[name]
+                wanted = model.select(model.doc).order_by(*(getattr(model, field) for field in one.key))
+                if one.part is Part.LIVE:
+                    wanted = wanted.where(model.state.in_(one.alive))
+                if one.part in {Part.ALL, Part.LIVE}:
+                    found[name] = tuple(self._all(name, wanted))
+            alive = build.state.in_(COLLECTIONS["builds"].alive)
+            attempt: Any = self._tables.collections["attempts"]
+            joined = attempt.select(attempt.doc).join(build, on=(attempt.serial == build.serial)).where(alive)
+            spec: Any = self._tables.collections["specs"]
+            wanted = build.select(build.spec).where(alive).distinct()
+            specs = self._all("specs", spec.select(spec.doc).where(spec.digest.in_(wanted)))
+            requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}
+            recent = (build.request != peewee.SQL("''")) & (build.created >= requests_since)
+            asked = build.select(build.request, build.doc).where(recent).order_by(build.serial)
+            for request, doc in asked.tuples().iterator():
+                record: Build = self._record("builds", doc)
+                before, ids = requests.get(request, (0, ()))
+                same = before == record.created  # else the id was used again, after a day: its last use counts
+                requests[request] = (record.created, (*ids, record.id) if same else (record.id,))
+            return Remembered(
+                index=int(self._get_meta("applied") or 0),
+                attempts=tuple(self._all("attempts", joined)),
+                specs={one.digest(): one for one in specs},
+                requests=requests,
+                meta=self._ledger_meta(),
+                **found,
+            )
+
+    def _ledger_meta(self) -> dict[str, str]:
+        meta: Any = self._tables.meta
+        rows = meta.select(meta.name, meta.value).tuples()
+        return {name.removeprefix(_LEDGER): value for name, value in rows if name.startswith(_LEDGER)}
+
+    # -- reading
+
+    def applied(self) -> int:
+        """See Store."""
+        with self._guard("read"):
+            return int(self._get_meta("applied") or 0)
+
+    def get(self, collection: str, key: object) -> Any | None:  # noqa: ANN401 - the collection decides the type
+        """See Store."""
+        found = collection_of(collection)
+        values = key if isinstance(key, tuple) else (key,)
+        where = tuple(Filter(name, Operator.EQ, one) for name, one in zip(found.names, values, strict=True))
+        with self._read():
+            return next(iter(self._fetch(Stretch(found, implied(found, where), ()), 1)), None)
+
+    def find(self, query: Query) -> Page:
+        """See Store."""
+        resolved = resolve(query)
+        with self._read():
+            return stretches.find(resolved, self._fetch, self._vocabulary)
+
+    def count(self, query: Query) -> Count:
+        """See Store."""
+        resolved = resolve(query)
+        with self._read():
+            if not resolved.where and not resolved.terms:
+                return Count(self._sizes().get(resolved.collection.name, 0))
+            holds = by_tallies(resolved)
+            if holds is not None:
+                return Count(sum(one.builds for one in self._tallies() if holds(one)))
+            found = stretches.count(resolved, self._fetch, self._vocabulary, self._number, MAX_COUNT + 1)
+            return Count(MAX_COUNT, Counted.AT_LEAST) if found > MAX_COUNT else Count(found)
+
+    def scan(self, collection: str, after: tuple[Any, ...] | None = None) -> Iterator[Any]:
+        """See Store."""
+        with self._read():
+            yield from stretches.scan(collection_of(collection), after, self._fetch)
+
+    @contextmanager
+    def steady(self) -> Iterator[bool]:
+        """See Store."""
+        with self._guard("read"), self._dialect.reading():
+            yield True
+
+    def describe(self) -> Description:
+        """See Store."""
+        with self._read():
+            sizes = self._sizes()
+            return Description(
+                url=self.url,
+                kind=self._dialect.kind(),
+                schema=SCHEMA_VERSION,
+                applied=int(self._get_meta("applied") or 0),
+                sizes=tuple(Size(name, sizes.get(name, 0)) for name in COLLECTIONS),
+                bytes=self._dialect.bytes(),
+            )
+
+    def plan(self, query: Query) -> list[str]:
+        """Return how the database answers a query, one line per step; for tests and for `bench store`."""
+        steps: list[str] = []
+
+        def fetch(stretch: Stretch, limit: int) -> list[Any]:
+            sql, values = selecting.rows_of(self._tables, stretch, limit, nulls=not self._dialect.nulls_first).sql()
+            steps.extend(self._dialect.explain(sql, values))
+            return self._fetch(stretch, limit)
+
+        with self._guard("read"):
+            stretches.find(resolve(query), fetch, self._vocabulary)
+        return steps
+
+    def _fetch(self, stretch: Stretch, limit: int) -> list[Any]:
+        query = selecting.rows_of(self._tables, stretch, limit, nulls=not self._dialect.nulls_first)
+        return self._all(stretch.collection.name, query)
+
+    def _number(self, stretch: Stretch, limit: int) -> int:
+        bare = msgspec.structs.replace(stretch, order=())
+        rows = selecting.rows_of(self._tables, bare, limit, columns=(stretch.collection.key[0],))
+        return peewee.Select([rows.alias("found")], [peewee.fn.COUNT(peewee.SQL("*"))]).bind(self._db).scalar()
+
+    def _vocabulary(self, collection: Collection, term: str) -> Sequence[tuple[str, int]]:
+        return list(selecting.known_words(self._tables, collection, term).tuples())
+
+    def _all(self, collection: str, query: Any) -> list[Any]:  # noqa: ANN401 - a query of peewee
+        return [self._record(collection, doc) for (doc,) in query.tuples()]
+
+    def _record(self, collection: str, doc: str) -> Any:  # noqa: ANN401 - the collection decides the type
+        try:
+            return _DECODERS[collection](doc)
+        except msgspec.DecodeError as problem:
+            message = f"the store {self.url} is damaged: a record of {collection} cannot be read ({problem}); {RESTORE}"
+            raise Damaged(message) from None
+
+    # -- sums
+
+    def tallies(self, project: str | None = None, job: str | None = None) -> list[Tally]:
+        """See Store."""
+        with self._read():
+            return self._tallies(project, job)
+
+    def durations(self, project: str, job: str) -> Durations:
+        """See Store."""
+        name = (("project", project), ("job", job), ("state", BuildState.SUCCEEDED))
+        where = tuple(Filter(field, Operator.EQ, value) for field, value in name)
+        stretch = Stretch(COLLECTIONS["builds"], where, (Order("number", descending=True),))
+        with self._read():
+            return durations(project, job, self._fetch(stretch, LAST_BUILDS))
+
+    def failing(self) -> list[Failing]:
+        """See Store."""
+        with self._read():
+            found = [self._failing(*one) for one in suspects(self._tallies())]
+        return [one for one in found if one is not None]
+
+    def _failing(self, project: str, job: str, succeeded: int, last: int) -> Failing | None:
+        name = (Filter("project", Operator.EQ, project), Filter("job", Operator.EQ, job))
+        later = Filter("number", Operator.GT, succeeded)
+        first: Build | None = None
+        for state in FAILURES:
+            where = (*name, Filter("state", Operator.EQ, state), later)
+            for one in self._fetch(Stretch(COLLECTIONS["builds"], where, (Order("number"),)), 1):
+                first = one if first is None or one.number < first.number else first
+        return None if first is None else Failing(project, job, first, succeeded, last)
+
+    def usage(self, since: Millis, until: Millis) -> list[Usage]:
+        """See Store."""
+        model: Any = self._tables.usage
+        query = model.select(model.agent, model.day, model.attempts, model.busy_ms)
+        with self._read():
+            rows = query.where(model.day >= since, model.day < until).tuples()
+            return sorted(Usage(agent, day, attempts, busy / 1000) for agent, day, attempts, busy in rows)
+
+    def _tallies(self, project: str | None = None, job: str | None = None) -> list[Tally]:
+        model: Any = self._tables.tallies
+        query = model.select(model.project, model.job, model.state, model.builds, model.last)
+        if project is not None:
+            query = query.where(model.project == project)
+        if job is not None:
+            query = query.where(model.job == job)
+        return sorted(Tally(*row) for row in query.tuples())
+
+    def _sizes(self) -> dict[str, int]:
+        model: Any = self._tables.sizes
+        return dict(model.select(model.collection, model.count).tuples())
+
+    # -- copies
+
+    def backup(self, target: Path) -> None:
+        """See Store: a file of the database's own kind."""
+        if target.exists():
+            message = f"{target} exists; name a new file for the backup"
+            raise StorageError(message)
+        with self._guard("back up"):
+            self._dialect.backup(target)
+
+    def inspect(self, copy: Path) -> Remembered:
+        """See Store."""
+        other = type(self).sqlite(copy)
+        try:
+            return other.live(0)
+        finally:
+            other.close()
+
+    def restore(self, copy: Path) -> None:
+        """See Store."""
+        with self._guard("restore"), self._writing:
+            self._dialect.close()
+            self._dialect.take_place(copy)
+            self._dialect.reopen()
+            self._open()
+
+    # -- upkeep
+
+    def clear(self) -> None:
+        """See Store."""
+        with self._guard("clear"), self._writing, self._dialect.writing():
+            for model in self._tables.all:
+                model.delete().execute()
+            self._put_meta({"schema": str(SCHEMA_VERSION), "applied": "0", _UNFINISHED: "1"})
+        self._applied = 0
+
+    def load(self, records: Mapping[str, Sequence[Any]]) -> None:
+        """See Store."""
+        with self._guard("write to"), self._writing, self._dialect.writing():
+            self._check_unfinished()
+            sums = Sums()
+            for name, found in records.items():
+                self._put(COLLECTIONS[name], found, sums, new=True)
+            self._add(sums)
+
+    def finish(self, index: int, meta: Mapping[str, str]) -> None:
+        """See Store."""
+        with self._guard("write to"), self._writing, self._dialect.writing():
+            self._check_unfinished()
+            self._put_meta({_LEDGER + name: value for name, value in meta.items()})
+            self._put_meta({"applied": str(index)})
+            model: Any = self._tables.meta
+            model.delete().where(model.name == _UNFINISHED).execute()
+        self._applied = index
+
+    def meta(self) -> dict[str, str]:
+        """See Store."""
+        with self._read():
+            return self._ledger_meta()
+
+    def remove(self, collection: str, keys: Sequence[Any]) -> int:
+        """See Store."""
+        found = collection_of(collection)
+        with self._guard("write to"), self._writing, self._dialect.writing():
+            self._check_finished()
+            sums = Sums()
+            if found.name == "builds":
+                keys = self._with_attempts(keys, sums)
+            removed = self._remove(found, keys, sums)
+            self._add(sums)
+        return removed
+
+    def _with_attempts(self, ids: Sequence[Any], sums: Sums) -> list[Any]:
+        """Take out the attempts of builds that are not alive; return the ids of those builds."""
+        build: Any = self._tables.collections["builds"]
+        attempt: Any = self._tables.collections["attempts"]
+        ended: list[Any] = []
+        for part in parts(ids):
+            alive = build.state.in_(COLLECTIONS["builds"].alive)
+            (serials,) = implied(COLLECTIONS["builds"], (Filter("id", Operator.IN, part),))[1:]
+            query = build.select(build.id, build.serial).where(build.serial.in_(serials.value), ~alive)
+            known = list(query.tuples())
+            serials = [serial for _, serial in known]
+            for key, before in self._known(COLLECTIONS["attempts"], serials).items():
+                sums.note(COLLECTIONS["attempts"], key[0], before, None)
+            attempt.delete().where(attempt.serial.in_(serials)).execute()
+            ended += [one for one, _ in known]
+        return ended
+
+    def sweep(self) -> int:
+        """See Store."""
+        build: Any = self._tables.collections["builds"]
+        spec: Any = self._tables.collections["specs"]
+        with self._guard("write to"), self._writing, self._dialect.writing():
+            self._check_finished()
+            removed = spec.delete().where(spec.digest.not_in(build.select(build.spec))).execute()
+            sums = Sums()
+            sums.sizes["specs"] -= removed
+            self._add(sums)
+        return removed
+
+    def reclaim(self) -> int:
+        """See Store."""
+        with self._guard("reclaim space of"), self._writing:
+            before = self._dialect.bytes()
+            self._dialect.reclaim()
+            return max(0, before - self._dialect.bytes())
+
+    def close(self) -> None:
+        """See Store."""
+        self._dialect.close()
+
+    # -- state
+
+    def _get_meta(self, name: str) -> str | None:
+        model: Any = self._tables.meta
+        return model.select(model.value).where(model.name == name).scalar()
+
+    def _check_finished(self) -> None:
+        if self._get_meta(_UNFINISHED) is not None:
+            message = (
+                f"the store {self.url} is unfinished: filling it from another one was interrupted, or still goes on; "
+                "begin that again"
+            )
+            raise StorageError(message)
+
+    def _check_unfinished(self) -> None:
+        if self._get_meta(_UNFINISHED) is None:
+            message = f"the store {self.url} holds a history; it is filled only after it was cleared"
+            raise StorageError(message)
+
+    @contextmanager
+    def _read(self) -> Iterator[None]:
+        with self._guard("read"):
+            self._check_finished()
+            yield
+
+    @contextmanager
+    def _guard(self, doing: str) -> Iterator[None]:
+        """Turn the database's errors into ours."""
+        try:
+            yield
+        except (peewee.PeeweeException, *self._dialect.errors) as problem:
+            raise self._dialect.translate(problem, doing) from problem

@@ -1,0 +1,113 @@
+"""The tables of a store in an SQL database, made from the collections: columns, indexes, and the tables of sums.
+
+One table per collection: its fields as columns, the whole record as JSON in `doc`. A large collection with texts has a
+table of its words, in which each word leads to its records in their order.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import peewee
+
+from ..collections import COLLECTIONS, Collection, Kind
+
+META, SIZES, TALLIES, USAGE, VOCABULARY = "meta", "sizes", "tallies", "agent_days", "vocabulary"
+"""Tables beside the collections: the store's own state, and the sums (sums.py)."""
+
+
+class Types:
+    """The columns' types; a dialect may say others."""
+
+    def text(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
+        """Return a column for texts, compared by code points."""
+        return peewee.TextField(**options)
+
+    def long_text(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
+        """Return a column for texts of any length, which are never compared."""
+        return peewee.TextField(**options)
+
+    def integer(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
+        """Return a column for whole numbers."""
+        return peewee.BigIntegerField(**options)
+
+    def row_id(self) -> peewee.Field:
+        """Return a column for whole numbers that is the table's key by itself."""
+        return self.integer(primary_key=True)
+
+    def instant(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
+        """Return a column for milliseconds since the epoch."""
+        return self.integer(**options)
+
+
+class Tables:
+    """peewee's models of all tables, bound to a database."""
+
+    def __init__(self, database: peewee.Database, types: Types) -> None:
+        """Make the models."""
+        self._database = database
+        self._types = types
+        self.collections = {name: self._collection(one) for name, one in COLLECTIONS.items()}
+        self.words = {name: self._words(one) for name, one in COLLECTIONS.items() if one.large and one.texts}
+        text, number = types.text, types.integer
+        self.meta = self._table(META, {"name": text(primary_key=True), "value": types.long_text()})
+        self.sizes = self._table(SIZES, {"collection": text(primary_key=True), "count": number()})
+        self.tallies = self._table(
+            TALLIES,
+            {"project": text(), "job": text(), "state": text(), "builds": number(), "last": number()},
+            ("project", "job", "state"),
+        )
+        self.usage = self._table(
+            USAGE,
+            {"agent": text(), "day": types.instant(), "attempts": number(), "busy_ms": number()},
+            ("day", "agent"),
+        )
+        self.vocabulary = self._table(
+            VOCABULARY, {"collection": text(), "word": text(), "count": number()}, ("collection", "word")
+        )
+
+    @property
+    def all(self) -> list[type[peewee.Model]]:
+        """All models."""
+        beside = (self.meta, self.sizes, self.tallies, self.usage, self.vocabulary)
+        return [*self.collections.values(), *self.words.values(), *beside]
+
+    def _collection(self, collection: Collection) -> type[peewee.Model]:
+        columns: dict[str, Any] = {}
+        for name, field in collection.fields.items():
+            if collection.key == (name,):
+                columns[name] = (
+                    self._types.row_id() if field.kind is Kind.INTEGER else self._types.text(primary_key=True)
+                )
+                continue
+            make = {Kind.TEXT: self._types.text, Kind.INTEGER: self._types.integer, Kind.INSTANT: self._types.instant}
+            columns[name] = make[field.kind](null=field.optional)
+        if collection.texts and not collection.large:
+            columns["words"] = self._types.long_text()
+        columns["doc"] = self._types.long_text()
+        model = self._table(collection.name, columns, collection.key if len(collection.key) > 1 else ())
+        for index in collection.indexes:
+            fields = [getattr(model, one) for one in index.fields]
+            given = getattr(model, index.given) != peewee.SQL("''") if index.given else None
+            model.add_index(
+                peewee.ModelIndex(
+                    model, fields, unique=index.unique, where=given, name=self.index_name(collection, index.fields)
+                )
+            )
+        return model
+
+    @staticmethod
+    def index_name(collection: Collection, fields: tuple[str, ...]) -> str:
+        """Return what an index is called."""
+        return "_".join((collection.name, *fields))
+
+    def _words(self, collection: Collection) -> type[peewee.Model]:
+        columns = {"word": self._types.text(), collection.key[0]: self._types.integer()}
+        return self._table(f"{collection.name}_words", columns, ("word", collection.key[0]))
+
+    def _table(self, name: str, columns: Mapping[str, Any], key: tuple[str, ...] = ()) -> type[peewee.Model]:
+        meta: dict[str, Any] = {"database": self._database, "table_name": name, "legacy_table_names": False}
+        if key:
+            # rows that are found by their key alone are kept in its order, where a database can
+            meta |= {"primary_key": peewee.CompositeKey(*key), "without_rowid": True}
+        options = type("Meta", (), meta)
+        return type(name.title().replace("_", ""), (peewee.Model,), {**columns, "Meta": options})

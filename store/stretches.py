@@ -1,0 +1,243 @@
+"""How a query is answered from what is sorted: as stretches of an index, each read from its beginning. Pure.
+
+A condition with several values, or a cursor in an order of several fields, makes a database look at far more rows than
+it returns, or sort them. So a query is taken apart until each part is one stretch of one index: equal values first,
+then at most one bound in the order that is asked for. Parts for different values are merged; parts for one cursor
+follow each other, and the later ones are only asked for where the earlier ones do not fill the page.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+from typing import Any, TypeAlias
+
+import msgspec
+
+from ..core.errors import InvalidInput
+from .collections import Collection
+from .query import RANGE, Filter, Operator, Order, Page, Resolved, page_of
+
+MAX_STREAMS = 24
+"""Parts that are merged, at most. More: longer lists of values are found by index; each part costs a question."""
+
+MAX_EXPANDED = 64
+"""Words that may begin as a searched one does; beyond, more of it has to be written."""
+
+EQ, NE, LT, LE, GT, GE, IN = (getattr(Operator, one) for one in ("EQ", "NE", "LT", "LE", "GT", "GE", "IN"))
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Rows that all conditions hold of, in an order."""
+
+    collection: Collection  # whose rows
+    conditions: tuple[Filter, ...]  # all hold
+    order: tuple[Order, ...]  # as they come
+    word: str = ""  # only records with this word
+    also: tuple[tuple[str, ...], ...] = ()  # and with one word of each of these
+    terms: tuple[str, ...] = ()  # of a small collection: only records with words that begin so
+
+
+Fetch: TypeAlias = Callable[[Stretch, int], list[Any]]
+"""Returns so many records of a stretch."""
+
+Vocabulary: TypeAlias = Callable[[Collection, str], Sequence[tuple[str, int]]]
+"""Returns up to MAX_EXPANDED + 1 known words that begin with a term, each with the number of its records."""
+
+
+def find(resolved: Resolved, fetch: Fetch, vocabulary: Vocabulary) -> Page:
+    """Answer a query with one page."""
+    bound = bind(resolved, fetch)
+    if bound is None:
+        return Page(())
+    wanted = resolved.limit + 1
+    found: dict[Any, Any] = {}
+    streams = list(_streams(bound, vocabulary))
+    for stream in streams:
+        left = wanted
+        for stretch in stream:
+            rows = fetch(stretch, left)
+            found.update((resolved.collection.key_of(row), row) for row in rows)
+            left -= len(rows)
+            if left <= 0:
+                break
+    rows = list(found.values())
+    if len(streams) > 1:
+        rows = merged(resolved.collection, rows, resolved.order)
+    return page_of(resolved, rows[:wanted])
+
+
+def count(
+    resolved: Resolved, fetch: Fetch, vocabulary: Vocabulary, number: Callable[[Stretch, int], int], most: int
+) -> int:
+    """Count the rows of a query, up to `most`; `number` counts those of a stretch."""
+    bound = bind(resolved, fetch)
+    total = 0
+    for stream in () if bound is None else _streams(bound, vocabulary):
+        for stretch in stream:
+            total += number(stretch, most - total)
+            if total >= most:
+                return total
+    return total
+
+
+def merged(collection: Collection, rows: list[Any], order: Iterable[Order]) -> list[Any]:
+    """Return rows in an order."""
+    for one in reversed(list(order)):  # sorting is stable: the least important field first
+        rows.sort(key=lambda row, field=one.field: rank(collection.value(row, field)), reverse=one.descending)
+    return rows
+
+
+def rank(value: Any) -> tuple[bool, Any]:  # noqa: ANN401 - what a field holds
+    """Return what values are sorted by: those that are missing come first."""
+    return (value is not None, value)
+
+
+def scan(collection: Collection, after: tuple[Any, ...] | None, fetch: Fetch, rows: int = 1000) -> Iterator[Any]:
+    """Yield all records in the order of the key, behind `after`, asking for so many at a time."""
+    whole = Stretch(collection, (), tuple(Order(one) for one in collection.key))
+    while True:
+        found: list[Any] = []
+        for stretch in _behind(whole, after):
+            found += fetch(stretch, rows - len(found))
+            if len(found) >= rows:
+                break
+        yield from found
+        if len(found) < rows:
+            return
+        after = tuple(collection.value(found[-1], one) for one in collection.key)
+
+
+# -- several values, several words
+
+
+def _streams(resolved: Resolved, vocabulary: Vocabulary) -> Iterable[Iterable[Stretch]]:
+    collection = resolved.collection
+    known = {name for one in collection.indexes for name in one.fields}
+    known -= {*collection.names, *collection.key, resolved.order[0].field}
+    kept = list(resolved.where)
+    choices: list[list[Filter]] = []
+    room = MAX_STREAMS
+    for one in resolved.where:
+        if one.operator is IN and one.field in known and 0 < len(one.value) <= room:
+            kept.remove(one)
+            choices.append([Filter(one.field, EQ, value) for value in dict.fromkeys(one.value)])
+            room //= len(choices[-1])
+    leads, also, terms = [""], (), ()
+    if resolved.terms and collection.large:
+        leads, also = _words(resolved, vocabulary)
+    else:
+        terms = resolved.terms
+    for chosen in product(*choices):
+        for word in leads:
+            stretch = Stretch(collection, (*chosen, *kept), resolved.order, word, also, terms)
+            yield _behind(stretch, resolved.after)
+
+
+def _words(resolved: Resolved, vocabulary: Vocabulary) -> tuple[list[str], tuple[tuple[str, ...], ...]]:
+    """Return the words of the rarest term, which lead, and those of the other terms."""
+    found: list[tuple[int, tuple[str, ...]]] = []
+    for term in resolved.terms:
+        known = vocabulary(resolved.collection, term)
+        if len(known) > MAX_EXPANDED:
+            message = f"more than {MAX_EXPANDED} words begin with {term!r}; write more of it"
+            raise InvalidInput(message)
+        found.append((sum(rows for _, rows in known), tuple(word for word, _ in known)))
+    found.sort()
+    return list(found[0][1]), tuple(words for _, words in found[1:])
+
+
+# -- the cursor
+
+
+def _behind(stretch: Stretch, after: tuple[Any, ...] | None) -> Iterable[Stretch]:
+    """Yield the stretches that follow a cursor, in their order."""
+    if after is None:
+        yield stretch
+        return
+    order = stretch.order
+    for place in range(len(order) - 1, -1, -1):
+        same = tuple(Filter(one.field, EQ, value) for one, value in zip(order[:place], after[:place], strict=True))
+        for beyond in _beyond(stretch.collection, order[place], after[place]):
+            conditions = (*stretch.conditions, *same, beyond)
+            yield msgspec.structs.replace(stretch, conditions=conditions, order=order[place:])
+
+
+def _beyond(collection: Collection, one: Order, value: Any) -> Iterable[Filter]:  # noqa: ANN401 - what the field holds
+    """Yield conditions for the values behind one, nearest first. Missing values are before all others."""
+    if not one.descending:
+        yield Filter(one.field, NE, None) if value is None else Filter(one.field, GT, value)
+    elif value is not None:
+        yield Filter(one.field, LT, value)
+        if collection.fields[one.field].optional:
+            yield Filter(one.field, EQ, None)
+
+
+# -- instants as numbers
+
+
+def bind(resolved: Resolved, fetch: Fetch) -> Resolved | None:
+    """Bound the key's number by the instants that grow with it, so that any index ending in it finds a time range.
+
+    Returns None where no row is so late.
+    """
+    collection = resolved.collection
+    bounds: list[Filter] = []
+    for one in resolved.where if collection.large else ():
+        number = collection.same_order.get(one.field)
+        if number is None or one.value is None or (one.operator not in RANGE and one.operator is not EQ):
+            continue
+        for lower, operator in _edges(one.operator):
+            first = _first(collection, Filter(one.field, operator, one.value), number, fetch)
+            if first is not None:
+                bounds.append(Filter(number, GE if lower else LT, first))
+            elif lower:
+                return None
+    if not bounds:
+        return resolved
+    bounds += _numbers(resolved, bounds, fetch)
+    return msgspec.structs.replace(resolved, where=(*resolved.where, *bounds))
+
+
+def _edges(operator: Operator) -> tuple[tuple[bool, Operator], ...]:
+    """Return which rows begin, and end, what a condition on an instant holds of: (is it the beginning, first row)."""
+    match operator:
+        case Operator.GE | Operator.GT:
+            return ((True, operator),)
+        case Operator.LT:
+            return ((False, GE),)
+        case Operator.LE:
+            return ((False, GT),)
+        case _:
+            return ((True, GE), (False, GT))
+
+
+def _first(collection: Collection, condition: Filter, number: str, fetch: Fetch) -> int | None:
+    rows = fetch(Stretch(collection, (condition,), (Order(condition.field), Order(number))), 1)
+    return collection.value(rows[0], number) if rows else None
+
+
+def _numbers(resolved: Resolved, bounds: list[Filter], fetch: Fetch) -> Iterable[Filter]:
+    """Yield the same bounds for the number that the query is ordered by in place of the key's (Collection.within)."""
+    collection = resolved.collection
+    (ordered, *_), (key, *_) = resolved.order, collection.key
+    if ordered.field == key or ordered.field not in collection.within.values():
+        return
+    same = tuple(one for one in resolved.where if one.operator is EQ)
+    same = tuple(one for one in same if any(one.field in fields for fields in collection.within))
+
+    def at(number: int) -> tuple[int, int] | None:
+        """Return number and key of the first row that has this number or a higher one."""
+        rows = fetch(Stretch(collection, (*same, Filter(ordered.field, GE, number)), (Order(ordered.field),)), 1)
+        return (collection.value(rows[0], ordered.field), collection.value(rows[0], key)) if rows else None
+
+    last = fetch(Stretch(collection, same, (Order(ordered.field, descending=True),)), 1)
+    top = collection.value(last[0], ordered.field) + 1 if last else 1
+    for bound in bounds:
+        low, high = 1, top  # the lowest number whose row is at the bound or behind it; `top` is behind all
+        while low < high:
+            middle = (low + high) // 2
+            found = at(middle)
+            if found is not None and found[1] < bound.value:
+                low = found[0] + 1
+            else:
+                high = middle
+        yield Filter(ordered.field, bound.operator, low)
