@@ -42,6 +42,9 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--data", type=click.Path(path_type=Path), help="Data directory [ORCHESTRA_HOME]."),
         click.option("--name", help="Name shown to people [ORCHESTRA_NAME; default: the host's]."),
         click.option("--label", multiple=True, metavar="K=V", help="Label that runs-on can ask for; repeatable."),
+        click.option(
+            "--resource", multiple=True, metavar="NAME=N", help="Amount that builds may take, as memory=8G; repeatable."
+        ),
         click.option("--slots", type=int, help="Builds at a time [ORCHESTRA_SLOTS; default: one per processor]."),
         click.option("--worker/--no-worker", default=None, help="Run builds on this machine [ORCHESTRA_WORKER]."),
         click.option("--store", metavar="URL", help="Database of the history [ORCHESTRA_STORE]."),

@@ -21,7 +21,7 @@ from ..core.consensus import Config
 from ..core.errors import Conflict, Damaged, OrchestraError, StorageError
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger
 from ..store.opening import open_store
-from . import identity, recovery, roster
+from . import facts, identity, recovery, roster
 from .ballast import Ballast
 from .blobs import Blobs
 from .departure import Departure
@@ -92,6 +92,7 @@ class Agent:
         self.paths = paths
         self.settings = settings
         self.identity = identity.load(paths, settings.agent_name())
+        self._facts = facts.detect()
         self._ballast = Ballast(paths.data)
         self._store = open_store(settings.store_url(paths))
         journal = self._journal()
@@ -165,9 +166,15 @@ class Agent:
         return Journal(self.paths.journal)
 
     def _worker(self) -> Worker:
+        found = self.settings.over(self._facts)
         return Worker(
             self.paths,
-            replace(self.standing.record(), labels=self.settings.labels(), slots=self.settings.slot_count()),
+            replace(
+                self.standing.record(),
+                labels=found.labels,
+                slots=self.settings.slot_count(found),
+                resources=found.resources,
+            ),
             self.way,
             ballast=self._ballast,
             archive=self.keeper,
@@ -182,6 +189,13 @@ class Agent:
             self.worker.record = replace(self.worker.record, addresses=found)
             self.worker.join_again()
         self.standing.changed()
+
+    async def _look_closer(self, worker: Worker) -> None:
+        """Let the network know what only this machine's tools could say, once they have."""
+        found = self.settings.over(await asyncio.to_thread(facts.ask, self._facts))
+        if found.labels != worker.record.labels:
+            worker.record = replace(worker.record, labels=found.labels)
+            worker.join_again()
 
     def _save_roster(self, found: roster.RosterFile) -> None:
         try:
@@ -217,6 +231,7 @@ class Agent:
                 *(self._leases.run(), self._electorate.run(), self._watch_master()),
             )
         ]
+        closer = [loop.create_task(self._look_closer(self.worker))] if self.worker is not None else []
         # what is alive now lives as long as the agent: the collector need not look at it again
         gc.collect()
         gc.freeze()
@@ -232,9 +247,9 @@ class Agent:
             await self.departure.hand_over()
             await scripting.close()
             await self.departure.end_worker()
-            for task in serving:
+            for task in (*serving, *closer):
                 task.cancel()
-            await asyncio.gather(*serving, return_exceptions=True)
+            await asyncio.gather(*serving, *closer, return_exceptions=True)
             self.replica.close()
             await replica
             self.history.close()

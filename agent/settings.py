@@ -4,18 +4,18 @@ Refuses unknown keys and wrong types, naming the file and the nearest known key.
 """
 
 import os
-import platform
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 
 from ..core import addresses
 from ..core.errors import InvalidInput
 from ..core.nearest import nearest
+from ..core.requirements import RESOURCE, number
+from .facts import Facts
 from .identity import host_name
 from .paths import Paths, default_data
 
@@ -24,6 +24,7 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - only members get in, by their keys
 
 _MIB = 1 << 20
 _LISTS = frozenset({"pass_env", "interface", "peer"})
+_TABLES = frozenset({"label", "resource"})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,14 +45,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mdns: bool = True  # announce this agent on the LAN, and look for others
     voter: str = "auto"  # `never`: this agent is never given a vote, as a laptop that comes and goes
     settle: float = 10.0  # seconds that another agent must be in contact before it may get a vote, while this one leads
+    resource: dict[str, str] = {}  # amounts that builds may take, over those that were found: cpus, memory, gpus, own
 
     def store_url(self, paths: Paths) -> str:
         """Return the URL of the store."""
         return self.store or f"sqlite:///{paths.history}"
 
-    def slot_count(self) -> int:
+    def slot_count(self, facts: Facts) -> int:
         """Return how many builds run at a time."""
-        return self.slots or os.cpu_count() or 1
+        return self.slots or max(1, int(facts.resources["cpus"]))
 
     def agent_name(self) -> str:
         """Return the agent's name."""
@@ -66,16 +68,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return host.strip("[]") or ANYWHERE, 0
         return addresses.split(self.listen if host else f"{ANYWHERE}:{port}")
 
-    def labels(self) -> dict[str, str]:
-        """Return what is known of this machine, with the configured labels over it."""
-        return {
-            "os": platform.system().lower(),
-            "arch": platform.machine().lower(),
-            "cpus": str(os.cpu_count() or 1),
-            "memory": str(psutil.virtual_memory().total),
-            "host": host_name(),
-            **self.label,
-        }
+    def over(self, facts: Facts) -> Facts:
+        """Return what was found out about this machine with what is configured over it."""
+        resources = {**facts.resources, **self.amounts()}
+        labels = {name: f"{amount:.15g}" for name, amount in resources.items()}
+        return Facts({**labels, **facts.labels, **self.label}, resources)
+
+    def amounts(self) -> dict[str, float]:
+        """Return the configured amounts of what builds may take. Raises InvalidInput."""
+        found: dict[str, float] = {}
+        for name, text in self.resource.items():
+            amount = number(text)
+            if amount is None or not RESOURCE.fullmatch(name):
+                message = f"resource must be NAME=AMOUNT, such as memory=8G or licences=3, not {name}={text}"
+                raise InvalidInput(message)
+            found[name] = amount
+        return found
 
 
 def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tuple[Paths, Settings]:
@@ -85,8 +93,8 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
     merged.update(_from_file(paths.config))
     merged.update(_from_environment(os.environ))
     merged.update({key: value for key, value in (flags or {}).items() if value is not None and value != ()})
-    if "label" in merged:
-        merged["label"] = labels_of(merged["label"])
+    for table in _TABLES.intersection(merged):
+        merged[table] = labels_of(merged[table])
     try:
         settings = msgspec.convert(merged, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -99,6 +107,7 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
         message = f"settle must be 0 or more seconds, not {settings.settle}"
         raise InvalidInput(message)
     settings.place()
+    settings.amounts()
     for one in settings.peer:
         addresses.split(one)
     if settings.blob_quota < 0:

@@ -68,7 +68,14 @@ def admit(ledger: Ledger, command: Admit, changes: Changes) -> Outcome:
     ledger.counters.member = max(ledger.counters.member, number)
     before = ledger.agents.get(record.id)
     if before is not None:
-        record = replace(record, session=before.session, labels=before.labels, slots=before.slots, joined=before.joined)
+        record = replace(
+            record,
+            session=before.session,
+            labels=before.labels,
+            slots=before.slots,
+            resources=before.resources,
+            joined=before.joined,
+        )
     record = replace(record, member=number, votes=votes, joined=record.joined or at, seen=at)
     ledger.agents[record.id] = changes.agents[record.id] = record
     changes.removed_agents.pop(record.id, None)

@@ -183,3 +183,4 @@ class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     leaving: bool = False  # it is on its way out: its vote is given to another, then it is removed
     note: str = ""  # why it is disabled, where the network did that by itself
     door: int = 0  # port where joining is asked for, on the same hosts
+    resources: dict[str, float] = {}  # amounts that builds may take: cpus, memory (bytes), gpus, own names

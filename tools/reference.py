@@ -158,7 +158,9 @@ aliases and `<<` work. Everything wrong is told at once, each with `file:line:co
 
 {keys}
 Durations are `90` (seconds), `45s`, `30m`, `1h30m`, `2d`. Requirements are a label (`gpu`; `linux` and `arm64` match
-the agent's os and arch), `label=value`, `label!=value`, and `label>=number` with `>`, `<`, `<=` and K, M, G, T.
+the agent's os and arch, `gcc` a tool on its PATH), `label=value`, `label!=value`, and `label>=number` with `>`, `<`,
+`<=` and K, M, G, T; versions compare part by part (`python>=3.9`). What agents know of themselves is listed
+[here](guide.md#what-an-agent-knows-of-its-machine).
 
 A step sees `CI=true`, `ORCHESTRA_BUILD_ID`, `ORCHESTRA_PROJECT`, `ORCHESTRA_JOB`, `ORCHESTRA_NUMBER`,
 `ORCHESTRA_ATTEMPT`, `ORCHESTRA_AGENT`, `ORCHESTRA_WORKSPACE`, `ORCHESTRA_TMP`, where they are known `ORCHESTRA_BRANCH`

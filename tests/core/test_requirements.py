@@ -8,6 +8,7 @@ from job_orchestra.core.errors import InvalidInput
 from job_orchestra.core.requirements import Requirement, matches, number, parse_requirement, why_not
 
 LABELS = {"os": "linux", "arch": "arm64", "host": "build-7", "gpu": "", "zone": "lab", "memory": "8G", "cores": "2.5"}
+LABELS |= {"distribution": "debian", "python": "3.13"}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ LABELS = {"os": "linux", "arch": "arm64", "host": "build-7", "gpu": "", "zone": 
         ("memory>=8G", Requirement("memory", ">=", "8G")),
         ("memory<=8GiB", Requirement("memory", "<=", "8GiB")),
         ("cores>2", Requirement("cores", ">", "2")),
+        ("python>=3.11.2", Requirement("python", ">=", "3.11.2")),
         ("cores < 2.5", Requirement("cores", "<", "2.5")),
         ("a.b/c+d-e=x:y/z", Requirement("a.b/c+d-e", "=", "x:y/z")),
         ("größe=groß", Requirement("größe", "=", "groß")),
@@ -44,7 +46,7 @@ def test_what_is_none_is_refused_with_the_forms(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["memory>=lots", "memory>8GG", "memory<-1", "memory<=8g"])
 def test_only_numbers_compare(text: str) -> None:
-    with pytest.raises(InvalidInput, match=r"which is no number; write one such as 4 or 8G$"):
+    with pytest.raises(InvalidInput, match=r"which is no number; write one such as 4, 8G or 3.11$"):
         parse_requirement(text)
 
 
@@ -82,6 +84,20 @@ def test_long_texts_are_shown_shortened() -> None:
         ("gpu>=1", False),
         ("zone>=1", False),
         ("tpu>=0", False),
+        ("aarch64", True),
+        ("arch=aarch64", True),
+        ("arch!=aarch64", False),
+        ("arch=amd64", False),
+        ("debian", True),
+        ("python>=3.9", True),
+        ("python>3.9.2", True),
+        ("python<3.9", False),
+        ("python>=3.13.0", True),
+        ("python<=3.13", True),
+        ("python>=3.13.1", False),
+        ("python>=4", False),
+        ("python>=3K", False),
+        ("memory>=3.9.1", False),
     ],
 )
 def test_an_agent_meets_them_or_not(text: str, met: bool) -> None:
