@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from ..core.errors import Damaged, LimitReached, NotFound, OrchestraError, Unreachable
-from ..core.ids import is_build_id
+from ..core.ids import is_attempt_key
 from ..core.messages import Call, Keep, Kept, LogBytes, LogRead, pack, portions, unpack
 from ..core.model import AgentRecord, Attempt, Build
 from ..store.query import Filter, Operator, Order, Query
@@ -71,10 +71,7 @@ class Keeper:
         """Return the file that another member may fetch under a name; None: there is none."""
         kind, _, rest = name.partition("/")
         if kind == "log":
-            build, _, number = rest.partition(".")
-            if is_build_id(build) and number.isascii() and number.isdigit() and len(number) < 10:  # noqa: PLR2004 - attempts
-                return self._paths.log(rest)
-            return None
+            return self._paths.log(rest) if is_attempt_key(rest) else None
         if not _is_digest(rest):
             return None
         if kind == "source":

@@ -6,7 +6,10 @@ Refuses to know which build a log belongs to, and whether more of it will come.
 import asyncio
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
 from ..core.errors import NotFound, OrchestraError, Unreachable
+from ..core.ids import is_attempt_key
 from ..core.messages import Call, LogBytes, LogRead, pack, unpack
 from ..core.model import Attempt
 from .blobs import Blobs
@@ -17,6 +20,9 @@ from .peers import Peers
 
 MAX_PART = 512 << 10
 """Bytes of one range that one agent sends another; who wants more asks again."""
+
+MAX_WAIT_S = 60.0
+"""Seconds that a client, or another agent for its client, may wait for bytes."""
 
 ANSWER_S = 10.0
 """Seconds for an agent to answer, beside what it was asked to wait."""
@@ -116,6 +122,10 @@ class LogReader:
 
     async def _on_read(self, _: str, payload: bytes) -> bytes:
         wish = unpack(payload, LogRead)
+        if not is_attempt_key(wish.key):
+            raise NotFound(f"{wish.key[:40]!r} names no attempt")
+        # more than that, and longer, no agent asks for
+        wish = replace(wish, limit=max(0, min(wish.limit, MAX_PART)), wait=max(0.0, min(wish.wait, MAX_WAIT_S)))
         writing = self._writing(wish.key)
         return pack(await self._here(wish, lambda: not self._writing(wish.key), mine=writing))
 

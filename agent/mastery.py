@@ -73,6 +73,7 @@ class MasterWay:
         """See worker.MasterPort."""
         self._port, self._session = port, record.session
         if self._replica.leading:
+            self._joined_to = self._agent
             return await self._master.join(record, reports, begun, port)
         *first, last = list(portions(reports)) or [[]]
         for part in first:

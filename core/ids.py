@@ -49,6 +49,12 @@ def is_id_prefix(text: str) -> bool:
     return 0 < len(text) <= _BITS // 5 and all(character in _ALPHABET for character in text)
 
 
+def is_attempt_key(text: str) -> bool:
+    """Whether `text` is the form of an attempt's key: a build id, a dot, and a number of at most nine digits."""
+    build, _, number = text.partition(".")
+    return is_build_id(build) and number.isascii() and number.isdigit() and len(number) < 10  # noqa: PLR2004 - digits
+
+
 def fingerprint(public: str) -> str:
     """Return the id of the agent that has this public key (Z85): the first 16 hex digits of the key's SHA-256."""
     return sha256(public.encode()).hexdigest()[:16]

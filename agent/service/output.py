@@ -7,14 +7,11 @@ from ...core.errors import InvalidInput, NotFound
 from ...core.ledger import Changes
 from ...core.messages import LogRead
 from ...core.model import Attempt
-from ..logreading import LogReader
+from ..logreading import MAX_WAIT_S, LogReader
 from .desk import Desk, current
 
 MAX_LOG_PART = 1 << 20
 """Bytes of one answer of builds.log, before it is encoded."""
-
-MAX_WAIT_S = 60.0
-"""Seconds that builds.log may wait for more."""
 
 
 class Output:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from job_orchestra.core.ids import build_id, is_id_prefix, serial_of
+from job_orchestra.core.ids import build_id, is_attempt_key, is_id_prefix, serial_of
 
 LAST = 2**40 - 1
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -59,3 +59,20 @@ def test_what_is_no_id_is_refused(text: str) -> None:
 )
 def test_prefixes(text: str, right: bool) -> None:
     assert is_id_prefix(text) is right
+
+
+def test_keys_of_attempts() -> None:
+    assert is_attempt_key(f"{build_id(1)}.1")
+    assert is_attempt_key(f"{build_id(7)}.999999999")
+    for wrong in (
+        "",
+        "1",
+        build_id(1),
+        f"{build_id(1)}.",
+        f"{build_id(1)}.1.2",
+        f"{build_id(1)}./../x",
+        "../x.1",
+        "x.1",
+    ):
+        assert not is_attempt_key(wrong)
+    assert not is_attempt_key(f"{build_id(1)}.\N{SUPERSCRIPT TWO}")

@@ -6,6 +6,7 @@ is to work.
 
 import asyncio
 import gc
+import math
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from job_orchestra.agent import electorate, identity, joining
+from job_orchestra.agent import departure, electorate, identity, joining
 from job_orchestra.agent.bulk import Bulk
 from job_orchestra.agent.identity import Identity
 from job_orchestra.agent.main import Agent
@@ -70,7 +71,7 @@ class Citizen:
         self.paths = Paths(town.folder / name)
         self.paths.prepare()
         self.settings = msgspec.structs.replace(settings, name=name)
-        self._town = town
+        self.town = town
         self._agent: Agent | None = None
         self.running: asyncio.Task[None] | None = None
 
@@ -99,7 +100,7 @@ class Citizen:
 
     async def start(self) -> None:
         """Run; on return it serves."""
-        self._agent = Agent(self.paths, self.settings, lambda me, *_: MemoryWires(self._town.between, me))
+        self._agent = Agent(self.paths, self.settings, lambda me, *_: MemoryWires(self.town.between, me))
         self.running = asyncio.ensure_future(self._agent.run())
         await until(lambda: self.agent.ready.is_set() or self.failed(), f"{self.name} serves")
 
@@ -144,7 +145,8 @@ class Town:
 
     async def __aexit__(self, *_: object) -> None:
         self.heal()
-        ends = await asyncio.gather(*(one.stop() for one in self.citizens.values()), return_exceptions=True)
+        with patch.object(departure, "HAND_OVER_S", 0.0):  # to nobody: all end
+            ends = await asyncio.gather(*(one.stop() for one in self.citizens.values()), return_exceptions=True)
         for one in self.citizens.values():
             shutil.rmtree(one.paths.sockets, ignore_errors=True)
         self._haste.stop()
@@ -215,10 +217,13 @@ class Town:
         return found[0]
 
     def cut(self, one: Citizen, *others: Citizen) -> None:
-        """Pull the cables between an agent and others, all if none are given; they notice."""
+        """Pull the cables between an agent and others, all if none are given; they notice, as if it were long ago."""
         for other in others or self.citizens.values():
             if other is not one:
                 self.between.cut(one.id, other.id)
+                for end, peer in ((one.mesh, other.id), (other.mesh, one.id)):
+                    if peer in end.peers:
+                        end.peers[peer].heard = -math.inf
 
     def freeze(self, one: Citizen) -> None:
         """Let nothing that is said to or by an agent arrive; nobody notices but by the silence."""

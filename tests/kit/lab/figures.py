@@ -9,6 +9,12 @@ import msgspec
 from .checker import RULES, Breach, History
 from .events import Accepted, Began, Ended, Event, Failed, Members, Quit
 
+_KILLS = frozenset({"kill master", "kill minority", "kill machine"})
+"""Faults that kill a master while others live."""
+
+_RESTARTS = frozenset({"cold start", "storm"})
+"""Faults in which every agent is killed and started again."""
+
 
 class Figures(msgspec.Struct):
     """All that is reported of a run."""
@@ -28,7 +34,8 @@ class Figures(msgspec.Struct):
     logs: int = 0  # logs that were compared, once for each agent that was asked
     breaches: dict[str, int] = {}  # by rule; none is left out
     failover_s: list[float] = []  # from the death of the master to the next accepted build, sorted
-    takeover_s: list[float] = []  # the same where the master was cut off or stopped
+    takeover_s: list[float] = []  # the same where the master lives, but stands still, is cut off or has no disk
+    restart_s: list[float] = []  # the same where all agents were started anew
     detection_s: list[float] = []  # from the death of a worker until the network gave up what it had, sorted
     undetected: int = 0  # deaths of workers that were over before they were noticed
     faults: dict[str, int] = {}  # by kind
@@ -55,8 +62,9 @@ def figures(found: Sequence[Event], made: History, breaches: Iterable[Breach], *
             "retries": sum(isinstance(event, Failed) for event in found),
             "logs": len(made.logs),
             "breaches": {rule: counted[rule] for rule in RULES},
-            "failover_s": sorted(failovers([one for one in kills if one.fault.startswith("kill")], found)),
-            "takeover_s": sorted(failovers([one for one in kills if not one.fault.startswith("kill")], found)),
+            "failover_s": sorted(failovers([one for one in kills if one.fault in _KILLS], found)),
+            "takeover_s": sorted(failovers([one for one in kills if one.fault not in _RESTARTS | _KILLS], found)),
+            "restart_s": sorted(failovers([one for one in kills if one.fault in _RESTARTS], found)),
             "detection_s": sorted(detections(found)),
             "undetected": sum(isinstance(event, Began) and event.worker for event in found) - len(detections(found)),
             "faults": dict(sorted(Counter(event.fault for event in found if isinstance(event, Began)).items())),
@@ -112,6 +120,7 @@ def told(found: Figures) -> str:
         *((rule, str(count)) for rule, count in found.breaches.items()),
         ("failover", _times(found.failover_s)),
         ("takeover", _times(found.takeover_s)),
+        ("restart", _times(found.restart_s)),
         ("detection", _times(found.detection_s) + (f", {found.undetected} not in time" if found.undetected else "")),
         ("elections", str(found.elections)),
         ("faults", f"{sum(found.faults.values())}: {_counts(found.faults)}"),
