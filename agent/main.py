@@ -48,6 +48,7 @@ from .settings import Settings
 from .snapshots import StoreSnapshots, finish_install
 from .standing import Standing
 from .transport import MeshTransport
+from .vault import Vault
 from .wires import Wires, open_wires
 from .worker import Worker
 
@@ -117,6 +118,7 @@ class Agent:
         self.history = History(self._store, self.replica.compact, lambda: self.replica.log_bytes > LOG_BYTES)
         self.replica.watch(self.history.on_changes)
         self.master = Master(self.replica)
+        self.vault = Vault(self.identity, self.replica, self.master)
         self.peers = Peers(self.identity, self.replica, mesh, roster.load(paths), self._save_roster)
         transport.connect(self.peers, self.replica)
         snapshots.connect(mesh, self.peers, bulk, self.history)
@@ -147,6 +149,7 @@ class Agent:
             logs=logs,
             keeper=self.keeper,
             entrance=self.entrance,
+            vault=self.vault,
             reserve=settings.reserve,
             stop=self.departure.stop,
             leave=self.departure.leave,
@@ -228,7 +231,7 @@ class Agent:
             for one in (
                 *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run()),
                 self.standing.found(self.replica, self.master),
-                *(self._leases.run(), self._electorate.run(), self._watch_master()),
+                *(self._leases.run(), self.vault.run(), self._electorate.run(), self._watch_master()),
             )
         ]
         closer = [loop.create_task(self._look_closer(self.worker))] if self.worker is not None else []

@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from ..core.commands import Assign, Command, Join, Record, SetAgent
@@ -28,11 +29,17 @@ def now_ms() -> Millis:
     return time.time_ns() // 1_000_000
 
 
+NO_SECRETS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+"""Of attempts that need none."""
+
+
 class WorkerPort(Protocol):
     """The way to one worker. Nothing here waits: what cannot be delivered is delivered again when it is back."""
 
-    def assign(self, given: Sequence[tuple[Attempt, Build, Spec]]) -> None:
-        """Have attempts run. Known ones are ignored."""
+    def assign(
+        self, given: Sequence[tuple[Attempt, Build, Spec]], secrets: Mapping[str, Mapping[str, str]] = NO_SECRETS
+    ) -> None:
+        """Have attempts run; known ones are ignored. `secrets`: attempt key -> name -> value, where they see any."""
         ...
 
     def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
@@ -53,6 +60,8 @@ class Master:
         self._pass_due = False
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self.reveal: Callable[[Build, Spec], Mapping[str, str]] = lambda _, __: {}
+        """Returns the secrets that a build's steps see, by name; see Vault."""
         replica.watch(self.on_changes)
         replica.on_leading(self._on_leading)
 
@@ -187,13 +196,12 @@ class Master:
 
     def _deliver(self, port: WorkerPort, attempts: Iterable[Attempt]) -> None:
         ledger = self._replica.ledger
-        port.assign(
-            [
-                (attempt, ledger.builds[attempt.build], ledger.specs[ledger.builds[attempt.build].spec])
-                for attempt in attempts
-                if attempt.build in ledger.builds
-            ]
-        )
+        given = [
+            (attempt, ledger.builds[attempt.build], ledger.specs[ledger.builds[attempt.build].spec])
+            for attempt in attempts
+            if attempt.build in ledger.builds
+        ]
+        port.assign(given, {one.key: self.reveal(build, spec) for one, build, spec in given if spec.secrets})
 
     def _pass_on_stop(self, build: Build) -> None:
         attempt = self._replica.ledger.attempts.get(build.id)

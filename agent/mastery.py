@@ -5,7 +5,8 @@ What cannot be delivered is refused with the reason; whoever asked tries again. 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from ..core.definition import Spec
 from ..core.errors import NoMaster, NotAllowed, OrchestraError
@@ -25,7 +26,7 @@ from ..core.messages import (
 )
 from ..core.model import AgentRecord, Attempt, Build, Stop
 from .agreement import Replica
-from .master import Master, WorkerPort
+from .master import NO_SECRETS, Master, WorkerPort
 from .mesh.contract import Mesh
 from .peers import Peers
 
@@ -122,7 +123,7 @@ class MasterWay:
     async def _on_assign(self, sender: str, payload: bytes) -> bytes:
         order = unpack(payload, Assigned)
         port = self._obey(sender, order.term)
-        port.assign([(attempt, build, order.specs[build.spec]) for attempt, build in order.attempts])
+        port.assign([(attempt, build, order.specs[build.spec]) for attempt, build in order.attempts], order.secrets)
         return b""
 
     async def _on_stop(self, sender: str, payload: bytes) -> bytes:
@@ -142,6 +143,9 @@ class MasterWay:
         return self._port
 
 
+_Order: TypeAlias = tuple[Attempt, Build, dict[str, str]]  # the last: secrets that its steps see
+
+
 class RemoteWorker:
     """A worker at another agent, as the master here sees it (master.WorkerPort): what it is to do, in order.
 
@@ -154,7 +158,7 @@ class RemoteWorker:
         self._mesh = mesh
         self._term = term
         self._lost = lost
-        self._orders: list[tuple[Attempt, Build, Spec]] = []
+        self._orders: list[tuple[Attempt, Build, Spec, dict[str, str]]] = []
         self._stops: list[StopOrder] = []
         self._sending: asyncio.Task[None] | None = None
         self._closed = False
@@ -164,10 +168,12 @@ class RemoteWorker:
         self._closed = True
         self._orders, self._stops = [], []
 
-    def assign(self, given: Sequence[tuple[Attempt, Build, Spec]]) -> None:
+    def assign(
+        self, given: Sequence[tuple[Attempt, Build, Spec]], secrets: Mapping[str, Mapping[str, str]] = NO_SECRETS
+    ) -> None:
         """See WorkerPort."""
         if given and not self._closed:
-            self._orders += given
+            self._orders += [(*one, dict(secrets.get(one[0].key, {}))) for one in given]
             self._send_later()
 
     def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
@@ -183,14 +189,13 @@ class RemoteWorker:
         try:
             while self._orders or self._stops:
                 orders, self._orders = self._orders, []
-                specs = {build.spec: spec for _, build, spec in orders}
-                for part in portions([(attempt, build) for attempt, build, _ in orders]):
-                    wanted = {build.spec: specs[build.spec] for _, build in part}
+                specs = {build.spec: spec for _, build, spec, _ in orders}
+                for part in portions([(attempt, build, shown) for attempt, build, _, shown in orders]):
+                    wanted = {build.spec: specs[build.spec] for _, build, _ in part}
                     for some in _affordable(part, wanted):
                         if self._closed:
                             return
-                        message = Assigned(self._term, tuple(some), {one.spec: wanted[one.spec] for _, one in some})
-                        await self._mesh.call(self._agent, Call.ASSIGN, pack(message))
+                        await self._mesh.call(self._agent, Call.ASSIGN, pack(self._message(some, wanted)))
                 stops, self._stops = self._stops, []
                 for order in stops:
                     await self._mesh.call(self._agent, Call.STOP, pack(order))
@@ -199,8 +204,16 @@ class RemoteWorker:
             self._orders, self._stops = [], []
             self._lost(self._agent, self)
 
+    def _message(self, orders: Sequence[_Order], specs: Mapping[str, Spec]) -> Assigned:
+        return Assigned(
+            term=self._term,
+            attempts=tuple((attempt, build) for attempt, build, _ in orders),
+            specs={build.spec: specs[build.spec] for _, build, _ in orders},
+            secrets={attempt.key: shown for attempt, _, shown in orders if shown},
+        )
 
-def _affordable(part: list[tuple[Attempt, Build]], specs: dict[str, Spec]) -> list[list[tuple[Attempt, Build]]]:
+
+def _affordable(part: list[_Order], specs: dict[str, Spec]) -> list[list[_Order]]:
     """Split orders so that the specs of each message, too, take no more than a message may."""
     digests = list(portions(list(specs.items())))
     if len(digests) == 1:

@@ -30,8 +30,8 @@ class Planner:
         self._log_limit = log_limit
         self._folders: set[Path] = set()
 
-    def plan(self, attempt: Attempt, build: Build, spec: Spec) -> Plan:
-        """Return the plan of an attempt; the folder of its log is there then."""
+    def plan(self, attempt: Attempt, build: Build, spec: Spec, secrets: Mapping[str, str]) -> Plan:
+        """Return the plan of an attempt whose steps see these secrets; the folder of its log is there then."""
         log_file = self._paths.log(attempt.key)
         if log_file.parent not in self._folders:
             log_file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -43,11 +43,12 @@ class Planner:
         return Plan(
             key=attempt.key,
             log=str(log_file),
-            env=self._environment(attempt, build, spec),
-            steps=tuple(_step(one, spec.shell) for one in spec.steps),
+            env={**self._environment(attempt, build, spec), **secrets},
+            steps=tuple(_step(one, spec.shell, secrets) for one in spec.steps),
             prepare=prepare,
             timeout_s=spec.timeout_s,
             log_limit=self._log_limit,
+            secrets=tuple(secrets.values()),
         )
 
     def _environment(self, attempt: Attempt, build: Build, spec: Spec) -> dict[str, str]:
@@ -73,6 +74,7 @@ def base_environment(own: Mapping[str, str], pass_on: Sequence[str]) -> dict[str
     return {name: value for name, value in own.items() if name in wanted or (prefixes and name.startswith(prefixes))}
 
 
-def _step(step: Step, shell: tuple[str, ...]) -> StepPlan:
+def _step(step: Step, shell: tuple[str, ...], secrets: Mapping[str, str]) -> StepPlan:
     argv = (*shell, "-c", step.run) if isinstance(step.run, str) else step.run
-    return StepPlan(name=step.name, argv=argv, env=step.env, when=step.when, timeout_s=step.timeout_s)
+    env = {name: value for name, value in step.env.items() if name not in secrets}  # a secret comes before them
+    return StepPlan(name=step.name, argv=argv, env=env, when=step.when, timeout_s=step.timeout_s)

@@ -236,7 +236,7 @@ def _told(error: OrchestraError, *, safe: bool) -> str:
 
 def _repeatable(method: api.Method, params: msgspec.Raw) -> tuple[msgspec.Raw, bool]:
     """Return parameters with which a request may be made twice, and whether it may: a submission gets a request id."""
-    if method.name == "jobs.apply":
+    if method.name in {"jobs.apply", "secrets.set"}:
         return params, True
     if method.name != "builds.submit":
         return params, False

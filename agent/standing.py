@@ -6,7 +6,7 @@ with it (core/belonging).
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..core.commands import Admit
 from ..core.definition import Spec
@@ -15,7 +15,7 @@ from ..core.model import AgentRecord, Attempt, Build, Stop
 from ..core.version import VERSION
 from .agreement import Replica
 from .identity import Identity
-from .master import Master, now_ms
+from .master import NO_SECRETS, Master, now_ms
 from .mastery import MasterWay
 from .settings import Settings
 from .wires import Wires
@@ -27,7 +27,9 @@ RETRY_S = 2.0
 class Idle:
     """What a master may order an agent about that does not work: nothing (master.WorkerPort)."""
 
-    def assign(self, given: Sequence[tuple[Attempt, Build, Spec]]) -> None:
+    def assign(
+        self, given: Sequence[tuple[Attempt, Build, Spec]], secrets: Mapping[str, Mapping[str, str]] = NO_SECRETS
+    ) -> None:
         """See WorkerPort."""
 
     def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:

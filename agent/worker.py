@@ -18,7 +18,7 @@ from ..core.model import AgentRecord, Attempt, Build, BuildState, Stop
 from .ballast import Ballast
 from .executor.link import ExecutorLink
 from .executor.protocol import AttemptStatus, Plan, Report
-from .master import WorkerPort
+from .master import NO_SECRETS, WorkerPort
 from .paths import Paths
 from .planning import Planner
 
@@ -182,7 +182,9 @@ class Worker:
         if self.running:
             await self._idle.wait()
 
-    def assign(self, given: Sequence[tuple[Attempt, Build, Spec]]) -> None:
+    def assign(
+        self, given: Sequence[tuple[Attempt, Build, Spec]], secrets: Mapping[str, Mapping[str, str]] = NO_SECRETS
+    ) -> None:
         """See WorkerPort."""
         if self._link is None:
             return  # a new session begins; the master learns what is missing when it does
@@ -191,8 +193,14 @@ class Worker:
             if attempt.session != self._link.session or attempt.key in self._attempts:
                 continue  # an order may come twice; if so late that the attempt is forgotten, the executor refuses it
             self._attempts[attempt.key] = attempt
+            shown = secrets.get(attempt.key, {})
+            if lacking := [name for name in spec.secrets if name not in shown]:
+                self._later(self._give_up(attempt, f"the master could not open {', '.join(lacking)}; its log says why"))
+                continue
             archive = spec.source.archive
-            plans.append((self._planner.plan(attempt, build, spec), archive if self._archive.lacks(archive) else ""))
+            plans.append(
+                (self._planner.plan(attempt, build, spec, shown), archive if self._archive.lacks(archive) else "")
+            )
         ready = [one for one in plans if not one[1]]
         if ready:
             self._link.start([plan for plan, _ in ready])
@@ -206,6 +214,13 @@ class Worker:
         except OrchestraError as error:
             log.warning("worker.no-source: %s: %s", plan.key, error)  # it ends as error, and its log says why
         link.start([plan])
+
+    async def _give_up(self, attempt: Attempt, reason: str) -> None:
+        """End an attempt that cannot begin."""
+        ended = replace(attempt, state=BuildState.ERROR, reason=reason)
+        self._attempts[attempt.key] = ended
+        await self._until_accepted(lambda: self._master.record(self.record.id, [ended]))
+        self._drop([attempt.key])
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -30,6 +30,7 @@ from .views import (
     BuildSummary,
     BuildView,
     JobView,
+    SecretView,
     TaskView,
 )
 
@@ -186,6 +187,27 @@ class Subscribe(Params, frozen=True):
 
     kinds: list[str] = []  # build, task, job, agent; empty: all
     builds: list[str] = []  # only events of these builds (ids); empty: of all
+
+
+class SecretSet(Params, frozen=True):
+    """Keeps a secret, in place of the one before."""
+
+    project: str  # whose builds may have it
+    name: str  # the variable by which their steps see it
+    value: str  # the secret itself; it is sealed before it is written anywhere, and never returned
+
+
+class SecretName(Params, frozen=True):
+    """Names a secret."""
+
+    project: str  # whose it is
+    name: str  # its name
+
+
+class SecretsList(Params, frozen=True):
+    """Which secrets."""
+
+    project: str | None = None  # only this project's
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -346,6 +368,12 @@ class Tasks(msgspec.Struct, frozen=True):
     next: str | None  # cursor of the next page; null: this was the last
 
 
+class Secrets(msgspec.Struct, frozen=True):
+    """The names of secrets."""
+
+    secrets: list[SecretView]  # by project and name; those that jobs lack last
+
+
 class Why(msgspec.Struct, frozen=True):
     """Why a build is in its state."""
 
@@ -440,6 +468,16 @@ METHODS: Mapping[str, Method] = {
         Method("builds.cancel", "Withdraw a build that waits", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),
         Method("builds.rerun", "Run the same again", ById, Submitted, _SUBMIT, _MISSING + _CHANGE),
         Method("builds.explain", "Why a build is in its state", ById, Why, _READ, _MISSING),
+        Method(
+            "secrets.set",
+            "Keep a secret of a project, sealed; its value is never returned",
+            SecretSet,
+            OneTask,
+            _OPERATE,
+            (InvalidInput, LimitReached, *_CHANGE),
+        ),
+        Method("secrets.list", "The names of secrets", SecretsList, Secrets, _READ),
+        Method("secrets.remove", "Forget a secret", SecretName, OneTask, _OPERATE, _MISSING + _CHANGE),
         Method("tasks.list", "The audit trail, newest first", TasksList, Tasks, _READ, (InvalidInput,)),
         Method("store.query", "Any collection of the store", StoreQuery, Rows, _READ, (InvalidInput,)),
         Method("events.subscribe", "Send what happens to this DEALER socket", Subscribe, Subscribed, _READ),

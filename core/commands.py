@@ -140,7 +140,83 @@ class Refuse(msgspec.Struct, frozen=True, tag="refuse", omit_defaults=True):
     reason: str  # why it was refused
 
 
-Command = Submit | Apply | StopBuild | Assign | Record | Join | SetAgent | Refuse | Invite | Admit | Remove | Expire
+class Fire(msgspec.Struct, frozen=True, tag="fire", omit_defaults=True):
+    """Let a schedule fire. The same minute again, or an earlier one, changes nothing."""
+
+    at: Millis  # the master's clock
+    project: str  # of the schedule
+    name: str  # of the schedule
+    minute: Millis  # the instant at which it should fire; 0: somebody asked for it, out of turn
+    submit: Submit | None = None  # what it submits; None: nothing, see `why`
+    missed: int = 0  # missed firings that this one stands for
+    why: str = ""  # why nothing is submitted, for people
+    requester: str = "schedule"  # who asks
+    kind: str = "schedules.fire"  # the method, for the task
+
+
+class SetSchedule(msgspec.Struct, frozen=True, tag="set-schedule", omit_defaults=True):
+    """Switch a schedule on or off, whatever its file says."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    project: str  # of the schedule
+    name: str  # of the schedule
+    enabled: bool  # whether it fires
+    kind: str = "schedules.set"  # the method, for the task
+
+
+class SetSecret(msgspec.Struct, frozen=True, tag="set-secret", omit_defaults=True):
+    """Keep a sealed secret."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    project: str  # whose builds may have it
+    name: str  # the variable by which their steps see it
+    box: bytes  # the value, sealed with the network's key
+    generation: int  # of that key; where it is another one by now, the secret is refused
+    kind: str = "secrets.set"  # the method, for the task
+
+
+class RemoveSecret(msgspec.Struct, frozen=True, tag="remove-secret", omit_defaults=True):
+    """Forget a secret."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    project: str  # whose it is
+    name: str  # its name
+    kind: str = "secrets.remove"  # the method, for the task
+
+
+class Rekey(msgspec.Struct, frozen=True, tag="rekey", omit_defaults=True):
+    """Wrap the key for secrets for more agents; or, with the next generation, take a new key in place of it."""
+
+    at: Millis  # the master's clock
+    generation: int  # of the key
+    wraps: dict[str, bytes]  # agent id -> the key, for that agent's own key to open
+    boxes: dict[str, bytes] = {}  # with a new key: full name -> all secrets, sealed with it
+    seen: int = 0  # with a new key: Keyring.changes when they were sealed
+    kind: str = "secrets.rekey"  # for the task
+
+
+Command = (
+    Submit
+    | Apply
+    | StopBuild
+    | Assign
+    | Record
+    | Join
+    | SetAgent
+    | Refuse
+    | Invite
+    | Admit
+    | Remove
+    | Expire
+    | SetSecret
+    | RemoveSecret
+    | Rekey
+    | Fire
+    | SetSchedule
+)
 
 #: One entry of the log: commands that arrived together.
 encode = msgspec.msgpack.Encoder().encode

@@ -22,13 +22,18 @@ from .commands import (
     Assign,
     Command,
     Expire,
+    Fire,
     Invite,
     Join,
     NewBuild,
     Record,
     Refuse,
+    Rekey,
     Remove,
+    RemoveSecret,
     SetAgent,
+    SetSchedule,
+    SetSecret,
     StopBuild,
     Submit,
 )
@@ -37,6 +42,8 @@ from .errors import Conflict, UserError
 from .ids import build_id
 from .lateness import Lateness
 from .model import CRASH_LIMIT, AgentRecord, Attempt, Build, BuildState, Millis, Stop, Task, TaskState
+from .secrecy import Secrecy
+from .timing import Timing
 
 REQUEST_MEMORY_MS = 24 * 3600 * 1000
 """How long a client's request id is remembered. Longer: later retries are still safe; costs about 300 bytes each."""
@@ -68,13 +75,15 @@ class Ledger:
         self.numbers: dict[str, int] = {}  # full job name -> number of its last build
         self.invites: dict[str, belonging.Invited] = {}  # SHA-256 of a secret -> what it is good for
         self.lateness = Lateness({} if remembered is None else remembered.meta)  # attempts that were given up
+        self.timing = Timing({} if remembered is None else remembered.meta)  # how schedules stand
+        self.secrecy = Secrecy({} if remembered is None else remembered.meta)  # sealed secrets
         self._uses: Counter[str] = Counter()  # digest -> live builds and jobs that refer to it
         if remembered is not None:
             self._restore(remembered)
         self._appliers: dict[type, Callable[[Any, Changes], Outcome]] = {
-            Submit: self._submit,
+            Submit: self.submit,
             Apply: self._apply_jobs,
-            StopBuild: self._stop,
+            StopBuild: self.stop,
             Assign: self._assign,
             Record: self._record,
             Join: partial(belonging.join, self),
@@ -84,6 +93,11 @@ class Ledger:
             Remove: partial(belonging.remove, self),
             Expire: partial(belonging.expire, self),
             Refuse: self._refuse,
+            Fire: partial(self.timing.fire, self),
+            SetSchedule: partial(self.timing.set, self),
+            SetSecret: partial(self.secrecy.set, self),
+            RemoveSecret: partial(self.secrecy.remove, self),
+            Rekey: partial(self.secrecy.rekey, self),
         }
 
     def apply(self, index: int, commands: Iterable[Command]) -> tuple[list[Outcome], Changes]:
@@ -99,9 +113,10 @@ class Ledger:
         """Return the SHA-256 (hex) of the whole state; equal on all that applied the same commands."""
         parts = (
             *(self.builds, self.attempts, self.jobs, self.schedules, self.specs),
-            *(self.agents, self.requests, self.numbers, self.invites, self.lateness.lost),
+            *(self.agents, self.requests, self.numbers, self.invites, self.lateness.lost, self.secrecy.sealed),
+            self.timing.states,
         )
-        state = (self.index, self.counters, [sorted(part.items()) for part in parts])
+        state = (self.index, self.counters, self.secrecy.keyring, [sorted(part.items()) for part in parts])
         return sha256(msgspec.msgpack.Encoder(order="deterministic").encode(state)).hexdigest()
 
     def _restore(self, remembered: Remembered) -> None:
@@ -133,7 +148,8 @@ class Ledger:
 
     # -- requests of users
 
-    def _submit(self, command: Submit, changes: Changes) -> Outcome:
+    def submit(self, command: Submit, changes: Changes) -> Outcome:
+        """Accept builds, or return those of the first time where the request id is known."""
         at = self.advance(command.at)
         if command.request and command.request in self.requests:
             return Outcome(builds=self.requests[command.request][1], changed=False)
@@ -216,10 +232,12 @@ class Ledger:
         for name in gone:
             changes.schedules.pop(name, None)
             changes.removed_schedules[name] = self.schedules.pop(name)
+        self.timing.on_defined(command, before, after, changes)
         changes.meta[SCHEDULES + command.project] = msgspec.json.encode(command.schedules).decode()
         return new, gone
 
-    def _stop(self, command: StopBuild, changes: Changes) -> Outcome:
+    def stop(self, command: StopBuild, changes: Changes) -> Outcome:
+        """Stop a build: end it where it waits, else ask its worker."""
         at = self.advance(command.at)
         kind = f"builds.{command.how}"
         build = self.builds.get(command.build)
@@ -258,6 +276,10 @@ class Ledger:
             build = self.builds.get(one)
             if build is None or build.state is not BuildState.PENDING:
                 continue  # cancelled or given away while this command was on its way
+            missing = self.secrecy.missing(build.project, self.specs[build.spec].secrets)
+            if missing:
+                self._end(replace(build, finished=at, reason=missing), BuildState.ERROR, changes)
+                continue
             number = build.attempt + 1
             attempt = Attempt(one, number, agent.id, agent.session, BuildState.ASSIGNED, assigned=at)
             build = replace(build, state=BuildState.ASSIGNED, agent=agent.id, attempt=number, reason="")

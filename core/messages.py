@@ -157,6 +157,7 @@ class Assigned(msgspec.Struct, frozen=True, array_like=True):
     term: int  # of the master
     attempts: tuple[tuple[Attempt, Build], ...]  # in the order of execution
     specs: dict[str, Spec]  # digest -> what those builds execute
+    secrets: dict[str, dict[str, str]] = {}  # attempt key -> name -> value, of those whose steps see secrets
 
 
 class StopOrder(msgspec.Struct, frozen=True, array_like=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from .definition import Job, Spec, Step, When
 from .model import AgentRecord, Attempt, Build, BuildState, Millis, StepState, Task, TaskState
+from .secrecy import Sealed
 
 SCHEMA_VERSION = 1
 """Version of the shapes below; printed by the command line's --json."""
@@ -165,6 +166,16 @@ class TaskView(msgspec.Struct, frozen=True):
     builds: list[str]  # ids it created or touched
 
 
+class SecretView(msgspec.Struct, frozen=True):
+    """A secret: everything about it but its value, which nobody is ever told."""
+
+    project: str  # whose builds may have it
+    name: str  # the variable by which their steps see it
+    set: str | None  # RFC 3339; null: jobs ask for it, and it was never set
+    requester: str  # who set it
+    jobs: list[str]  # names of the project's jobs that ask for it
+
+
 def line(build: Build) -> BuildLine:
     """Return a build as builds.submit tells of it."""
     return BuildLine(build.id, build.project, build.job, build.number, build.state)
@@ -282,6 +293,17 @@ def job(definition: Job) -> JobView:
 def _step(step: Step) -> StepDefinition:
     run = step.run if isinstance(step.run, str) else list(step.run)
     return StepDefinition(step.name, run, step.env, step.when, step.timeout_s)
+
+
+def secret(found: Sealed, jobs: Iterable[str]) -> SecretView:
+    """Return what may be told of a secret; `jobs` ask for it."""
+    return SecretView(found.project, found.name, stamp(found.set), found.requester, sorted(jobs))
+
+
+def unset_secret(full_name: str, jobs: Iterable[str]) -> SecretView:
+    """Return what there is to tell of a secret that `jobs` ask for and that was never set."""
+    project, _, name = full_name.partition("/")
+    return SecretView(project, name, None, "", sorted(jobs))
 
 
 def task(found: Task) -> TaskView:

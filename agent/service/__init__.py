@@ -21,6 +21,7 @@ from ..logreading import LogReader
 from ..master import Master
 from ..paths import Paths
 from ..peers import Peers
+from ..vault import Vault
 from ..worker import Worker
 from .builds import Builds
 from .desk import Desk
@@ -28,6 +29,7 @@ from .jobs import Jobs
 from .network import Network
 from .output import Output
 from .records import Records
+from .secrets import Secrets
 
 
 class Service:
@@ -47,6 +49,7 @@ class Service:
         logs: LogReader,
         keeper: Keeper,
         entrance: Entrance,
+        vault: Vault,
         reserve: int,
         stop: Callable[[str], Awaitable[None]],
         leave: Callable[[str], Awaitable[None]],
@@ -70,7 +73,7 @@ class Service:
             stop=stop,
             leave=leave,
         )
-        parts = (network, Jobs(self._desk), self._builds, Output(self._desk, logs), records)
+        parts = (network, Jobs(self._desk), self._builds, Output(self._desk, logs), records, Secrets(self._desk, vault))
         self._handlers = {method: _handler(method, parts) for method in api.METHODS if method != "events.subscribe"}
 
     async def answer(self, method: api.Method, params: msgspec.Raw, requester: str) -> msgspec.Struct:

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import cast
 
 from ...core import api, views
-from ...core.commands import Apply, SetAgent, StopBuild, Submit
+from ...core.commands import Apply, RemoveSecret, SetAgent, StopBuild, Submit
 from ...core.definition import Spec
 from ...core.errors import DiskFull, LimitReached, TimedOut
 from ...core.ledger import Changes, Outcome
@@ -68,23 +68,27 @@ class Desk:
 
     # -- decisions
 
-    async def decide(self, command: Apply | SetAgent | StopBuild | Submit) -> Outcome:
+    async def decide(self, command: Apply | RemoveSecret | SetAgent | StopBuild | Submit) -> Outcome:
         """Have the master decide; return what came of it. Raises the error with which it was refused."""
         outcome = (await self.master.propose(command))[0]
         if outcome.error is not None:
             raise outcome.error
         return outcome
 
-    async def task(self, command: SetAgent | StopBuild) -> api.OneTask:
+    async def task(self, command: RemoveSecret | SetAgent | StopBuild) -> api.OneTask:
         """As `decide`; return the line of the audit trail."""
         return await self.shown(await self.decide(command))
 
     async def shown(self, outcome: Outcome) -> api.OneTask:
         """Return the line of the audit trail that tells of a decision."""
+        return await self.line(outcome.task)
+
+    async def line(self, task: int) -> api.OneTask:
+        """Return a line of the audit trail."""
         await self.history.reached(self.replica.ledger.index)
-        found = await self.history.read(self.history.store.get, "tasks", outcome.task)
+        found = await self.history.read(self.history.store.get, "tasks", task)
         if found is None:
-            message = f"it was done (task {outcome.task}), but the store does not follow; orchestra status says why"
+            message = f"it was done (task {task}), but the store does not follow; orchestra status says why"
             raise TimedOut(message)
         return api.OneTask(views.task(cast("Task", found)))
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..definition import Job, Missed, Overlap, Schedule
-from ..errors import InvalidInput
 from ..shapes import (
     LINE,
     TEXT,
@@ -20,28 +19,19 @@ from ..shapes import (
     placed,
     table,
 )
+from ..timetable import check_cron, check_timezone
 from .names import hint, wrong_name
-
-_FIELDS = 5
-
-
-def _check_cron(text: str) -> None:
-    if len(text.split()) != _FIELDS:
-        message = (
-            f"{text[:60]!r} has {len(text.split())} fields; write five: minute, hour, day of the month, month, "
-            "day of the week, as 0 3 * * *"
-        )
-        raise InvalidInput(message)
-
 
 _SCHEDULE = mapping(
     {
         "cron": Key(
-            checked(LINE, _check_cron),
+            checked(LINE, check_cron),
             "when: minute, hour, day of the month, month, day of the week, as 0 3 * * *",
             required=True,
         ),
-        "timezone": Key(LINE, "the time zone that cron is read in, as Europe/Paris; UTC by default"),
+        "timezone": Key(
+            checked(LINE, check_timezone), "the time zone that cron is read in, as Europe/Paris; UTC by default"
+        ),
         "jobs": Key(
             one_or_many(placed(LINE), "jobs"), "the jobs it submits, together with what they need", required=True
         ),

@@ -9,13 +9,18 @@ from job_orchestra.core.commands import (
     Assign,
     Command,
     Expire,
+    Fire,
     Invite,
     Join,
     NewBuild,
     Record,
     Refuse,
+    Rekey,
     Remove,
+    RemoveSecret,
     SetAgent,
+    SetSchedule,
+    SetSecret,
     StopBuild,
     Submit,
     decode,
@@ -156,6 +161,50 @@ LOG: dict[str, tuple[Command, str]] = {
     "expire": (
         Expire(12, "b2", "s9"),
         ("9184a474797065a6657870697265a261740ca56167656e74a26232a773657373696f6ea27339"),
+    ),
+    "set-secret": (
+        SetSecret(13, "ann", "shop", "TOKEN", b"sealed", 1),
+        (
+            "9187a474797065aa7365742d736563726574a261740da9726571756573746572a3616e6ea770726f6a656374a473686f70a4"
+            "6e616d65a5544f4b454ea3626f78c4067365616c6564aa67656e65726174696f6e01"
+        ),
+    ),
+    "remove-secret": (
+        RemoveSecret(14, "ann", "shop", "TOKEN"),
+        (
+            "9185a474797065ad72656d6f76652d736563726574a261740ea9726571756573746572a3616e6ea770726f6a656374a47368"
+            "6f70a46e616d65a5544f4b454e"
+        ),
+    ),
+    "rekey": (
+        Rekey(15, 2, {"b2": b"wrapped"}, {"shop/TOKEN": b"sealed"}, 3),
+        (
+            "9186a474797065a572656b6579a261740faa67656e65726174696f6e02a5777261707381a26232c40777726170706564a562"
+            "6f78657381aa73686f702f544f4b454ec4067365616c6564a47365656e03"
+        ),
+    ),
+    "fire": (
+        Fire(16, "shop", "nightly", 960_000, Submit(16, "schedule", (NewBuild("shop", "test", "5" * 32),)), 2),
+        (
+            "9187a474797065a466697265a2617410a770726f6a656374a473686f70a46e616d65a76e696768746c79a66d696e757465ce"
+            "000ea600a67375626d697484a474797065a67375626d6974a2617410a9726571756573746572a87363686564756c65a66275"
+            "696c64739183a770726f6a656374a473686f70a36a6f62a474657374a473706563d920353535353535353535353535353535"
+            "3535353535353535353535353535353535a66d697373656402"
+        ),
+    ),
+    "fire that is left out": (
+        Fire(17, "shop", "nightly", 1_020_000, why="there is no such job"),
+        (
+            "9186a474797065a466697265a2617411a770726f6a656374a473686f70a46e616d65a76e696768746c79a66d696e757465ce"
+            "000f9060a3776879b47468657265206973206e6f2073756368206a6f62"
+        ),
+    ),
+    "set-schedule": (
+        SetSchedule(18, "ann", "shop", "nightly", enabled=False),
+        (
+            "9186a474797065ac7365742d7363686564756c65a2617412a9726571756573746572a3616e6ea770726f6a656374a473686f"
+            "70a46e616d65a76e696768746c79a7656e61626c6564c2"
+        ),
     ),
 }
 """Commands with the bytes that version 1 wrote for them. Lines are added, never changed."""
