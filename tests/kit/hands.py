@@ -1,11 +1,12 @@
 """Workers of a town that do what a test says: they take orders, run nothing, and report what they are told to."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
+from job_orchestra.agent.master import NO_SECRETS
 from job_orchestra.core.definition import Spec
 from job_orchestra.core.model import Attempt, Build, BuildState, Stop
 from tests.kit.builders import T0
@@ -41,7 +42,9 @@ class Hand:
         ledger = master.agent.replica.ledger
         await until(lambda: me in ledger.agents and ledger.agents[me].bulk == bulk, f"{me} said where it is")
 
-    def assign(self, given: Sequence[tuple[Attempt, Build, Spec]]) -> None:
+    def assign(
+        self, given: Sequence[tuple[Attempt, Build, Spec]], secrets: Mapping[str, Mapping[str, str]] = NO_SECRETS
+    ) -> None:
         """See WorkerPort."""
         self.given.update((build.id, attempt) for attempt, build, _ in given)
 
