@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from .browsing import Counting, DurationsList, FailingList, Rows, StoreView, TalliesView, UsageList
 from .errors import (
     Conflict,
     DiskFull,
@@ -143,6 +144,7 @@ class BuildsList(Params, frozen=True):
     order: str = "-created"  # field, `-` before it for descending; several with commas
     limit: int = 50  # 1 to 1000
     after: str | None = None  # `next` of the page before
+    search: str = ""  # words, each of which begins a word in the project's or job's name or the reason
 
 
 class TasksList(Params, frozen=True):
@@ -151,16 +153,45 @@ class TasksList(Params, frozen=True):
     where: dict[str, Any] = {}  # as in builds.list
     limit: int = 50  # 1 to 1000
     after: str | None = None  # `next` of the page before
+    search: str = ""  # words, each of which begins a word in the kind, target or outcome
 
 
 class StoreQuery(Params, frozen=True):
     """Any collection of the store."""
 
-    collection: str  # builds, attempts, tasks, jobs, agents, specs
+    collection: str  # one that store.describe names
     where: dict[str, Any] = {}  # as in builds.list
     order: str = ""  # as in builds.list
     limit: int = 50  # 1 to 1000
     after: str | None = None  # `next` of the page before
+    search: str = ""  # words, each of which begins a word in the record's texts
+
+
+class StoreCount(Params, frozen=True):
+    """Which rows to count."""
+
+    collection: str  # one that store.describe names
+    where: dict[str, Any] = {}  # as in builds.list
+    search: str = ""  # as in store.query
+
+
+class JobsTallies(Params, frozen=True):
+    """Of which jobs."""
+
+    project: str | None = None  # only this project's
+
+
+class JobsDurations(Params, frozen=True):
+    """Of which jobs."""
+
+    jobs: list[str] = []  # project/name of each, at most 100
+
+
+class AgentsUsage(Params, frozen=True):
+    """Which days."""
+
+    since: str  # RFC 3339; days (UTC) that begin then or later
+    until: str | None = None  # RFC 3339; and before this; null: until now
 
 
 class BuildsLog(Params, frozen=True):
@@ -382,14 +413,6 @@ class Why(msgspec.Struct, frozen=True):
     reasons: list[str]  # one line each; for a waiting build one per agent
 
 
-class Rows(msgspec.Struct, frozen=True):
-    """A page of a collection."""
-
-    collection: str  # as asked
-    rows: list[dict[str, Any]]  # records as they are stored
-    next: str | None  # cursor of the next page; null: this was the last
-
-
 class Subscribed(msgspec.Struct, frozen=True):
     """Events will follow as notifications `event` on this DEALER socket."""
 
@@ -479,7 +502,15 @@ METHODS: Mapping[str, Method] = {
         Method("secrets.list", "The names of secrets", SecretsList, Secrets, _READ),
         Method("secrets.remove", "Forget a secret", SecretName, OneTask, _OPERATE, _MISSING + _CHANGE),
         Method("tasks.list", "The audit trail, newest first", TasksList, Tasks, _READ, (InvalidInput,)),
-        Method("store.query", "Any collection of the store", StoreQuery, Rows, _READ, (InvalidInput,)),
+        Method("jobs.tallies", "How many builds of each job are in each state", JobsTallies, TalliesView, _READ),
+        Method("jobs.durations", "How long builds usually take", JobsDurations, DurationsList, _READ, (InvalidInput,)),
+        Method("jobs.failing", "The jobs that fail, and since which build", NoParams, FailingList, _READ),
+        Method("agents.usage", "What agents did, by day", AgentsUsage, UsageList, _READ, (InvalidInput,)),
+        Method("store.describe", "The store, and what there is to browse", NoParams, StoreView, _READ),
+        Method("store.query", "A page of any collection of the store", StoreQuery, Rows, _READ, (InvalidInput,)),
+        Method(
+            "store.count", "How many rows a query has, without a scan", StoreCount, Counting, _READ, (InvalidInput,)
+        ),
         Method("events.subscribe", "Send what happens to this DEALER socket", Subscribe, Subscribed, _READ),
     )
 }

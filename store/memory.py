@@ -72,7 +72,7 @@ class MemoryStore:
             rows, collection = self._rows[name], COLLECTIONS[name]
             for one in found:
                 key = collection.key_of(one)
-                if name == "builds":
+                if name == "builds" and one.state.ended:
                     state = (one.project, one.job, one.state)
                     self._last[state] = max(self._last.get(state, 0), one.number)
                 if name != "specs" or key not in rows:
@@ -183,7 +183,8 @@ class MemoryStore:
         """See Store."""
         with self._finished():
             found = Counter((one.project, one.job, one.state) for one in self._rows["builds"].values())
-            tallies = [Tally(*key, found[key], last) for key, last in self._last.items()]
+            keys = dict.fromkeys((*found, *self._last))
+            tallies = [Tally(*key, found[key], self._last.get(key, 0)) for key in keys]
         return sorted(one for one in tallies if project in (None, one.project) and job in (None, one.job))
 
     def durations(self, project: str, job: str) -> Durations:

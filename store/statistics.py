@@ -30,7 +30,7 @@ class Tally(msgspec.Struct, frozen=True, order=True):
     job: str  # its name
     state: str  # see BuildState
     builds: int  # builds in that state now
-    last: int = 0  # the highest number of a build that ever was in that state
+    last: int = 0  # the highest number of a build that ever ended so; 0: none did, or the state is no end
 
 
 class Durations(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from ..core.model import Millis
+from ..core.model import LIVE_STATES, Millis
 from .collections import COLLECTIONS, Collection
 from .query import Operator, Resolved
 from .statistics import Tally, shares
@@ -36,7 +36,7 @@ class Sums:
         """Begin with none."""
         self.sizes: Counter[str] = Counter()  # collection -> records
         self.tallies: Counter[tuple[str, str, str]] = Counter()  # project, job, state -> builds
-        self.last: dict[tuple[str, str, str], int] = {}  # project, job, state -> highest number seen
+        self.last: dict[tuple[str, str, str], int] = {}  # project, job, state that is an end -> highest number seen
         self.attempts: Counter[tuple[str, Millis]] = Counter()  # agent, day -> attempts that ended
         self.busy: Counter[tuple[str, Millis]] = Counter()  # agent, day -> milliseconds
         self.words: Counter[tuple[str, str]] = Counter()  # collection, word -> records
@@ -63,7 +63,7 @@ class Sums:
             return
         project, job, _, state, number = known
         self.tallies[project, job, state] += sign
-        if sign > 0:
+        if sign > 0 and state not in LIVE_STATES:
             self.last[project, job, state] = max(self.last.get((project, job, state), 0), number)
 
     def _usage(self, known: Known | None, sign: int) -> None:

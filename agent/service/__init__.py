@@ -30,6 +30,7 @@ from .network import Network
 from .output import Output
 from .records import Records
 from .secrets import Secrets
+from .summary import Summary
 
 
 class Service:
@@ -73,7 +74,15 @@ class Service:
             stop=stop,
             leave=leave,
         )
-        parts = (network, Jobs(self._desk), self._builds, Output(self._desk, logs), records, Secrets(self._desk, vault))
+        history = (records, Summary(self._desk))
+        parts = (
+            network,
+            Jobs(self._desk),
+            self._builds,
+            Output(self._desk, logs),
+            *history,
+            Secrets(self._desk, vault),
+        )
         self._handlers = {method: _handler(method, parts) for method in api.METHODS if method != "events.subscribe"}
 
     async def answer(self, method: api.Method, params: msgspec.Raw, requester: str) -> msgspec.Struct:

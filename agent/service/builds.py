@@ -137,7 +137,7 @@ class Builds:
 
     async def builds_list(self, params: api.BuildsList) -> api.Builds:
         """Return a page of builds."""
-        page = await self._records.page("builds", params.where, params.order, params.limit, params.after)
+        page = await self._records.page("builds", params.where, params.order, params.limit, params.after, params.search)
         return api.Builds([views.summary(cast("Build", row)) for row in page.rows], page.next)
 
     async def builds_wait(self, params: api.BuildsWait) -> api.OneBuild:

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from contextvars import ContextVar
-from typing import cast
+from typing import Any, cast
 
 from ...core import api, views
 from ...core.commands import Apply, RemoveSecret, SetAgent, StopBuild, Submit
@@ -56,6 +56,11 @@ class Desk:
         while self.replica.ledger.index < index:
             await self._next_change()
         await self.history.reached(index)
+
+    async def read(self, ask: str, *arguments: object) -> Any:  # noqa: ANN401 - what the store's method returns
+        """Ask the store, when it reflects what this agent knows: `ask` names the method (contract.Reading, Summing)."""
+        await self.history.reached(self.replica.ledger.index)
+        return await self.history.read(getattr(self.history.store, ask), *arguments)
 
     async def _next_change(self) -> None:
         if self._changed is None or self._changed.done():

@@ -67,10 +67,12 @@ class SqlStore:
                     f"{SCHEMA_VERSION}; bring it up to date with: orchestra store migrate"
                 )
                 raise OlderSchema(message)
-            if not found:
+            missing = {one._meta.table_name for one in self._tables.all}.difference(self._db.get_tables())  # noqa: SLF001 - peewee's way
+            if missing:  # all, or those of collections that a later version added
                 with self._db.atomic():
                     self._db.create_tables(self._tables.all)
-                    self._put_meta({"schema": str(SCHEMA_VERSION), "applied": "0"})
+                    if not found:
+                        self._put_meta({"schema": str(SCHEMA_VERSION), "applied": "0"})
             self._applied = int(self._get_meta("applied") or 0)
 
     @property
@@ -354,6 +356,7 @@ class SqlStore:
     def _tallies(self, project: str | None = None, job: str | None = None) -> list[Tally]:
         model: Any = self._tables.tallies
         query = model.select(model.project, model.job, model.state, model.builds, model.last)
+        query = query.where((model.builds > 0) | (model.last > 0))
         if project is not None:
             query = query.where(model.project == project)
         if job is not None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import zmq
@@ -33,6 +34,10 @@ def call(socket: "zmq.Socket[bytes]", method: str, **params: object) -> dict[str
     assert isinstance(answer, dict)
     assert answer["id"] == 7
     return answer
+
+
+def result(socket: "zmq.Socket[bytes]", method: str, **params: object) -> Any:  # noqa: ANN401 - as the method says
+    return call(socket, method, **params)["result"]
 
 
 GARBAGE = {
@@ -142,6 +147,12 @@ def test_wrong_values_name_what_is_right(req: "zmq.Socket[bytes]") -> None:
         ("builds.list", {"after": "rubbish"}, "cursor"),
         ("builds.log", {"id": "last", "limit": 0}, "limit must be"),
         ("store.query", {"collection": "secrets"}, "no collection"),
+        ("store.query", {"collection": "builds", "search": "-"}, "holds no word"),
+        ("store.query", {"collection": "specs", "search": "x"}, "no texts to search"),
+        ("store.count", {"collection": "builds", "where": {"stat": "x"}}, "did you mean state?"),
+        ("jobs.durations", {"jobs": ["test"]}, "write project/name"),
+        ("jobs.durations", {"jobs": ["a/b"] * 101}, "up to 100"),
+        ("agents.usage", {"since": "yesterday"}, "is no instant"),
         ("agents.set", {"agent": "nobody"}, "no agent"),
         ("agent.stop", {"builds": "perhaps"}, "must be"),
         ("events.subscribe", {"kinds": ["weather"]}, "unknown kind"),
@@ -153,6 +164,42 @@ def test_wrong_values_name_what_is_right(req: "zmq.Socket[bytes]") -> None:
         assert isinstance(error, dict), (method, params)
         assert part in error["message"], (method, params, error)
         assert error["data"]["retryable"] is False
+
+
+def test_the_history_is_searched_counted_and_summed_up(running_agent: AgentProcess, req: "zmq.Socket[bytes]") -> None:
+    with running_agent.client() as net:
+        for command in ("exit 7", "true"):
+            (build,) = net.builds.submit(["sh", "-c", command], name="summed")
+            net.builds.wait(build.id)
+    found = result(req, "store.query", collection="builds", search="summ exit")["rows"]
+    assert [(one["job"], one["state"]) for one in found] == [("summed", "failed")]
+    where = {"job": "summed", "state": ["failed", "succeeded"]}
+    assert result(req, "store.count", collection="builds", where=where) == {"rows": 2, "exact": True}
+    tallies = result(req, "jobs.tallies", project="run")["tallies"]
+    assert [(one["state"], one["builds"], one["last"]) for one in tallies if one["job"] == "summed"] == [
+        ("failed", 1, 1),
+        ("succeeded", 1, 2),
+    ]
+    (took,) = result(req, "jobs.durations", jobs=["run/summed"])["durations"]
+    assert took["builds"] == 1
+    assert 0 < took["p50"] == took["p99"] == took["longest"]
+    assert "summed" not in {one["job"] for one in result(req, "jobs.failing")["failing"]}, "its last one succeeded"
+    (today, *_) = result(req, "agents.usage", since="2026-01-01T00:00:00Z")["usage"]
+    assert today["attempts"] >= 2
+    assert today["busy"] > 0
+
+
+def test_what_there_is_to_browse_is_described(req: "zmq.Socket[bytes]") -> None:
+    found = result(req, "store.describe")
+    assert found["kind"].startswith("SQLite ")
+    assert (found["behind"], found["problem"]) == (0, "")
+    by_name = {one["name"]: one for one in found["collections"]}
+    assert by_name.keys() >= {"builds", "attempts", "tasks", "jobs", "agents", "specs"}
+    state = next(one for one in by_name["builds"]["fields"] if one["name"] == "state")
+    assert state["indexed"]
+    assert "lost" in state["choices"]
+    for name, one in by_name.items():
+        assert result(req, "store.count", collection=name) == {"rows": one["rows"], "exact": True}
 
 
 def test_every_method_of_the_table_is_answered(req: "zmq.Socket[bytes]") -> None:

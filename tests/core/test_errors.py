@@ -43,7 +43,13 @@ def test_whose_fault_it_is_shows() -> None:
     assert all(not one.retryable for one in tree(UserError)), "asking again the same way will fail again"
     assert all(one.retryable for one in tree(Unavailable)), "not now, perhaps later"
     assert {one.code for one in tree(InvariantError)} == {Code.INTERNAL}
-    assert {one.kind for one in tree(StorageError)} == {"storage", "disk-full", "damaged", "newer-schema"}
+    assert {one.kind for one in tree(StorageError)} == {
+        "storage",
+        "disk-full",
+        "damaged",
+        "newer-schema",
+        "older-schema",
+    }
 
 
 def test_kinds_are_different_where_programs_tell_them_apart() -> None:
