@@ -56,6 +56,12 @@ def socket_path(data: Path | None = None) -> Path:
     return Paths(data_directory(data)).scripting
 
 
+def neighbours(data: Path | None = None) -> list[Path]:
+    """Return the sockets of this user's other agents on this machine, whatever network they belong to."""
+    mine = socket_path(data)
+    return sorted(found for found in mine.parent.parent.glob(f"*/{mine.name}") if found != mine)
+
+
 def belongs(data: Path | None = None) -> bool:
     """Whether a data directory (see `data_directory`) is that of a network's member."""
     return Paths(data_directory(data)).network.exists()
@@ -320,17 +326,18 @@ class Client:
 class AsyncClient:
     """A connection to an agent, for asyncio: any number of requests at a time."""
 
-    def __init__(self, data: Path) -> None:
-        """Connect to the agent with this data directory. Raises NoAgent when it does not run."""
+    def __init__(self, data: Path, path: Path | None = None) -> None:
+        """Connect to the agent with this data directory, or at the socket `path`. Raises NoAgent when there is none."""
         import zmq.asyncio
 
-        path = Paths(data).scripting
+        path = path or Paths(data).scripting
         check_agent(path)
         self.data = data
         self.path = path
         self._context = zmq.asyncio.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.set(zmq.LINGER, 0)
+        self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._socket.connect(f"ipc://{path}")
         self._number = 0
         self._waiting: dict[int, asyncio.Future[_Reply]] = {}
@@ -370,11 +377,21 @@ class AsyncClient:
         """Yield what happens from now on."""
         await self.call("events.subscribe", kinds=list(kinds), builds=list(builds))
         while True:
-            yield await self._events.get()
+            yield await self.next_event()
+
+    async def next_event(self) -> dict[str, Any]:
+        """Return the next event of those that `events.subscribe` was called for."""
+        return await self._events.get()
+
+    async def gone(self) -> None:
+        """Return when the connection has broken off: the agent has ended, or is no longer reached."""
+        await self._monitor.recv_multipart()
 
     async def close(self) -> None:
         """Hang up."""
         self._reader.cancel()
+        self._socket.disable_monitor()
+        self._monitor.close()
         self._socket.close()
         self._context.term()
 

@@ -63,8 +63,17 @@ def width(text: str) -> int:
 
 
 def plain(text: str) -> str:
-    """Return a text on one line, with controls shown as `?`: names and reasons may come from strangers."""
-    return "".join(" " if one in "\n\t" else "?" if category(one) == "Cc" else one for one in text)
+    """Return a text on one line, with controls shown as `?`: names and reasons may come from strangers.
+
+    What is invisible and turns the direction of writing, or joins signs into one, is left out: it would shift columns.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(" " if one in "\n\t" else "?" if category(one) == "Cc" else one for one in text if not _hidden(one))
+
+
+def _hidden(character: str) -> bool:
+    return category(character) == "Cf" or "\ufe00" <= character <= "\ufe0f"
 
 
 def cut(text: str, cells: int) -> str:

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "rerun": ("submitting", "rerun", "Run what a build ran once more"),
     "explain": ("looking", "explain", "Say why a build is in its state"),
     "tasks": ("looking", "tasks", "List what was asked of the network, and by whom"),
+    "console": ("console", "console", "Look at everything, and do things, in the terminal"),
     "call": ("calling", "call", "Make one request of the scripting contract"),
 }
 

@@ -1,5 +1,6 @@
 """Waiting for a condition, with a deadline. The only place in the tests where time passes for its own sake."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -29,4 +30,15 @@ def wait_until(
             message = f"waited {deadline_s:g} s in vain until {what}"
             raise AssertionError(message)
         time.sleep(_LOOK_S)
+    return value
+
+
+async def until(condition: Callable[[], T], what: str, *, deadline_s: float = DEADLINE_S) -> T:
+    """Return the condition's value as soon as it is true, letting the event loop go on meanwhile."""
+    end = time.monotonic() + deadline_s
+    while not (value := condition()):
+        if time.monotonic() > end:
+            message = f"waited {deadline_s:g} s in vain until {what}"
+            raise AssertionError(message)
+        await asyncio.sleep(_LOOK_S)
     return value

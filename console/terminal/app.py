@@ -1,0 +1,187 @@
+"""The app: the screens and the way between them, one feed for all, a clock, messages, the theme."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from ...core.errors import OrchestraError
+from ..feed.contract import Feed, Heard
+from ..feed.insight import Insight
+from ..format import now
+from .cells import clean
+from .header import PLACES
+from .screens.base import Place
+from .screens.catalogue import make
+from .session import Session
+from .themes import THEMES
+
+BATCH_S = 0.2
+"""Seconds in which changes are gathered before a screen is told: five times a second is as fast as one reads."""
+
+
+class Console(App[None]):
+    """The terminal console over one feed."""
+
+    TITLE = "Job Orchestra"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(
+            Binding(key, f"go('{place}')", title, show=False, id=f"go.{place}")
+            for place, (key, title) in PLACES.items()
+        ),
+        Binding("colon,ctrl+p", "command_palette", "Commands", key_display=":", id="palette"),
+        Binding("question_mark,f1", "help", "Help", key_display="?", id="help"),
+        Binding("T", "theme", "Theme", show=False, id="theme"),
+        Binding("q", "quit", "Quit", id="quit"),
+        Binding("ctrl+c", "quit", "Quit", show=False, id="quit.now"),
+    ]
+
+    def __init__(
+        self,
+        feed: Feed,
+        *,
+        session: Session | None = None,
+        readonly: bool = False,
+        keymap: dict[str, str] | None = None,
+        now: Callable[[], datetime] = now,
+    ) -> None:
+        """Show what `feed` tells; `readonly`: change nothing; `keymap`: id of an action -> keys instead of its own.
+
+        `now` tells the time of day.
+        """
+        super().__init__()
+        self.feed = feed
+        self.insight = Insight(feed)
+        self.session = session or Session()
+        self.readonly = readonly
+        self.now = now
+        self._mains: dict[str, Place] = {}
+        self._kinds: set[str] = set()
+        self._builds: set[str] = set()
+        self._waiting = False
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        wanted = "terminal" if self.no_color else self.session.state.theme
+        self.theme = wanted if wanted in THEMES else "dark"
+        if keymap:
+            self.set_keymap(keymap)
+
+    def get_default_screen(self) -> Screen[Any]:
+        """See App: the place where one was last."""
+        return self._main(self.session.state.place)
+
+    def _main(self, place: str) -> Place:
+        """Return one of the main screens: the same one each time, so that one finds it as one left it."""
+        place = place if place in PLACES else "overview"
+        found = self._mains.get(place)
+        if found is None:
+            found = self._mains[place] = make(place)
+            self.install_screen(found, place)
+        return found
+
+    def on_mount(self) -> None:
+        """The app is there."""
+        self.feed.listen(self._on_heard)
+        self.run_worker(self.feed.run, group="feed", exit_on_error=True)
+        self.set_interval(1.0, self._tick)
+
+    async def action_quit(self) -> None:
+        """End."""
+        self.session.save()
+        self.exit()
+
+    # -- what happens
+
+    def _on_heard(self, heard: Heard) -> None:
+        if heard.kind == "standing":
+            for place in self._places():
+                place.on_standing()
+        else:
+            build = heard.payload.get("build")
+            if isinstance(build, dict):
+                self._builds.add(str(build.get("id", "")))
+        self._kinds.add(heard.kind)
+        if not self._waiting:
+            self._waiting = True
+            self.set_timer(BATCH_S, self._pass_on)
+
+    def _pass_on(self) -> None:
+        self._waiting = False
+        kinds, self._kinds = self._kinds, set()
+        builds, self._builds = self._builds, set()
+        for place in self._places():
+            place.on_changes(kinds, builds)
+
+    def _places(self) -> list[Place]:
+        """Return the screen that is shown; under a dialog the one below it."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, Place):
+                return [screen] if screen.is_mounted else []
+        return []
+
+    def _tick(self) -> None:
+        for place in self._places():
+            place.tick()
+
+    # -- going about
+
+    async def action_go(self, place: str) -> None:
+        """Go to one of the main screens."""
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        self.session.state.place = place
+        await self.switch_screen(self._main(place))
+
+    def action_return(self) -> None:
+        """Go back to where one came from."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def show(self, place: Place) -> None:
+        """Show a screen above this one; escape leads back."""
+        self.push_screen(place)
+
+    def action_theme(self) -> None:
+        """Take the next theme."""
+        known = list(THEMES)
+        self.theme = known[(known.index(self.theme) + 1) % len(known)] if self.theme in known else known[0]
+        self.session.state.theme = self.theme
+        self.notify(f"Theme: {self.theme}", timeout=2)
+
+    def watch_build(self, build: str, label: str, *, ended: bool) -> None:
+        """Tell when a build ends; or no longer."""
+        watched = self.session.state.watched
+        if build in watched:
+            watched.remove(build)
+            self.tell(f"{label}: its end will not be told.")
+        elif ended:
+            self.tell(f"{label} has ended already.")
+        else:
+            watched.append(build)
+            self.tell(f"{label}: you will be told when it ends.")
+
+    # -- saying things
+
+    def tell_problem(self, error: OrchestraError) -> None:
+        """Tell what went wrong, and what to do about it."""
+        self.notify(clean(str(error)), title="Not done", severity="error", timeout=8, markup=False)
+
+    def tell(self, text: str, title: str = "") -> None:
+        """Tell what was done."""
+        self.notify(clean(text), title=title, timeout=4, markup=False)
+
+    def copy(self, text: str) -> None:
+        """Take a text to the clipboard, through the terminal."""
+        self.copy_to_clipboard(text)
+        self.tell(text if len(text) < 200 else f"{len(text):,} characters", "Copied")  # noqa: PLR2004 - a few lines

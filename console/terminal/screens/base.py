@@ -1,0 +1,160 @@
+"""What all screens share: head, foot, being told of changes, having things done, the command one could type.
+
+A screen asks the feed when it is shown, when something it shows has changed, and once in a while in any case: an event
+that was lost must not leave something wrong on the screen for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from ....core.errors import OrchestraError
+from ...feed.contract import Feed, Link
+from ..cells import clean
+from ..header import Header
+from ..keysline import KeysLine
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from ..app import Console
+
+RESYNC_S = 15.0
+"""Seconds after which a screen asks again though nothing was told."""
+
+
+class Place(Screen[None]):
+    """A screen with head and foot."""
+
+    PLACE: ClassVar[str] = ""  # which of header.PLACES it is, or belongs to
+    TITLE: ClassVar[str | None] = None
+    INTEREST: ClassVar[frozenset[str]] = frozenset()  # kinds of events that concern it
+    NEEDS: ClassVar[dict[str, str]] = {}  # name of an action -> method without which it cannot be done
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "copy_command", "Copy command", show=False, id="command.copy"),
+        Binding("ctrl+r,f5", "again", "Ask again", show=False, id="again"),
+    ]
+
+    DEFAULT_CSS = """
+    Place { background: $background; }
+    """
+
+    def compose(self) -> ComposeResult:
+        """See Screen."""
+        yield Header(self.PLACE)
+        yield from self.body()
+        yield KeysLine()
+
+    def body(self) -> Iterable[Widget]:
+        """Return what is between head and foot."""
+        return ()
+
+    # -- the app and its feed
+
+    @property
+    def console(self) -> Console:
+        """The app."""
+        return cast("Console", self.app)
+
+    @property
+    def feed(self) -> Feed:
+        """Where the data comes from."""
+        return self.console.feed
+
+    def on_mount(self) -> None:
+        """The screen is there."""
+        self._asked = self.feed.clock()
+        self.on_standing()
+        self.call_after_refresh(self.ask)
+
+    def on_screen_resume(self) -> None:
+        """The screen is shown again."""
+        self.on_standing()
+        if self.is_mounted:
+            self.ask_soon()
+
+    def on_standing(self) -> None:
+        """How the feed stands has changed, or a second went by."""
+        for header in self.query(Header):
+            header.tell(self.feed.standing, self.feed.clock(), readonly=self.console.readonly)
+
+    def on_changes(self, kinds: set[str], builds: set[str]) -> None:  # noqa: ARG002 - screens may look at it
+        """Something happened: events of these kinds, about these builds."""
+        if kinds & self.INTEREST:
+            self.ask_soon()
+
+    def tick(self) -> None:
+        """A second went by."""
+        self.on_standing()
+        if self.feed.clock() - self._asked > RESYNC_S and self.feed.standing.link is Link.LIVE:
+            self.ask_soon()
+
+    def ask_soon(self) -> None:
+        """Ask the feed for what is shown."""
+        self._asked = self.feed.clock()
+        self.ask()
+
+    def ask(self) -> None:
+        """Ask the feed for what is shown; screens say how."""
+
+    def action_again(self) -> None:
+        """Ask again at once."""
+        self.ask_soon()
+
+    # -- doing things
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - as Textual has it
+        """Whether an action can be done: nothing is changed where one only looks, or the feed has no such method."""
+        needed = self.NEEDS.get(action)
+        return needed is None or (not self.console.readonly and needed in self.feed.methods)
+
+    def command(self) -> str:
+        """Return the command that shows the same on the command line."""
+        return "orchestra status"
+
+    def action_copy_command(self) -> None:
+        """Copy the command that does the same."""
+        self.console.copy(self.command())
+
+    def do(self, work: Awaitable[Any], then: Callable[[Any], None] | None = None) -> None:
+        """Have a request made; what goes wrong is told."""
+
+        async def done() -> None:
+            try:
+                answer = await work
+            except OrchestraError as error:
+                self.console.tell_problem(error)
+                return
+            if then is not None:
+                then(answer)
+
+        self.run_worker(done, group="work")
+
+    async def ask_feed(self, method: str, **params: object) -> Any | None:  # noqa: ANN401 - the method decides the type
+        """Return an answer; None, where that cannot be had, after showing why: the head says it if nobody answers."""
+        try:
+            return await self.feed.call(method, **params)
+        except OrchestraError as error:
+            self.on_problem(clean(str(error)))
+            return None
+
+    def on_problem(self, text: str) -> None:
+        """What is shown could not be asked for; screens say where that is told."""
+
+    @on(Header.Chosen)
+    def _on_chosen(self, event: Header.Chosen) -> None:
+        self.run_worker(partial(self.console.action_go, event.place))
+
+
+def names(texts: Sequence[str], most: int = 3) -> str:
+    """Return a few names, and how many more there are."""
+    shown = ", ".join(texts[:most])
+    return f"{shown} and {len(texts) - most} more" if len(texts) > most else shown

@@ -1,0 +1,16 @@
+"""The main screens by name. Imported one at a time, when somebody goes there: the first one is on the screen sooner."""
+
+from importlib import import_module
+
+from .base import Place
+
+_MODULES: dict[str, tuple[str, str]] = {
+    "builds": ("builds", "BuildsScreen"),
+}
+
+
+def make(place: str) -> Place:
+    """Return a new main screen."""
+    module, name = _MODULES.get(place, _MODULES["builds"])
+    found: type[Place] = getattr(import_module(f".{module}", __package__), name)
+    return found()

@@ -1,0 +1,477 @@
+"""A table over a listing of any length: a window of rows in memory, a cursor, marks. Keyboard and mouse.
+
+Rows stay where they are while one looks at them: the cursor and the first line are held by what they show, not by
+their number. Refuses to know where rows come from (feed.pages, feed.listing) and what is done with them (screens).
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
+from textwrap import wrap
+from typing import Any, ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+
+from ...core.errors import OrchestraError
+from ..feed.listing import Rows
+from .cells import Part, Tone, cells, clean, fit
+from .columns import GAP, Column, Layout, Measure
+from .painted import Painted
+from .scrolling import bar_at
+
+AHEAD = 40
+"""Rows beyond the visible ones that are fetched before anybody asks for them."""
+
+
+class Table(Painted, can_focus=True):
+    """Shows rows."""
+
+    DEFAULT_CSS = """
+    Table { height: 1fr; width: 1fr; background: $background; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "Down", show=False, id="table.down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="table.up"),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="table.page_down"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="table.page_up"),
+        Binding("g,home", "top", "First row", show=False, id="table.top"),
+        Binding("G,end", "end", "Last row", show=False, id="table.end"),
+        Binding("enter,l,right", "open", "Open", id="table.open"),
+        Binding("space", "mark", "Mark", show=False, id="table.mark"),
+        Binding("u", "unmark", "Unmark all", show=False, id="table.unmark"),
+    ]
+
+    class Opened(Message):
+        """Somebody wants to see a row."""
+
+        def __init__(self, table: "Table", row: Any) -> None:  # noqa: ANN401 - of any listing
+            """Tell of `row`."""
+            super().__init__()
+            self.table = table
+            self.row = row
+
+    class Moved(Message):
+        """The cursor stands on another row, or the rows are others."""
+
+        def __init__(self, table: "Table") -> None:
+            """Tell of `table`."""
+            super().__init__()
+            self.table = table
+
+    class OrderWanted(Message):
+        """Somebody clicked on a column's title."""
+
+        def __init__(self, table: "Table", column: Column, *, further: bool) -> None:
+            """Tell of `column`; `further`: beside what the table is ordered by already."""
+            super().__init__()
+            self.table = table
+            self.column = column
+            self.further = further
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        key: Callable[[Any], str],
+        *,
+        empty: str = "Nothing here.",
+        id: str | None = None,  # noqa: A002 - as Textual has it
+    ) -> None:
+        """Show `columns` of rows that `key` tells apart; `empty` is said where there are none."""
+        super().__init__(id=id)
+        self.all_columns = list(columns)
+        self.columns = [one for one in columns if one.chosen]
+        self.order: dict[str, bool] = {}  # column name -> descending; in the order in which they count
+        self.empty = empty
+        self.problem = ""  # why the rows could not be had
+        self.marked: dict[str, Any] = {}  # key -> row
+        self.loaded = False  # whether rows were ever had
+        self._key = key
+        self._source: Rows | None = None
+        self._rows: list[Any] = []
+        self._cursor = 0
+        self._touched = False  # whether the cursor was ever moved
+        self._top = 0
+        self._measure = Measure()
+        self._layout = Layout([], [])
+        self._again = False  # whether what is visible should be fetched anew
+        self._looking = False  # whether it is being fetched
+        self._texts: dict[int, list[Part]] = {}  # what each visible line showed last
+
+    # -- rows
+
+    def show(self, source: Rows) -> None:
+        """Show another listing, from its top."""
+        self._source = source
+        self._touched = False
+        self._measure.forget()
+        self.reload()
+
+    def reload(self, *, from_end: bool = False) -> None:
+        """Begin anew, at the top or at the end."""
+        self.run_worker(partial(self._restart, from_end=from_end), group="rows", exclusive=True)
+
+    def look_again(self) -> None:
+        """Fetch what is visible anew, without moving anything."""
+        self._again = True
+        if self.loaded and not self._looking:
+            self.run_worker(self._refresh, group="look")
+
+    @property
+    def rows(self) -> list[Any]:
+        """The rows in memory."""
+        return self._rows
+
+    @property
+    def current(self) -> Any | None:  # noqa: ANN401 - of any listing
+        """The row under the cursor."""
+        return self._rows[self._cursor] if self._cursor < len(self._rows) else None
+
+    @property
+    def selected(self) -> list[Any]:
+        """The marked rows, or else the one under the cursor."""
+        if self.marked:
+            return list(self.marked.values())
+        return [] if self.current is None else [self.current]
+
+    @property
+    def position(self) -> str:
+        """Where one is, for people: `3/17`, `3/500+`, `from the end`."""
+        source = self._source
+        if source is None or not self._rows:
+            return ""
+        if not source.anchored:
+            left = len(self._rows) - self._cursor
+            return f"{left} from the end" if source.at_end else ""
+        more = "" if source.at_end else "+"
+        return f"{source.before + self._cursor + 1}/{source.before + len(self._rows)}{more}"
+
+    @property
+    def left_out(self) -> int:
+        """How many columns there is no room for."""
+        return self._layout.left_out
+
+    @property
+    def looked(self) -> str:
+        """How far was searched, for people; empty where everything is shown."""
+        source = self._source
+        if source is None or not source.looked:
+            return ""
+        return f"looked at {source.looked:,}" + ("" if source.at_end else " so far")
+
+    async def _restart(self, *, from_end: bool) -> None:
+        source = self._source
+        if source is None or not await self._had(source, source.restart(from_end=from_end)):
+            return
+        self._take(stay=False)
+        if from_end:
+            self._cursor = max(0, len(self._rows) - 1)
+            self._keep_visible()
+        await self._fill()
+
+    async def _refresh(self) -> None:
+        self._looking = True
+        try:
+            while self._again:
+                self._again = False
+                source = self._source
+                if source is not None and await self._had(
+                    source, source.refresh(self._top, self._top + self._lines - 1)
+                ):
+                    self._take(stay=self._touched or self._top > 0)
+                    await self._fill()
+        finally:
+            self._looking = False
+
+    async def _fill(self) -> None:
+        """Fetch rows as long as there are too few around what is visible."""
+        source = self._source
+        while source is not None and source is self._source:
+            if self._top + self._lines + AHEAD > len(self._rows) and not source.at_end:
+                more = source.down()
+            elif self._top < AHEAD and not source.at_top:
+                more = source.up()
+            else:
+                return
+            if not await self._had(source, more):
+                return
+            self._take(stay=True)
+
+    async def _had(self, source: Rows, work: Awaitable[Any]) -> bool:
+        """Wait for rows; whether they came and are still wanted. A problem is told, and what was there stays."""
+        try:
+            await work
+        except OrchestraError as error:
+            self.problem = clean(str(error))
+            self.refresh()
+            self.post_message(self.Moved(self))
+            return False
+        self.problem = ""
+        return source is self._source
+
+    def _take(self, *, stay: bool) -> None:
+        """Take over the source's rows; with `stay` the cursor and the first line keep to what they show."""
+        if self._source is None:
+            return
+        before, cursor, top = self._rows, self._cursor, self._top
+        self._rows = self._source.rows
+        self.loaded = True
+        if stay and before:
+            self._cursor = self._where(before, cursor)
+            self._top = max(0, self._where(before, top)) if top else 0
+        elif not stay:
+            self._cursor, self._top = 0, 0
+        self._cursor = min(self._cursor, max(0, len(self._rows) - 1))
+        for row in self._rows:
+            if self.marked and (key := self._key(row)) in self.marked:
+                self.marked[key] = row
+        self._measure.see(self.columns, self._rows, self.moment)
+        self._lay_out()
+        self._keep_visible()
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def _where(self, before: list[Any], place: int) -> int:
+        """Return where a row is now, or the nearest one behind it that is still there."""
+        places = {self._key(row): number for number, row in enumerate(self._rows)}
+        for row in before[place:]:
+            found = places.get(self._key(row))
+            if found is not None:
+                return found
+        return min(place, max(0, len(self._rows) - 1))
+
+    # -- columns
+
+    def choose(self, names: Sequence[str]) -> None:
+        """Show these columns, in this order; unknown names are passed over."""
+        by_name = {one.name: one for one in self.all_columns}
+        found = [by_name[name] for name in names if name in by_name]
+        if found:
+            self.columns = found
+            self._measure.see(self.columns, self._rows, self.moment)
+            self._lay_out()
+            self.refresh()
+
+    def _lay_out(self) -> None:
+        self._layout = self._measure.layout(self.columns, max(1, self.size.width - 4), max(1, min(2, len(self.order))))
+
+    def on_resize(self) -> None:
+        """The widget has another size."""
+        self._lay_out()
+        self._keep_visible()
+        if self.loaded:
+            self._want_more()
+
+    # -- drawing
+
+    @property
+    def _lines(self) -> int:
+        """Rows that are visible at a time."""
+        return max(1, self.size.height - 1)
+
+    def tick(self) -> None:
+        """Draw anew what shows how long something takes."""
+        moment = self.moment
+        for y in range(min(self._lines, len(self._rows) - self._top)):
+            if self._texts.get(self._top + y) != self._parts(self._rows[self._top + y], moment):
+                self.refresh_line(y + 1)
+
+    def refresh_line(self, y: int) -> None:
+        """Draw one line anew."""
+        self.refresh(Region(0, y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """See Widget."""
+        width = self.size.width
+        if y == 0:
+            return self.drawn(self._head(), width)
+        if not self._rows:
+            return self._nothing(y - 1, width)
+        place = self._top + y - 1
+        if y > self._lines or place >= len(self._rows):
+            return self.drawn([], width)
+        row = self._rows[place]
+        parts = self._parts(row, self.moment)
+        self._texts[place] = parts
+        if len(self._texts) > 4 * self._lines:
+            self._texts = {}
+        marked = self._key(row) in self.marked
+        line: list[Part] = [("▌" if marked else " ", Tone.MARK), (" ", Tone.PLAIN)]
+        for (text, tone), column, wide in zip(parts, self._layout.columns, self._layout.widths, strict=True):
+            line += [(fit(text, wide, right=column.right), tone), (" " * GAP, Tone.PLAIN)]
+        line = line[:-1]
+        used = sum(cells(text) for text, _ in line)
+        line += [(" " * max(0, width - 1 - used), Tone.PLAIN), (self._bar(y - 1), Tone.DIM)]
+        return self.drawn(line, width, under=Tone.CURSOR if place == self._cursor and self.has_focus_within else None)
+
+    @property
+    def has_focus_within(self) -> bool:
+        """Whether keys come here, or would if no dialog were open."""
+        return self.has_focus or self.screen.focused is self
+
+    def _parts(self, row: Any, moment: datetime) -> list[Part]:  # noqa: ANN401 - of any listing
+        return [column.show(row, moment) for column in self._layout.columns]
+
+    def _head(self) -> list[Part]:
+        line: list[Part] = [("  ", Tone.PLAIN)]
+        for column, wide in zip(self._layout.columns, self._layout.widths, strict=True):
+            sign = ""
+            if column.name in self.order:
+                sign = "↓" if self.order[column.name] else "↑"
+                if len(self.order) > 1:
+                    sign += "¹²³⁴⁵⁶⁷⁸⁹"[min(8, list(self.order).index(column.name))]
+            title = f"{column.title}{sign}"
+            line += [(fit(title, wide, right=column.right), Tone.TITLE), (" " * GAP, Tone.PLAIN)]
+        return line
+
+    def _bar(self, y: int) -> str:
+        source = self._source
+        if source is None:
+            return " "
+        return bar_at(
+            y, self._lines, self._top, len(self._rows), more_before=not source.at_top, more_after=not source.at_end
+        )
+
+    def _nothing(self, y: int, width: int) -> Strip:
+        """Draw what is said where there are no rows."""
+        if self.problem:
+            lines, tone = self._wrapped(self.problem, width), Tone.BAD
+        elif not self.loaded:
+            lines, tone = ["Loading ..."], Tone.DIM
+        elif self._source is not None and not self._source.at_end:
+            lines, tone = [f"Looking ... {self.looked}"], Tone.DIM
+        else:
+            lines, tone = [one for part in self.empty.split("\n") for one in self._wrapped(part, width)], Tone.DIM
+        place = y - max(0, (self._lines - len(lines)) // 3)
+        if 0 <= place < len(lines):
+            return self.drawn([("  ", Tone.PLAIN), (lines[place], tone)], width)
+        return self.drawn([], width)
+
+    @staticmethod
+    def _wrapped(text: str, width: int) -> list[str]:
+        return wrap(text, max(10, width - 4)) or [""]
+
+    # -- moving
+
+    def _keep_visible(self) -> None:
+        if self._cursor < self._top:
+            self._top = self._cursor
+        elif self._cursor >= self._top + self._lines:
+            self._top = self._cursor - self._lines + 1
+        self._top = max(0, min(self._top, len(self._rows) - self._lines))
+
+    def _move_to(self, place: int) -> None:
+        place = max(0, min(place, len(self._rows) - 1))
+        self._touched = True
+        if place != self._cursor:
+            self._cursor = place
+            self._keep_visible()
+            self.refresh()
+            self.post_message(self.Moved(self))
+        self._want_more()
+
+    def _want_more(self) -> None:
+        source = self._source
+        if source is None:
+            return
+        below = self._top + self._lines + AHEAD > len(self._rows) and not source.at_end
+        if below or (self._top < AHEAD and not source.at_top):
+            self.run_worker(self._fill, group="fill", exclusive=True)
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by some rows."""
+        self._move_to(self._cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Move by a screenful."""
+        step = max(1, self._lines - 1) * by
+        self._top = max(0, min(self._top + step, len(self._rows) - self._lines))
+        self._move_to(self._cursor + step)
+        self.refresh()
+
+    def action_top(self) -> None:
+        """Go to the first row of all."""
+        if self._source is not None and not (self._source.at_top and self._source.anchored):
+            self.reload()
+        else:
+            self._top = 0
+            self._move_to(0)
+            self._touched = False
+            self.refresh()
+
+    def action_end(self) -> None:
+        """Go to the last row of all."""
+        if self._source is not None and not self._source.at_end:
+            self.reload(from_end=True)
+            self._touched = True
+        else:
+            self._move_to(len(self._rows) - 1)
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if self.current is not None:
+            self.post_message(self.Opened(self, self.current))
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor, or take the mark away, and go on to the next."""
+        if self.current is None:
+            return
+        key = self._key(self.current)
+        if self.marked.pop(key, None) is None:
+            self.marked[key] = self.current
+        self.post_message(self.Moved(self))
+        self.refresh()
+        self.action_move(1)
+
+    def action_unmark(self) -> None:
+        """Take away all marks."""
+        self.marked.clear()
+        self.post_message(self.Moved(self))
+        self.refresh()
+
+    # -- mouse
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel was turned."""
+        event.stop()
+        self._scroll(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel was turned."""
+        event.stop()
+        self._scroll(-3)
+
+    def _scroll(self, by: int) -> None:
+        self._top = max(0, min(self._top + by, len(self._rows) - self._lines))
+        self._touched = True
+        self._cursor = max(self._top, min(self._cursor, self._top + self._lines - 1))
+        self.refresh()
+        self.post_message(self.Moved(self))
+        self._want_more()
+
+    def on_click(self, event: events.Click) -> None:
+        """Somebody clicked: on a title to order, on a row to go there, twice to open it."""
+        self.focus()
+        if event.y == 0:
+            place = 2
+            for column, wide in zip(self._layout.columns, self._layout.widths, strict=True):
+                if place <= event.x < place + wide:
+                    self.post_message(self.OrderWanted(self, column, further=event.ctrl or event.shift))
+                    return
+                place += wide + GAP
+            return
+        if event.x == self.size.width - 1 and self._rows:  # on the bar
+            self._top = max(0, (len(self._rows) - self._lines) * (event.y - 1) // max(1, self._lines - 1))
+            self._move_to(self._top + self._lines // 2)
+            self.refresh()
+            return
+        place = self._top + event.y - 1
+        if place < len(self._rows):
+            again = place == self._cursor
+            self._move_to(place)
+            if event.chain > 1 and again:
+                self.action_open()

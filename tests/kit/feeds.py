@@ -1,0 +1,230 @@
+"""A feed that makes everything up, from records in memory: the same each time, with a clock that stands still.
+
+It passes the contract tests that a feed from a real agent passes (tests/console/feed/test_contract.py), so that screens
+tried with it are tried with what agents say.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, cast
+
+import msgspec
+from msgspec.structs import replace
+
+from job_orchestra.agent.service.output import encoded
+from job_orchestra.agent.service.records import conditions, orders
+from job_orchestra.console.feed.contract import Heard, Link, Listener, Remembered, Standing
+from job_orchestra.console.feed.memory import Listeners, Memory
+from job_orchestra.core import api, views
+from job_orchestra.core.errors import Conflict, InvalidInput, NoAgent, NotFound, OrchestraError
+from job_orchestra.core.model import Attempt, Build, BuildState, Task, TaskState
+from job_orchestra.store.contract import Batch
+from job_orchestra.store.memory import MemoryStore
+from job_orchestra.store.query import Filter, Operator, Query
+
+METHODS = frozenset(api.METHODS) - {"builds.wait", "agent.stop", "agent.leave", "network.digest", "network.links"}
+
+
+class FakeFeed:
+    """Answers from what `put` put in."""
+
+    def __init__(self, status: api.Status) -> None:
+        """Begin with an agent that answers, and nothing else."""
+        self.methods = METHODS
+        self.store = MemoryStore()
+        self.agents: list[views.AgentView] = []
+        self.jobs: list[views.JobView] = []
+        self.requests: list[api.JoinRequest] = []
+        self.logs: dict[str, bytes] = {}  # attempt's key -> what it wrote
+        self.reasons: dict[str, list[str]] = {}  # build id -> what builds.explain says
+        self.asked: list[tuple[str, dict[str, object]]] = []  # requests that change something, as they came
+        self.problem: OrchestraError | None = None  # what every request is answered with
+        self.slow: asyncio.Event | None = None  # requests are answered when it is set
+        self.time = 1000.0
+        self._standing = Standing(Link.LIVE, f"{status.agent.name} (made up)", status, self.time, 0.0012)
+        self._memory = Memory()
+        self._listeners = Listeners()
+        self._index = 0
+
+    # -- for tests
+
+    def put(
+        self, *builds: Build, attempts: Iterable[Attempt] = (), tasks: Iterable[Task] = (), agents: Iterable[Any] = ()
+    ) -> None:
+        """Put records in, and tell of the builds."""
+        self._index += 1
+        self.store.write(
+            Batch(self._index, builds=builds, attempts=tuple(attempts), tasks=tuple(tasks), agents=tuple(agents))
+        )
+        for one in builds:
+            self.tell("build", build=msgspec.to_builtins(views.summary(one)))
+
+    def tell(self, kind: str, **payload: object) -> None:
+        """Tell of an event."""
+        self._listeners.tell(Heard(kind, {"kind": kind, **payload}))
+
+    def stand(self, **changes: Any) -> None:  # noqa: ANN401 - of Standing
+        """Stand differently from now on."""
+        self._standing = replace(self._standing, **changes)
+        self._listeners.tell(Heard("standing"))
+
+    def lose(self, seconds: float, problem: str) -> None:
+        """Be disconnected for some seconds already."""
+        self.problem = NoAgent(problem)
+        self.time += seconds
+        self.stand(link=Link.LOST, problem=problem, round_trip=None)
+
+    # -- Feed
+
+    @property
+    def standing(self) -> Standing:
+        return self._standing
+
+    def clock(self) -> float:
+        return self.time
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def remembered(self, method: str, **params: object) -> Remembered | None:
+        return self._memory.find(method, params)
+
+    def listen(self, hear: Listener) -> Callable[[], None]:
+        return self._listeners.add(hear)
+
+    async def call(self, method: str, **params: object) -> Any:  # noqa: ANN401 - the method decides the type
+        await asyncio.sleep(0)
+        if self.slow is not None:
+            await self.slow.wait()
+        if self.problem is not None:
+            raise self.problem
+        row = api.METHODS[method]
+        given = {name: value for name, value in params.items() if value is not None}
+        try:
+            wish = msgspec.convert(given, row.params)
+        except msgspec.ValidationError as error:
+            raise InvalidInput(f"wrong parameters for {method}: {error}") from None
+        if row.permission is not api.Permission.READ:
+            self.asked.append((method, given))
+        answer = getattr(self, f"_{method.replace('.', '_')}")(wish)
+        if isinstance(answer, Awaitable):
+            answer = await cast("Awaitable[Any]", answer)
+        found = msgspec.json.decode(msgspec.json.encode(answer), type=row.result)  # as over a socket
+        if row.permission is api.Permission.READ:
+            self._memory.keep(method, params, found, self.clock())
+        return found
+
+    # -- methods
+
+    def _network_status(self, _: api.NoParams) -> api.Status:
+        assert self._standing.status is not None
+        return self._standing.status
+
+    def _agents_list(self, _: api.NoParams) -> api.Agents:
+        return api.Agents(self.agents)
+
+    def _agents_set(self, wish: api.AgentSet) -> api.OneTask:
+        agent = next((one for one in self.agents if wish.agent in {one.id, one.name}), None)
+        if agent is None:
+            raise NotFound(f"no agent {wish.agent}")
+        return self._task("agents.set", agent.id, "set")
+
+    def _agents_remove(self, wish: api.ByAgent) -> api.OneTask:
+        return self._task("agents.remove", wish.agent, f"{wish.agent} is being removed")
+
+    def _network_invite(self, _: api.Invite) -> api.Invitation:
+        return api.Invitation("orch1-made-up", "2026-11-23T21:00:00.000Z")
+
+    def _network_requests(self, _: api.NoParams) -> api.JoinRequests:
+        return api.JoinRequests(self.requests)
+
+    def _network_approve(self, wish: api.Approve) -> api.OneTask:
+        if wish.code != "482-913":
+            raise NotFound("no machine that waits shows this code; all that waited are refused")
+        return self._task("network.approve", "dora", "dora is a member now")
+
+    def _jobs_list(self, wish: api.JobsList) -> api.Jobs:
+        return api.Jobs([one for one in self.jobs if wish.project in {None, one.project}])
+
+    def _jobs_get(self, wish: api.JobsGet) -> api.OneJob:
+        return api.OneJob(next(one for one in self.jobs if f"{one.project}/{one.name}" == wish.job))
+
+    def _builds_list(self, wish: api.BuildsList) -> api.Builds:
+        found = self._page("builds", wish.where, wish.order, wish.limit, wish.after)
+        return api.Builds([views.summary(one) for one in found.rows], found.next)
+
+    def _builds_get(self, wish: api.ById) -> api.OneBuild:
+        build = self._build(wish.id)
+        attempts = self._page("attempts", {"build": build.id}, "number", 100, None).rows
+        return api.OneBuild(views.whole(build, attempts))
+
+    def _builds_explain(self, wish: api.ById) -> api.Why:
+        build = self._build(wish.id)
+        return api.Why(build.id, build.state, self.reasons.get(build.id, [f"it has ended: {build.state}"]))
+
+    async def _builds_log(self, wish: api.BuildsLog) -> api.LogPart:
+        build = self._build(wish.id)
+        data = self.logs.get(f"{build.id}.{wish.attempt or max(1, build.attempt)}", b"")
+        if wish.wait and wish.offset >= len(data) and not build.state.ended:
+            await asyncio.Event().wait()  # nothing comes unless a test cancels it
+        offset = max(0, len(data) + wish.offset) if wish.offset < 0 else wish.offset
+        part = data[offset : offset + wish.limit]
+        complete = build.state.ended and offset + len(part) >= len(data)
+        text, encoding = encoded(part, more=not complete)
+        used = len(text.encode()) if encoding == "utf-8" else len(part)
+        assert encoding == "utf-8" or text == b64encode(part).decode()
+        return api.LogPart(offset, text, encoding, offset + used, complete)
+
+    def _builds_submit(self, wish: api.Submit) -> api.Submitted:
+        project, _, name = (wish.job or "run/command").partition("/")
+        return api.Submitted(None, [views.BuildLine("madeup00", project, name, 1, BuildState.PENDING)])
+
+    def _builds_rerun(self, wish: api.ById) -> api.Submitted:
+        build = self._build(wish.id)
+        return api.Submitted(
+            None, [views.BuildLine("madeup00", build.project, build.job, build.number + 1, BuildState.PENDING)]
+        )
+
+    def _builds_abort(self, wish: api.ById) -> api.OneTask:
+        return self._stop(wish, "builds.abort")
+
+    def _builds_cancel(self, wish: api.ById) -> api.OneTask:
+        return self._stop(wish, "builds.cancel")
+
+    def _tasks_list(self, wish: api.TasksList) -> api.Tasks:
+        found = self._page("tasks", wish.where, "-id", wish.limit, wish.after)
+        return api.Tasks([views.task(one) for one in found.rows], found.next)
+
+    def _store_query(self, wish: api.StoreQuery) -> api.Rows:
+        found = self._page(wish.collection, wish.where, wish.order, wish.limit, wish.after)
+        return api.Rows(wish.collection, [msgspec.to_builtins(row) for row in found.rows], found.next)
+
+    def _events_subscribe(self, _: api.Subscribe) -> api.Subscribed:
+        return api.Subscribed(subscribed=True)
+
+    # -- records
+
+    def _stop(self, wish: api.ById, kind: str) -> api.OneTask:
+        build = self._build(wish.id)
+        if build.state.ended:
+            raise Conflict(f"{build.label} has already ended: {build.state}")
+        return self._task(kind, build.id, f"{build.label} is being stopped")
+
+    def _task(self, kind: str, target: str, outcome: str) -> api.OneTask:
+        return api.OneTask(views.task(Task(99, kind, "ann@anna", 0, TaskState.DONE, target, outcome)))
+
+    def _build(self, text: str) -> Build:
+        found = self.store.get("builds", text)
+        if found is None:
+            raise NotFound(f"no build {text}")
+        return cast("Build", found)
+
+    def _page(self, collection: str, where: Mapping[str, Any], order: str, limit: int, after: str | None) -> Any:  # noqa: ANN401 - of any type
+        filters = [self._named(one) for one in conditions(where)]
+        return self.store.find(Query(collection, tuple(filters), orders(order), limit, after))
+
+    def _named(self, one: Filter) -> Filter:
+        if one.field == "agent" and one.operator is Operator.EQ:
+            return Filter(one.field, one.operator, next((a.id for a in self.agents if a.name == one.value), one.value))
+        return one
