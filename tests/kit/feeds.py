@@ -55,7 +55,10 @@ class FakeFeed:
         """Put records in, and tell of the builds."""
         self._index += 1
         self.store.write(
-            Batch(self._index, builds=builds, attempts=tuple(attempts), tasks=tuple(tasks), agents=tuple(agents))
+            Batch(
+                self._index,
+                {"builds": builds, "attempts": tuple(attempts), "tasks": tuple(tasks), "agents": tuple(agents)},
+            )
         )
         for one in builds:
             self.tell("build", build=msgspec.to_builtins(views.summary(one)))
