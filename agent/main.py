@@ -24,6 +24,7 @@ from ..store.opening import open_store
 from . import facts, identity, recovery, roster
 from .ballast import Ballast
 from .blobs import Blobs
+from .clockwork import Clockwork
 from .departure import Departure
 from .electorate import Electorate
 from .entrance import Entrance
@@ -118,6 +119,7 @@ class Agent:
         self.history = History(self._store, self.replica.compact, lambda: self.replica.log_bytes > LOG_BYTES)
         self.replica.watch(self.history.on_changes)
         self.master = Master(self.replica)
+        self._clockwork = Clockwork(self.replica, self.master)
         self.vault = Vault(self.identity, self.replica, self.master)
         self.peers = Peers(self.identity, self.replica, mesh, roster.load(paths), self._save_roster)
         transport.connect(self.peers, self.replica)
@@ -231,7 +233,13 @@ class Agent:
             for one in (
                 *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run()),
                 self.standing.found(self.replica, self.master),
-                *(self._leases.run(), self.vault.run(), self._electorate.run(), self._watch_master()),
+                *(
+                    self._leases.run(),
+                    self._clockwork.run(),
+                    self.vault.run(),
+                    self._electorate.run(),
+                    self._watch_master(),
+                ),
             )
         ]
         closer = [loop.create_task(self._look_closer(self.worker))] if self.worker is not None else []

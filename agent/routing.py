@@ -236,9 +236,9 @@ def _told(error: OrchestraError, *, safe: bool) -> str:
 
 def _repeatable(method: api.Method, params: msgspec.Raw) -> tuple[msgspec.Raw, bool]:
     """Return parameters with which a request may be made twice, and whether it may: a submission gets a request id."""
-    if method.name in {"jobs.apply", "secrets.set"}:
+    if method.name in {"jobs.apply", "secrets.set", "schedules.set"}:
         return params, True
-    if method.name != "builds.submit":
+    if method.name not in {"builds.submit", "schedules.fire"}:
         return params, False
     try:
         given = msgspec.json.decode(params, type=dict[str, msgspec.Raw])

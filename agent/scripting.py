@@ -156,6 +156,8 @@ class ScriptingSocket:
         events += [("task", "", {"task": views.task(one)}) for one in changes.tasks.values()]
         events += [("job", "", {"job": views.job(one)}) for one in changes.jobs.values()]
         events += [("agent", "", {"agent": {"id": one.id, "name": one.name}}) for one in changes.agents.values()]
+        schedules = (*changes.schedules.values(), *changes.removed_schedules.values())
+        events += [("schedule", "", {"schedule": {"project": one.project, "name": one.name}}) for one in schedules]
         self._relay.tell(events)
         self._pass_on(events)
 

@@ -31,6 +31,7 @@ from .views import (
     BuildSummary,
     BuildView,
     JobView,
+    ScheduleView,
     SecretView,
     TaskView,
 )
@@ -216,8 +217,30 @@ class BuildsWait(Params, frozen=True):
 class Subscribe(Params, frozen=True):
     """Which events to send from now on."""
 
-    kinds: list[str] = []  # build, task, job, agent; empty: all
+    kinds: list[str] = []  # build, task, job, agent, schedule; empty: all
     builds: list[str] = []  # only events of these builds (ids); empty: of all
+
+
+class SchedulesList(Params, frozen=True):
+    """Which schedules."""
+
+    project: str | None = None  # only this project's
+    schedule: str | None = None  # only this one: project/name, or its name where only one has it
+    next: int = 5  # how many firings ahead to tell of each, at most 100
+
+
+class ScheduleSet(Params, frozen=True):
+    """Switches a schedule on or off; that stays so when its file is applied again."""
+
+    schedule: str  # as in schedules.list
+    enabled: bool = True  # whether it fires
+
+
+class ScheduleFire(Params, frozen=True):
+    """Submits now what a schedule submits, whether it is enabled or not; its turns are not touched."""
+
+    schedule: str  # as in schedules.list
+    request: str | None = None  # as in builds.submit
 
 
 class SecretSet(Params, frozen=True):
@@ -399,6 +422,12 @@ class Tasks(msgspec.Struct, frozen=True):
     next: str | None  # cursor of the next page; null: this was the last
 
 
+class Schedules(msgspec.Struct, frozen=True):
+    """Schedules."""
+
+    schedules: list[ScheduleView]  # by project and name
+
+
 class Secrets(msgspec.Struct, frozen=True):
     """The names of secrets."""
 
@@ -430,7 +459,7 @@ class Method(msgspec.Struct, frozen=True):
     errors: tuple[type[OrchestraError], ...] = ()  # beyond those that every method has
 
 
-EVENT_KINDS = frozenset({"build", "task", "job", "agent"})
+EVENT_KINDS = frozenset({"build", "task", "job", "agent", "schedule"})
 """What `events.subscribe` can tell of."""
 
 _READ, _SUBMIT, _OPERATE, _ADMIN = Permission.READ, Permission.SUBMIT, Permission.OPERATE, Permission.ADMIN
@@ -491,6 +520,23 @@ METHODS: Mapping[str, Method] = {
         Method("builds.cancel", "Withdraw a build that waits", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),
         Method("builds.rerun", "Run the same again", ById, Submitted, _SUBMIT, _MISSING + _CHANGE),
         Method("builds.explain", "Why a build is in its state", ById, Why, _READ, _MISSING),
+        Method(
+            "schedules.list",
+            "What is submitted by the clock, when next, and what came of it last",
+            SchedulesList,
+            Schedules,
+            _READ,
+            (NotFound, InvalidInput),
+        ),
+        Method("schedules.set", "Switch a schedule on or off", ScheduleSet, OneTask, _OPERATE, _MISSING + _CHANGE),
+        Method(
+            "schedules.fire",
+            "Submit now what a schedule submits",
+            ScheduleFire,
+            Submitted,
+            _SUBMIT,
+            (NotFound, InvalidInput, LimitReached, *_CHANGE),
+        ),
         Method(
             "secrets.set",
             "Keep a secret of a project, sealed; its value is never returned",

@@ -148,7 +148,7 @@ class Fire(msgspec.Struct, frozen=True, tag="fire", omit_defaults=True):
     name: str  # of the schedule
     minute: Millis  # the instant at which it should fire; 0: somebody asked for it, out of turn
     submit: Submit | None = None  # what it submits; None: nothing, see `why`
-    missed: int = 0  # missed firings that this one stands for
+    missed: int = 0  # firings before it that were missed and are not carried out
     why: str = ""  # why nothing is submitted, for people
     requester: str = "schedule"  # who asks
     kind: str = "schedules.fire"  # the method, for the task

@@ -136,7 +136,7 @@ class Timing:
                 ledger.stop(StopBuild(command.at, schedule.full_name, one, Stop.ABORT), changes)
         made = ledger.submit(wish, changes)
         told = str(made.error) if made.error is not None else changes.tasks[made.task].outcome
-        return made, f"{told} (for {command.missed + 1} firings)" if command.missed else told
+        return made, f"{told} ({command.missed} missed before)" if command.missed else told
 
     def _keep(self, name: str, timed: Timed, changes: Changes) -> None:
         self.states[name] = timed

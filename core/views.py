@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from .definition import Job, Spec, Step, When
+from .definition import Job, Missed, Overlap, Schedule, Spec, Step, When
 from .model import AgentRecord, Attempt, Build, BuildState, Millis, StepState, Task, TaskState
 from .secrecy import Sealed
+from .timing import Timed
 
 SCHEMA_VERSION = 1
 """Version of the shapes below; printed by the command line's --json."""
@@ -166,6 +167,25 @@ class TaskView(msgspec.Struct, frozen=True):
     builds: list[str]  # ids it created or touched
 
 
+class ScheduleView(msgspec.Struct, frozen=True):
+    """A schedule, and how it stands."""
+
+    project: str  # of its jobs
+    name: str  # unique in its project
+    cron: str  # minute, hour, day of the month, month, day of the week
+    timezone: str  # in which `cron` is read
+    jobs: list[str]  # what it submits
+    parameters: dict[str, str]  # values for them
+    missed: Missed  # what becomes of firings that no master was there for
+    overlap: Overlap  # what becomes of a firing while the one before still runs
+    enabled: bool  # whether it fires
+    switched: bool  # somebody said so; else its file does
+    next: list[str | None]  # RFC 3339: its next firings; none where it is not enabled
+    last: str | None  # RFC 3339: its last firing; null: there was none yet
+    outcome: str  # what came of that
+    builds: list[BuildLine]  # that it submitted last, and those before that had not ended then
+
+
 class SecretView(msgspec.Struct, frozen=True):
     """A secret: everything about it but its value, which nobody is ever told."""
 
@@ -293,6 +313,33 @@ def job(definition: Job) -> JobView:
 def _step(step: Step) -> StepDefinition:
     run = step.run if isinstance(step.run, str) else list(step.run)
     return StepDefinition(step.name, run, step.env, step.when, step.timeout_s)
+
+
+def schedule(
+    found: Schedule,
+    stands: Timed,
+    ahead: Iterable[Millis],
+    builds: Iterable[Build],
+    *,
+    enabled: bool,
+) -> ScheduleView:
+    """Return a schedule that stands so, with its next firings and last builds."""
+    return ScheduleView(
+        project=found.project,
+        name=found.name,
+        cron=found.cron,
+        timezone=found.timezone,
+        jobs=list(found.jobs),
+        parameters=found.parameters,
+        missed=found.missed,
+        overlap=found.overlap,
+        enabled=enabled,
+        switched=stands.enabled is not None,
+        next=[stamp(one) for one in ahead],
+        last=stamp(stands.fired),
+        outcome=stands.outcome,
+        builds=[line(one) for one in builds],
+    )
 
 
 def secret(found: Sealed, jobs: Iterable[str]) -> SecretView:

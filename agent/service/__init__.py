@@ -29,6 +29,7 @@ from .jobs import Jobs
 from .network import Network
 from .output import Output
 from .records import Records
+from .schedules import Schedules
 from .secrets import Secrets
 from .summary import Summary
 
@@ -82,6 +83,7 @@ class Service:
             Output(self._desk, logs),
             *history,
             Secrets(self._desk, vault),
+            Schedules(self._desk),
         )
         self._handlers = {method: _handler(method, parts) for method in api.METHODS if method != "events.subscribe"}
 

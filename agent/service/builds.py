@@ -59,13 +59,7 @@ class Builds:
         return await self._submit(command)
 
     async def _submit(self, command: Submit) -> api.Submitted:
-        outcome = await self._desk.decide(command)
-        ledger = self._desk.replica.ledger
-        lines = [
-            views.line(ledger.builds[one]) if one in ledger.builds else views.line(await self._desk.find.build(one))
-            for one in outcome.builds
-        ]
-        return api.Submitted(None, lines)
+        return await self._desk.submitted(await self._desk.decide(command))
 
     def _of_job(self, params: api.Submit) -> tuple[NewBuild, dict[str, Spec]]:
         if params.command is not None or params.env or params.runs_on or params.timeout is not None or params.retry:

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "validate": ("defining", "validate", "Check a job file"),
     "schema": ("defining", "schema", "Print the JSON Schema of job files, for editors"),
     "jobs": ("defining", "jobs", "List the jobs"),
+    "schedules": ("schedules", "schedules", "List, switch and run what is submitted by the clock"),
     "secrets": ("secrets", "secrets", "Set, list and remove what builds may know and nobody may see"),
     "submit": ("submitting", "submit", "Run a job"),
     "builds": ("looking", "builds", "List builds"),

@@ -9,7 +9,7 @@ from ...core import api
 from ...core.errors import InvalidInput, OrchestraError
 from ..format import ago, now, plain
 from .output import say, show_json, show_table
-from .session import Client, json_option, with_agent
+from .session import Client, Listing, json_option, with_agent
 
 JOB_FILE = Path("orchestra.yaml")
 """Where the project is looked up that is not named."""
@@ -17,7 +17,7 @@ JOB_FILE = Path("orchestra.yaml")
 _project = click.option("--project", help="The project; that of ./orchestra.yaml by default.")
 
 
-@click.group(no_args_is_help=True)
+@click.group(cls=Listing)
 def secrets() -> None:
     """Keep what builds may know and nobody may see: passwords, tokens, keys.
 

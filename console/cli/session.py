@@ -30,4 +30,13 @@ def with_agent(command: Callable[..., Any]) -> Callable[..., Any]:
     return connected
 
 
-__all__ = ["Client", "data_option", "json_option", "with_agent"]
+class Listing(click.Group):
+    """A group of commands about things: without a command it lists them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` in front of what names no command."""
+        options = bool(args) and args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)
+        return super().parse_args(ctx, ["list", *args] if not args or options else args)
+
+
+__all__ = ["Client", "Listing", "data_option", "json_option", "with_agent"]

@@ -181,9 +181,9 @@ def test_a_firing_that_cannot_be_submitted_is_told_and_settled(net: Network) -> 
     assert (stands.mark, stands.outcome) == (M1, "left out: there is no job test any more")
 
 
-def test_a_firing_tells_for_how_many_it_stands(net: Network) -> None:
+def test_a_firing_tells_how_many_were_missed_before(net: Network) -> None:
     fire(net, M1, missed=3)
-    assert net.ledger.timing.states[NAME].outcome == "shop/test#1 (for 4 firings)"
+    assert net.ledger.timing.states[NAME].outcome == "shop/test#1 (3 missed before)"
 
 
 def test_an_unknown_schedule_is_not_found(net: Network) -> None:
