@@ -75,13 +75,14 @@ class Service:
             stop=stop,
             leave=leave,
         )
-        history = (records, Summary(self._desk))
+        summary = Summary(self._desk)
         parts = (
             network,
             Jobs(self._desk),
             self._builds,
             Output(self._desk, logs),
-            *history,
+            records,
+            summary,
             Secrets(self._desk, vault),
             Schedules(self._desk),
         )
