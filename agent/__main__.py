@@ -18,10 +18,10 @@ import click
 from ..core import tokens
 from ..core.errors import Exit, InvalidInput, NotFound, OrchestraError
 from . import identity, joining, recovery
+from .alone import only_agent
 from .announcement import Sighting
 from .client import check_agent
 from .discovery import look
-from .main import only_agent
 from .main import run as run_agent
 from .paths import Paths
 from .settings import Settings, load

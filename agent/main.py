@@ -5,23 +5,21 @@ reverse, so that whatever was accepted is in the log and, where the store can fo
 """
 
 import asyncio
-import contextlib
-import fcntl
 import gc
 import getpass
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from ..core.consensus import Config
-from ..core.errors import Conflict, Damaged, OrchestraError, StorageError
+from ..core.errors import Damaged, OrchestraError, StorageError
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger
 from ..store.opening import open_store
 from . import facts, identity, recovery, roster
+from .alone import only_agent
 from .ballast import Ballast
 from .blobs import Blobs
 from .clockwork import Clockwork
@@ -64,24 +62,6 @@ LOOK_S = 0.05
 
 LOG_BYTES = 8 << 20
 """Bytes of log in memory beyond which the store is flushed and the log shortened. Larger: fewer flushes."""
-
-
-@contextlib.contextmanager
-def only_agent(path: Path) -> Iterator[None]:
-    """Hold the lock of a data directory. Raises Conflict when another agent has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-            message = f"an agent already runs on {path.parent} (process {holder}); orchestra status shows it"
-            raise Conflict(message) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 class Agent:

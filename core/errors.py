@@ -192,6 +192,12 @@ class Damaged(StorageError):
     kind = "damaged"
 
 
+class Unfinished(StorageError):
+    """A store is being filled from another one, or was not filled to the end."""
+
+    kind = "unfinished"
+
+
 class NewerSchema(StorageError):
     """The data was written by a newer version of Job Orchestra than this one."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..core.errors import StorageError
+from ..core.errors import StorageError, Unfinished
 from ..core.ledger import Remembered
 from ..core.model import Attempt, Build, BuildState, Millis
 from .collections import COLLECTIONS, Collection, Part, collection_of
@@ -326,7 +326,7 @@ class MemoryStore:
                     f"the store {self.url} is unfinished: filling it from another one was interrupted, or still goes "
                     "on; begin that again"
                 )
-                raise StorageError(message)
+                raise Unfinished(message)
             yield
 
     def _check_unfinished(self) -> None:

@@ -7,8 +7,8 @@ import msgspec
 
 from ...core import api, views
 from ...core.browsing import CollectionView, Counting, FieldView, Rows, StoreView
-from ...core.errors import InvalidInput
 from ...core.model import Task
+from ...store.asking import conditions, orders
 from ...store.collections import COLLECTIONS, Collection
 from ...store.query import Counted, Filter, Operator, Order, Query
 from .desk import Desk
@@ -81,34 +81,4 @@ def _view(collection: Collection, rows: int) -> CollectionView:
             FieldView(name, one.kind, one.caption, one.optional, name in collection.ordered, list(one.choices))
             for name, one in collection.fields.items()
         ],
-    )
-
-
-def conditions(where: Mapping[str, Any]) -> list[Filter]:
-    """Return filters from a client's `where`: field -> value, list of values, or {operator: value}."""
-    found: list[Filter] = []
-    for field, wanted in where.items():
-        if isinstance(wanted, list):
-            found.append(Filter(field, Operator.IN, tuple(cast("list[Any]", wanted))))
-        elif isinstance(wanted, dict):
-            for operator, value in cast("dict[str, Any]", wanted).items():
-                try:
-                    parsed = Operator(operator)
-                except ValueError:
-                    message = f"unknown operator {operator!r} for {field}; there are: {', '.join(Operator)}"
-                    raise InvalidInput(message) from None
-                found.append(
-                    Filter(field, parsed, tuple(cast("list[Any]", value)) if isinstance(value, list) else value)
-                )
-        else:
-            found.append(Filter(field, Operator.EQ, wanted))
-    return found
-
-
-def orders(text: str) -> tuple[Order, ...]:
-    """Return the order that a text such as `-created,project` describes."""
-    return tuple(
-        Order(part.removeprefix("-"), descending=part.startswith("-"))
-        for part in text.replace(" ", "").split(",")
-        if part
     )

@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("looking", "explain", "Say why a build is in its state"),
     "tasks": ("looking", "tasks", "List what was asked of the network, and by whom"),
     "console": ("console", "console", "Look at everything, and do things, in the terminal"),
+    "store": ("storing", "store", "Look after the database with the history"),
     "call": ("calling", "call", "Make one request of the scripting contract"),
 }
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import msgspec
 import peewee
 
-from ...core.errors import Damaged, NewerSchema, OlderSchema, StorageError
+from ...core.errors import Damaged, NewerSchema, OlderSchema, StorageError, Unfinished
 from ...core.ledger import Remembered
 from ...core.model import Build, BuildState, Millis
 from .. import stretches
@@ -491,7 +491,7 @@ class SqlStore:
                 f"the store {self.url} is unfinished: filling it from another one was interrupted, or still goes on; "
                 "begin that again"
             )
-            raise StorageError(message)
+            raise Unfinished(message)
 
     def _check_unfinished(self) -> None:
         if self._get_meta(_UNFINISHED) is None:

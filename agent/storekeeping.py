@@ -1,0 +1,49 @@
+"""The store of this machine's agent, for whoever looks after it: which one it is, and a lock for who replaces it."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..core.errors import Conflict, NotFound
+from ..store.contract import Store
+from ..store.opening import open_store
+from . import settings
+from .alone import only_agent
+
+
+def store_url(data: Path | None, url: str | None) -> str:
+    """Return the URL that is meant: the given one, or that of the agent with this data directory.
+
+    Raises NotFound where there is no agent.
+    """
+    if url:
+        return url
+    paths, found = settings.load(data)
+    if not paths.network.exists():
+        message = f"{paths.data} is no agent's data directory; name one with --data, or a store with --store URL"
+        raise NotFound(message)
+    return found.store_url(paths)
+
+
+@contextlib.contextmanager
+def opened(url: str) -> Iterator[Store]:
+    """Open a store, and close it at the end. Raises as open_store does."""
+    store = open_store(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextlib.contextmanager
+def held(data: Path | None, url: str) -> Iterator[None]:
+    """Keep the agent of a data directory from running, where the store is its own. Raises Conflict where it runs."""
+    paths, found = settings.load(data)
+    with contextlib.ExitStack() as stack:
+        if url == found.store_url(paths) and paths.data.exists():
+            try:
+                stack.enter_context(only_agent(paths.lock))
+            except Conflict:
+                message = f"the agent of {paths.data} works with {url}; stop it first: orchestra down"
+                raise Conflict(message) from None
+        yield

@@ -1,0 +1,107 @@
+"""A history as lines and back, between all kinds of stores."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from job_orchestra.core.errors import InvalidInput, NewerSchema, StorageError, Unfinished
+from job_orchestra.store import transfer
+from job_orchestra.store.collections import COLLECTIONS
+from job_orchestra.store.contract import Store
+from job_orchestra.store.opening import open_store
+from tests.kit.builders import agent, attempt, batch, build, job, spec, task
+from tests.store.test_contract import EVERYTHING
+
+KINDS = ("memory", "sqlite")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[[str], Store]]:
+    opened: list[Store] = []
+
+    def new(kind: str) -> Store:
+        opened.append(open_store("memory:" if kind == "memory" else f"sqlite:///{tmp_path}/{len(opened)}.db"))
+        return opened[-1]
+
+    yield new
+    for one in opened:
+        one.close()
+
+
+def history(store: Store, builds: int = 300) -> list[bytes]:
+    """Fill a store with a made-up history, and return its lines."""
+    random = Random(5)
+    states = ["succeeded", "failed", "lost", "pending"]
+    made = [build(one, state=random.choice(states), attempt=1, reason="ünï 'quoted' \n") for one in range(1, builds)]
+    tries = [attempt(one, state=one.state) for one in made]
+    store.write(batch(7, builds=made, attempts=tries, tasks=[task(3)], jobs=[job()], specs=[spec()], agents=[agent()]))
+    return list(transfer.lines_of(store))
+
+
+@pytest.mark.parametrize(("source", "target"), list(product(KINDS, KINDS)))
+def test_a_history_is_the_same_whatever_it_went_through(source: str, target: str, make: Callable[[str], Store]) -> None:
+    lines = history(make(source))
+    there = make(target)
+    told: list[int] = []
+    counts = transfer.fill(there, lines, told.append)
+    assert counts["builds"] == 299
+    assert sum(told) == sum(counts.values()) == len(lines) - 2
+    assert list(transfer.lines_of(there)) == lines
+    assert there.applied() == 7
+    assert [(one.collection, one.rows) for one in there.describe().sizes] == list(counts.items())
+
+
+def test_every_collection_travels(make: Callable[[str], Store]) -> None:
+    here = make("sqlite")
+    here.write(EVERYTHING)
+    there = make("memory")
+    transfer.fill(there, transfer.lines_of(here))
+    for name in COLLECTIONS:
+        assert list(there.scan(name)) == list(here.scan(name)), name
+    assert there.meta() == here.meta()
+    assert there.live(0) == here.live(0)
+
+
+def test_a_store_is_filled_anew_after_an_interruption(make: Callable[[str], Store]) -> None:
+    lines = history(make("memory"))
+    there = make("sqlite")
+    with pytest.raises(InvalidInput, match="cut off"):
+        transfer.fill(there, lines[:-1])
+    with pytest.raises(Unfinished, match="begin that again"):
+        there.live(0)
+    with pytest.raises(StorageError):
+        list(there.scan("builds"))
+    transfer.fill(there, lines)
+    assert list(transfer.lines_of(there)) == lines
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda lines: [b"hello\n", *lines[1:]], "no exported history"),
+        (lambda _: [], "no exported history"),
+        (lambda lines: [lines[0], b'{"cats":{}}\n', *lines[1:]], "line 2 is no record of builds"),
+        (lambda lines: [lines[0], lines[1][:-9] + b"\n", *lines[2:]], "line 2 is damaged"),
+        (lambda lines: [*lines[:1], *lines[2:]], "changed on the way"),
+        (lambda lines: [lines[0], lines[1].replace(b"shop", b"shot"), *lines[2:]], "changed on the way"),
+        (lambda lines: [*lines[:-1], b'{"end":7}\n'], "is damaged"),
+    ],
+)
+def test_what_is_no_whole_history_is_refused(
+    spoil: Callable[[list[bytes]], list[bytes]], says: str, make: Callable[[str], Store]
+) -> None:
+    lines = history(make("memory"), builds=5)
+    there = make("memory")
+    with pytest.raises(InvalidInput, match=says):
+        transfer.fill(there, spoil(lines))
+
+
+def test_a_newer_history_is_refused_before_anything_is_touched(make: Callable[[str], Store]) -> None:
+    there = make("memory")
+    before = history(there, builds=5)
+    with pytest.raises(NewerSchema, match="upgrade"):
+        transfer.fill(there, [before[0].replace(b'"format":1', b'"format":2'), *before[1:]])
+    assert list(transfer.lines_of(there)) == before
