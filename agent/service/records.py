@@ -10,7 +10,7 @@ from ...core.browsing import CollectionView, Counting, FieldView, Rows, StoreVie
 from ...core.model import Task
 from ...store.asking import conditions, orders
 from ...store.collections import COLLECTIONS, Collection
-from ...store.query import Counted, Filter, Operator, Order, Query
+from ...store.query import Counted, Filter, Operator, Query
 from .desk import Desk
 
 

@@ -13,12 +13,12 @@ import msgspec
 from msgspec.structs import replace
 
 from job_orchestra.agent.service.output import encoded
-from job_orchestra.agent.service.records import conditions, orders
 from job_orchestra.console.feed.contract import Heard, Link, Listener, Remembered, Standing
 from job_orchestra.console.feed.memory import Listeners, Memory
 from job_orchestra.core import api, views
 from job_orchestra.core.errors import Conflict, InvalidInput, NoAgent, NotFound, OrchestraError
 from job_orchestra.core.model import Attempt, Build, BuildState, Task, TaskState
+from job_orchestra.store.asking import conditions, orders
 from job_orchestra.store.contract import Batch
 from job_orchestra.store.memory import MemoryStore
 from job_orchestra.store.query import Filter, Operator, Query

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from job_orchestra.core.errors import InvalidInput, NewerSchema, StorageError, Unfinished
+from job_orchestra.core.model import BuildState
 from job_orchestra.store import transfer
 from job_orchestra.store.collections import COLLECTIONS
 from job_orchestra.store.contract import Store
@@ -34,7 +35,7 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], Store]]:
 def history(store: Store, builds: int = 300) -> list[bytes]:
     """Fill a store with a made-up history, and return its lines."""
     random = Random(5)
-    states = ["succeeded", "failed", "lost", "pending"]
+    states = (BuildState.SUCCEEDED, BuildState.FAILED, BuildState.LOST, BuildState.PENDING)
     made = [build(one, state=random.choice(states), attempt=1, reason="ünï 'quoted' \n") for one in range(1, builds)]
     tries = [attempt(one, state=one.state) for one in made]
     store.write(batch(7, builds=made, attempts=tries, tasks=[task(3)], jobs=[job()], specs=[spec()], agents=[agent()]))
