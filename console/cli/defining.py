@@ -38,6 +38,10 @@ def apply(net: Client, file: Path, as_json: bool) -> None:
         show_json(found)
         return
     say(f"{found.project}: {', '.join(found.jobs)} ({'changed' if found.changed else 'nothing to change'})")
+    for one in net.call("secrets.list", project=found.project).secrets:
+        if not one.set:
+            whose = f"{one.name} of {', '.join(one.jobs)} is not set"
+            say(f"Secret {whose}: orchestra secrets set {one.name} --project {found.project}")
     say(f"Next: orchestra submit {found.project}/{found.jobs[0]} --follow")
 
 

@@ -6,7 +6,18 @@ from random import Random
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from job_orchestra.core.commands import Command, Refuse, SetAgent
+from job_orchestra.core.commands import (
+    Apply,
+    Command,
+    Fire,
+    Refuse,
+    Rekey,
+    RemoveSecret,
+    SetAgent,
+    SetSchedule,
+    SetSecret,
+)
+from job_orchestra.core.definition import Overlap, Schedule
 from job_orchestra.core.ledger import REQUEST_MEMORY_MS, Ledger
 from job_orchestra.core.model import Attempt, BuildState, Stop
 from tests.kit.builders import T0, apply, assign, job, join, new, record, spec, stop, submit
@@ -43,7 +54,19 @@ class Player:
         agent = random.choice(list(AGENTS))
         session = random.choice(AGENTS[agent])
         match random.choice(
-            ("submit", "submit", "apply", "stop", "assign", "assign", *["record"] * 5, "join", "other")
+            (
+                "submit",
+                "submit",
+                "apply",
+                "stop",
+                "assign",
+                "assign",
+                *["record"] * 5,
+                "join",
+                "clock",
+                "secret",
+                "other",
+            )
         ):
             case "submit":
                 run = random.choice(RUNS)
@@ -67,10 +90,41 @@ class Player:
                 return record(*reports, at=self.at, agent=sender)
             case "join":
                 return join(at=self.at, id=agent, session=session, slots=random.randint(1, 2))
+            case "clock":
+                return self.clockwork()
+            case "secret":
+                return self.secret()
             case _:
                 if random.random() < 0.3:
                     return Refuse(self.at, "eve", "builds.abort", self.build(), "may not")
                 return SetAgent(self.at, "ben", agent, random.choice((True, False, None)), random.choice((True, None)))
+
+    def clockwork(self) -> Command:
+        random = self.random
+        nightly = Schedule("shop", "nightly", "0 3 * * *", ("a",), overlap=random.choice(list(Overlap)))
+        match random.randint(0, 5):
+            case 0:
+                return Apply(self.at, "ann", "shop", (), random.choice(((nightly,), (nightly,), ())))
+            case 1:
+                return SetSchedule(self.at, "ben", "shop", "nightly", random.choice((True, False)))
+            case _:
+                minute = random.choice((0, T0, self.at, self.at, self.at + 60_000))
+                wish = random.choice((submit(at=self.at, requester="schedule"), None))
+                return Fire(self.at, "shop", "nightly", minute, wish, random.choice((0, 3)))
+
+    def secret(self) -> Command:
+        random, ring = self.random, self.ledger.secrecy.keyring
+        name, box = random.choice(("A", "B")), random.randbytes(8)
+        match random.randint(0, 3):
+            case 0:
+                return RemoveSecret(self.at, "ann", "shop", name)
+            case 1:
+                boxes = dict.fromkeys(self.ledger.secrecy.sealed, box)
+                generation, seen = ring.generation + random.randint(0, 2), ring.changes - random.randint(0, 1)
+                return Rekey(self.at, generation, {"a1": box}, boxes, seen)
+            case _:
+                generation = ring.generation + random.choice((0, 0, 0, 1))
+                return SetSecret(self.at, "ann", "shop", name, box, generation)
 
     def build(self) -> str:
         live = list(self.ledger.builds)
