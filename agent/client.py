@@ -14,17 +14,19 @@ import socket as sockets
 import sys
 import time
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
 import msgspec
 import zmq
 
 from ..core import api, errors
 from ..core.views import BuildLine, BuildView
-from . import sources
 from .paths import Paths, default_data
+
+if TYPE_CHECKING:
+    from .shipping import Listing
 
 ANSWER_S = 30.0
 """Seconds to wait for an answer that needs no waiting of its own."""
@@ -143,10 +145,38 @@ def submission(what: str | Sequence[str], given: Mapping[str, object]) -> dict[s
     return params
 
 
-def ship(client: "Client", directory: Path) -> api.SourceParam:
-    """Pack a directory for the agent of `client`; return what builds.submit takes as `source`."""
-    digest = sources.pack(directory, Paths(client.data).sources)
-    return api.SourceParam(digest, str(directory))
+def ship(client: "Client", directory: Path, include: Sequence[str] = ()) -> "Shipment":
+    """Look at a directory that is to travel; see `Shipment`. `include`: globs of ignored files that travel, too."""
+    from .shipping import list_directory
+
+    return Shipment(Paths(client.data), list_directory(directory, include))
+
+
+class Shipment:
+    """A directory on its way to the agent of a client. A context manager."""
+
+    def __init__(self, paths: Paths, listing: "Listing") -> None:
+        """Pack what is listed for the agent with these paths."""
+        from .blobs import Contents
+        from .shipping import Packing
+
+        self.listing = listing
+        self._contents = Contents(paths.contents)
+        self.packing = Packing(listing, self._contents, paths.shipped)
+
+    def source(self, progress: Callable[[int], None] = lambda _: None) -> api.SourceParam:
+        """Pack it; return what builds.submit takes as `source`. `progress` is told of bytes that were read."""
+        root = self.packing.store(progress)
+        head = self.listing.head
+        return api.SourceParam(root.hex(), str(self.listing.top), revision=head.revision, branch=head.branch)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give back what is open."""
+        self._contents.close()
 
 
 class Namespace:

@@ -1,4 +1,4 @@
-"""Logs and packed directories that must survive the machine they were made on: copied to a majority of the voters.
+"""Logs and directories that must survive the machine they were made on: copied to a majority of the voters.
 
 Content-addressed (SHA-256), so that a copy proves itself. What is small travels in a message with others, what is large
 over the bulk path. A voter that lacks something of the history's logs fetches it by itself (anti-entropy). Refuses to
@@ -10,20 +10,20 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
-from ..core.errors import Damaged, LimitReached, NotFound, OrchestraError, Unreachable
+from ..core.errors import Damaged, LimitReached, NotFound, OrchestraError, PeerError, Unreachable
 from ..core.ids import is_attempt_key
 from ..core.messages import Call, Keep, Kept, LogBytes, LogRead, pack, portions, unpack
 from ..core.model import AgentRecord, Attempt, Build
 from ..store.query import Filter, Operator, Order, Query
-from .blobs import Blobs
-from .bulk import Bulk
+from .blobs import Blobs, Why
+from .bulk import Bulk, bulk_of
 from .history import History
 from .mesh.contract import Mesh
 from .paths import Paths
 from .peers import Peers
-from .sources import path_of
+from .trees import Trees, digest_of
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ KEEP_S = 60.0
 FILL_S = 20.0
 """Seconds between two looks of a voter for what it lacks."""
 
+_Tree: TypeAlias = tuple[str, str, str]  # what a directory is kept for, for which, and its SHA-256 in hex
 _PAGE = 200  # builds looked at together
 _PART = 512 << 10  # bytes of a log fetched at a time
 
@@ -50,11 +51,12 @@ class Keeper:
     """Keeps contents for the network, and lets the network keep this machine's."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts it stands between
-        self, paths: Paths, blobs: Blobs, bulk: Bulk, peers: Peers, mesh: Mesh, history: History
+        self, paths: Paths, blobs: Blobs, trees: Trees, bulk: Bulk, peers: Peers, mesh: Mesh, history: History
     ) -> None:
-        """Keep in `blobs`; answer who asks to keep something."""
+        """Keep logs in `blobs`, directories in `trees`; answer who asks to keep something."""
         self._paths = paths
         self._blobs = blobs
+        self._trees = trees
         self._bulk = bulk
         self._peers = peers
         self._mesh = mesh
@@ -72,66 +74,29 @@ class Keeper:
         kind, _, rest = name.partition("/")
         if kind == "log":
             return self._paths.log(rest) if is_attempt_key(rest) else None
-        if not _is_digest(rest):
-            return None
-        if kind == "source":
-            return path_of(self._paths.sources, rest)
-        return self._blobs.file(rest) if kind == "blob" and self._blobs.has(rest) else None
+        if kind == "blob":
+            return self._blobs.file(rest) if _is_digest(rest) and self._blobs.has(rest) else None
+        return self._trees.resolve(kind, rest)
 
     @property
     def full(self) -> bool:
         """Whether nothing more can be kept, for it would be more than is wanted."""
         return self._full
 
-    # -- packed directories
+    # -- directories
 
-    def has(self, archive: str) -> bool:
-        """Whether a packed directory is on this machine."""
-        return path_of(self._paths.sources, archive).exists() or self._blobs.has(archive)
+    async def share(self, root: str) -> None:
+        """Let a majority of the voters keep a directory of this machine. Raises Unreachable if they cannot."""
+        size = (await asyncio.to_thread(self._trees.contents.tree, digest_of(root))).size
+        if not await self._offer({}, {}, size, ((Why.SOURCE.value, "", root),)):
+            raise Unreachable("the directory could not be copied to a majority of the voters; try again")
 
-    def lacks(self, archive: str) -> bool:
-        """See worker.Archive."""
-        return bool(archive) and not path_of(self._paths.sources, archive).exists()
-
-    async def share(self, archive: str) -> None:
-        """Let a majority of the voters keep a packed directory of this machine. Raises Unreachable if they cannot."""
-        path = path_of(self._paths.sources, archive)
-        if not await self._offer({}, {f"source/{archive}": archive}, _size(path)):
-            raise Unreachable("the packed directory could not be copied to a majority of the voters; try again")
-
-    async def fetch(self, archive: str) -> None:
-        """See worker.Archive."""
-        target = path_of(self._paths.sources, archive)
-        if self._blobs.has(archive):
-            await asyncio.to_thread(self._unpack, archive, target)
-            return
-        partial = target.with_name(f".fetching-{archive}")
-        problem: OrchestraError = NotFound(f"no agent has the packed directory {archive[:12]} any more")
-        holders = [one for one in self._peers.records.values() if one.id != self._mesh.id]
+    async def fetch(self, root: str) -> None:
+        """Have a directory on this machine, wherever it is. Raises NotFound, or why it cannot be had."""
         voters = {one.id for one in self._peers.voters()}
-        for holder in sorted(holders, key=lambda one: one.id not in voters):
-            if not self._peers.reachable(holder.id):
-                continue
-            for name in (f"source/{archive}", f"blob/{archive}"):
-                try:
-                    await self._fetch(holder, name, archive, partial)
-                except OrchestraError as error:
-                    problem = error
-                    continue
-                if name.startswith("blob/"):
-                    await asyncio.to_thread(self._blobs.adopt, partial, archive)
-                    await asyncio.to_thread(self._unpack, archive, target)
-                else:
-                    partial.replace(target)
-                return
-        raise problem
-
-    def _unpack(self, archive: str, target: Path) -> None:
-        partial = target.with_name(f".unpacking-{archive}")
-        with partial.open("wb") as file:
-            for part in self._blobs.stream(archive):
-                file.write(part)
-        partial.replace(target)
+        others = [one for one in self._peers.records.values() if one.id != self._mesh.id]
+        holders = [one for one in others if self._peers.reachable(one.id)]
+        await self._trees.fetch(root, Why.SOURCE, "", sorted(holders, key=lambda one: one.id not in voters))
 
     # -- logs
 
@@ -193,7 +158,9 @@ class Keeper:
     def _others(self) -> list[AgentRecord]:
         return [one for one in self._peers.voters() if one.id != self._mesh.id]
 
-    async def _offer(self, small: Mapping[str, bytes], large: Mapping[str, str], size: int) -> bool:
+    async def _offer(
+        self, small: Mapping[str, bytes], large: Mapping[str, str], size: int, trees: Sequence[_Tree] = ()
+    ) -> bool:
         """Let the voters keep contents; return whether a majority of them has all."""
         voters = self._peers.voters()
         others = self._others()
@@ -201,7 +168,7 @@ class Keeper:
         if wanted <= 0:
             return True
         timeout = KEEP_S + size / 1e6  # a megabyte a second is little
-        calls = [asyncio.ensure_future(self._give(one, small, large, timeout)) for one in others]
+        calls = [asyncio.ensure_future(self._give(one, small, large, trees, timeout)) for one in others]
         try:
             for answer in asyncio.as_completed(calls):
                 wanted -= await answer
@@ -215,20 +182,25 @@ class Keeper:
         return False
 
     async def _give(
-        self, voter: AgentRecord, small: Mapping[str, bytes], large: Mapping[str, str], timeout_s: float
+        self,
+        voter: AgentRecord,
+        small: Mapping[str, bytes],
+        large: Mapping[str, str],
+        trees: Sequence[_Tree],
+        timeout_s: float,
     ) -> bool:
         held: set[str] = set()
         try:
             for part in portions(list(small.values())):
                 reply = await self._mesh.call(voter.id, Call.KEEP, pack(Keep(tuple(part))), timeout_s)
                 held.update(unpack(reply, Kept).digests)
-            if large:
-                keep = Keep(large=tuple(large.items()))
+            if large or trees:
+                keep = Keep(large=tuple(large.items()), trees=tuple(trees))
                 held.update(unpack(await self._mesh.call(voter.id, Call.KEEP, pack(keep), timeout_s), Kept).digests)
         except OrchestraError as error:
             log.info("keeper.not-kept: %s: %s", voter.name, error)
             return False
-        return held >= {*small, *large.values()}
+        return held >= {*small, *large.values(), *(root for _, _, root in trees)}
 
     async def _on_keep(self, sender: str, payload: bytes) -> bytes:
         try:
@@ -246,6 +218,9 @@ class Keeper:
             if record is not None and not self._blobs.has(digest):
                 await self._fetch_and_put(record, name, digest)
             held.append(digest)
+        for why, name, root in keep.trees:
+            await self._trees.fetch(root, _why(why), name, [] if record is None else [record])
+            held.append(root)
         return tuple(held)
 
     async def _fetch_and_put(self, holder: AgentRecord, name: str, digest: str) -> None:
@@ -336,9 +311,11 @@ class Keeper:
         await asyncio.to_thread(self._blobs.put_many, [data])
 
 
-def bulk_of(record: AgentRecord) -> tuple[str, tuple[str, ...]]:
-    """Return the key and the bulk addresses of an agent."""
-    return record.public, tuple(f"{one.rpartition(':')[0]}:{record.bulk}" for one in record.addresses)
+def _why(text: str) -> Why:
+    try:
+        return Why(text)
+    except ValueError:
+        raise PeerError(f"a directory cannot be kept for {text[:40]!r}; both agents should have one version") from None
 
 
 def _is_digest(text: str) -> bool:

@@ -21,11 +21,12 @@ from ..store.opening import open_store
 from . import facts, identity, recovery, roster
 from .alone import only_agent
 from .ballast import Ballast
-from .blobs import Blobs
+from .blobs import Blobs, Contents
 from .clockwork import Clockwork
 from .departure import Departure
 from .electorate import Electorate
 from .entrance import Entrance
+from .furnishing import Furnisher
 from .health import Health
 from .history import History
 from .identity import Identity
@@ -47,6 +48,7 @@ from .settings import Settings
 from .snapshots import StoreSnapshots, finish_install
 from .standing import Standing
 from .transport import MeshTransport
+from .trees import Trees
 from .vault import Vault
 from .wires import Wires, open_wires
 from .worker import Worker
@@ -105,7 +107,8 @@ class Agent:
         transport.connect(self.peers, self.replica)
         snapshots.connect(mesh, self.peers, bulk, self.history)
         self.blobs = Blobs(paths.blobs, settings.blob_quota)
-        self.keeper = Keeper(paths, self.blobs, bulk, self.peers, mesh, self.history)
+        self.trees = Trees(Contents(paths.contents), paths.bundles, bulk, mesh)
+        self.keeper = Keeper(paths, self.blobs, self.trees, bulk, self.peers, mesh, self.history)
         bulk.offer(lambda name: snapshots.resolve(name) or self.keeper.resolve(name))
         bulk.admit(self._is_member)
         self.way = MasterWay(self.identity.id, self.replica, self.master, self.peers, mesh)
@@ -130,6 +133,7 @@ class Agent:
             health=Health(self.peers, self.wires),
             logs=logs,
             keeper=self.keeper,
+            trees=self.trees,
             entrance=self.entrance,
             vault=self.vault,
             reserve=settings.reserve,
@@ -163,6 +167,7 @@ class Agent:
             self.way,
             ballast=self._ballast,
             archive=self.keeper,
+            furnisher=Furnisher(self.paths, self.trees, self.keeper.fetch),
             planner=Planner(
                 self.paths, self.identity.name, pass_on=self.settings.pass_env, log_limit=self.settings.log_limit
             ),
@@ -248,6 +253,7 @@ class Agent:
             self.replica.release()
             self.history.release()
             await self.wires.close()
+            self.trees.contents.close()
 
     async def _until_caught_up(self, replica: asyncio.Task[None]) -> None:
         """Return when this agent knows what was decided; where that takes others, who may be away, at once."""

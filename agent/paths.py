@@ -89,9 +89,28 @@ class Paths:
         return self.data / "work"
 
     @property
-    def sources(self) -> Path:
-        """Packed directories that were shipped with submissions, by SHA-256."""
-        return self.data / "sources"
+    def contents(self) -> Path:
+        """Directories that builds begin in, leave, and share, as contents by SHA-256."""
+        return self.data / "contents"
+
+    @property
+    def shipped(self) -> Path:
+        """What is remembered of directories that were shipped from this machine."""
+        return self.data / "shipped"
+
+    @property
+    def bundles(self) -> Path:
+        """Contents on their way to others, and from them."""
+        return self.data / "bundles"
+
+    @property
+    def orders(self) -> Path:
+        """What is to be done with the workspaces of attempts."""
+        return self.data / "orders"
+
+    def order(self, key: str) -> Path:
+        """Return the file with what is to be done with the workspace of an attempt."""
+        return self.orders / f"{key}.json"
 
     @property
     def executor(self) -> Path:
@@ -149,7 +168,8 @@ class Paths:
     def prepare(self) -> None:
         """Create the directories, 0700. Raises StorageError, with the remedy, where that is impossible or unsafe."""
         for folder in (
-            *(self.data, self.logs, self.work, self.sources, self.executor, self.blobs, self.data / "incoming"),
+            *(self.data, self.logs, self.work, self.executor, self.blobs, self.data / "incoming"),
+            *(self.contents, self.shipped, self.bundles, self.orders),
             *(self.sockets.parent, self.sockets),
         ):
             try:

@@ -4,15 +4,14 @@ Refuses to know whether and when it runs.
 """
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..core.definition import Spec, Step
 from ..core.model import Attempt, Build
 from ..core.variables import variables
-from . import sources
 from .executor.protocol import Plan, StepPlan
+from .furnishing import Furnished
 from .paths import Paths
 
 PASSED_ON = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL"})
@@ -30,22 +29,20 @@ class Planner:
         self._log_limit = log_limit
         self._folders: set[Path] = set()
 
-    def plan(self, attempt: Attempt, build: Build, spec: Spec, secrets: Mapping[str, str]) -> Plan:
+    def plan(
+        self, attempt: Attempt, build: Build, spec: Spec, *, furnished: Furnished, secrets: Mapping[str, str]
+    ) -> Plan:
         """Return the plan of an attempt whose steps see these secrets; the folder of its log is there then."""
         log_file = self._paths.log(attempt.key)
         if log_file.parent not in self._folders:
             log_file.parent.mkdir(mode=0o700, exist_ok=True)
             self._folders.add(log_file.parent)
-        prepare: tuple[str, ...] = ()
-        if spec.source.archive:
-            archive = sources.path_of(self._paths.sources, spec.source.archive)
-            prepare = (sys.executable, "-E", "-P", "-m", sources.__name__, str(archive), ".")
         return Plan(
             key=attempt.key,
             log=str(log_file),
             env={**self._environment(attempt, build, spec), **secrets},
             steps=tuple(_step(one, spec.shell, secrets) for one in spec.steps),
-            prepare=prepare,
+            prepare=furnished.prepare,
             timeout_s=spec.timeout_s,
             log_limit=self._log_limit,
             secrets=tuple(secrets.values()),

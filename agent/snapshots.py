@@ -17,10 +17,9 @@ from ..core.errors import OrchestraError, StorageError
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger, Remembered
 from ..core.messages import Call, Prepare, Prepared, pack, unpack
 from .agreement import CONFIGURATION, TERM, Installed, configuration_of
-from .bulk import Bulk
+from .bulk import Bulk, bulk_of
 from .history import History
 from .journal import Journal
-from .keeping import bulk_of
 from .mesh.contract import Mesh
 from .paths import Paths
 from .peers import Peers

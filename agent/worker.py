@@ -18,6 +18,7 @@ from ..core.model import AgentRecord, Attempt, Build, BuildState, Stop
 from .ballast import Ballast
 from .executor.link import ExecutorLink
 from .executor.protocol import AttemptStatus, Plan, Report
+from .furnishing import Furnisher
 from .master import NO_SECRETS, WorkerPort
 from .paths import Paths
 from .planning import Planner
@@ -66,14 +67,6 @@ class Archive(Protocol):
         """Return the SHA-256 (hex) of these attempts' logs, which will not grow any more; empty ones are left out."""
         ...
 
-    def lacks(self, archive: str) -> bool:
-        """Whether a packed directory (SHA-256, hex) has to be fetched before a build can have it."""
-        ...
-
-    async def fetch(self, archive: str) -> None:
-        """Fetch a packed directory from wherever it is. Raises OrchestraError where it is nowhere."""
-        ...
-
     async def keep(self, digests: Mapping[str, str]) -> None:
         """Return when the network holds these logs (key -> digest). May take as long as no majority answers."""
         ...
@@ -90,6 +83,7 @@ class Worker:
         *,
         ballast: Ballast,
         archive: Archive,
+        furnisher: Furnisher,
         planner: Planner,
     ) -> None:
         """Work as the agent `record` describes; its session is filled in when the executor is there."""
@@ -98,10 +92,12 @@ class Worker:
         self._master = master
         self._attempts: dict[str, Attempt] = {}  # key -> as last known: all that the executor has or is to get
         self._link: ExecutorLink | None = None
+        self._furnisher = furnisher
         self._planner = planner
         self._ballast = ballast
         self._archive = archive
-        self._working: set[asyncio.Task[None]] = set()  # keeping logs, fetching sources
+        self._working: set[asyncio.Task[None]] = set()  # keeping logs, bringing what builds need
+        self._bringing: dict[str, tuple[Plan, asyncio.Task[None]]] = {}  # attempts that are not with the executor yet
         self._lost = asyncio.Event()  # the executor is gone
         self._quitting = False  # the executor was told to end
         self._recalled = asyncio.Event()  # it is known what this executor has
@@ -188,7 +184,7 @@ class Worker:
         """See WorkerPort."""
         if self._link is None:
             return  # a new session begins; the master learns what is missing when it does
-        plans: list[tuple[Plan, str]] = []  # with the packed directory that has to be fetched before
+        ready: list[Plan] = []
         for attempt, build, spec in given:
             if attempt.session != self._link.session or attempt.key in self._attempts:
                 continue  # an order may come twice; if so late that the attempt is forgotten, the executor refuses it
@@ -197,23 +193,24 @@ class Worker:
             if lacking := [name for name in spec.secrets if name not in shown]:
                 self._later(self._give_up(attempt, f"the master could not open {', '.join(lacking)}; its log says why"))
                 continue
-            archive = spec.source.archive
-            plans.append(
-                (self._planner.plan(attempt, build, spec, shown), archive if self._archive.lacks(archive) else "")
-            )
-        ready = [one for one in plans if not one[1]]
+            furnished = self._furnisher.furnish(attempt, spec)
+            plan = self._planner.plan(attempt, build, spec, furnished=furnished, secrets=shown)
+            if self._furnisher.lacks(spec):
+                self._bringing[attempt.key] = plan, self._later(self._bring_and_start(attempt, plan, spec, self._link))
+            else:
+                ready.append(plan)
         if ready:
-            self._link.start([plan for plan, _ in ready])
-        for plan, archive in plans:
-            if archive:
-                self._later(self._fetch_and_start(plan, archive, self._link))
+            self._link.start(ready)
 
-    async def _fetch_and_start(self, plan: Plan, archive: str, link: ExecutorLink) -> None:
+    async def _bring_and_start(self, attempt: Attempt, plan: Plan, spec: Spec, link: ExecutorLink) -> None:
         try:
-            await self._archive.fetch(archive)
+            await self._furnisher.bring(spec)
         except OrchestraError as error:
-            log.warning("worker.no-source: %s: %s", plan.key, error)  # it ends as error, and its log says why
-        link.start([plan])
+            del self._bringing[plan.key]
+            await self._give_up(attempt, f"what it needs cannot be brought here: {error}")
+        else:
+            del self._bringing[plan.key]
+            link.start([plan])
 
     async def _give_up(self, attempt: Attempt, reason: str) -> None:
         """End an attempt that cannot begin."""
@@ -222,14 +219,19 @@ class Worker:
         await self._until_accepted(lambda: self._master.record(self.record.id, [ended]))
         self._drop([attempt.key])
 
-    def _later(self, work: Coroutine[None, None, None]) -> None:
+    def _later(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._working.add(task)
         task.add_done_callback(self._working.discard)
+        return task
 
     def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
         """See WorkerPort."""
         if self._link is not None:
+            if attempt.key in self._bringing:  # the executor is to know what it is told to stop
+                plan, task = self._bringing.pop(attempt.key)
+                task.cancel()
+                self._link.start([plan])
             self._link.stop(attempt.key, reason, only_waiting=how is Stop.CANCEL)
 
     def stop_all(self, reason: str) -> None:
@@ -328,7 +330,8 @@ class Worker:
 
     def _drop(self, keys: Sequence[str]) -> None:
         for key in keys:
-            self._attempts.pop(key, None)
+            if self._attempts.pop(key, None) is not None:
+                self._furnisher.clear(key)
         if self._idle is not None and not self.running:
             self._idle.set()
 

@@ -118,8 +118,10 @@ class JobsGet(Params, frozen=True):
 class SourceParam(Params, frozen=True):
     """What the workspace holds at the start."""
 
-    archive: str  # SHA-256 (hex) of a packed directory in the agent's `sources`
+    archive: str  # SHA-256 (hex) of a directory that was packed for the asked agent
     describe: str = ""  # where it came from
+    revision: str = ""  # what was checked out there
+    branch: str = ""  # its name
 
 
 class Submit(Params, frozen=True):

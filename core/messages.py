@@ -50,6 +50,7 @@ class Call(StrEnum):
     STOP = "worker.stop"  # StopOrder -> nothing: stop this one
     LOG = "log.read"  # LogRead -> LogBytes: a range of an attempt's log
     KEEP = "blob.keep"  # Keep -> Kept: hold these contents for the network
+    CONTENTS = "contents.read"  # Wanted -> Given: contents of directories
     SNAPSHOT = "snapshot.prepare"  # Prepare -> Prepared: the state, ready to be fetched
     FOLLOW = "events.follow"  # nothing -> nothing: send me what subscribers hear
     ADMIT = "member.admit"  # Entrant -> entering.Welcome: somebody at my door wants to be a member
@@ -68,6 +69,7 @@ CALLERS: dict[Call, Who] = {
     Call.STOP: Who.MASTER,
     Call.LOG: Who.MEMBER,
     Call.KEEP: Who.MEMBER,
+    Call.CONTENTS: Who.MEMBER,
     Call.SNAPSHOT: Who.MEMBER,
     Call.FOLLOW: Who.MEMBER,
     Call.ADMIT: Who.MEMBER,
@@ -202,12 +204,28 @@ class Keep(msgspec.Struct, frozen=True, array_like=True):
 
     small: tuple[bytes, ...] = ()  # contents themselves
     large: tuple[tuple[str, str], ...] = ()  # (name, SHA-256 in hex) of files to fetch from the caller
+    trees: tuple[tuple[str, str, str], ...] = ()  # (what for, for which, SHA-256 in hex) of directories to fetch
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
     """Contents that are held now, durably."""
 
     digests: tuple[str, ...]  # SHA-256, hex
+
+
+class Wanted(msgspec.Struct, frozen=True, array_like=True):
+    """Asks for contents of directories, small ones."""
+
+    digests: bytes  # SHA-256 of each, one behind the other
+
+
+class Given(msgspec.Struct, frozen=True, array_like=True):
+    """Contents of directories, as they are at rest: the first of those that were asked for, in that order."""
+
+    frames: tuple[bytes, ...] = ()  # contents themselves
+    count: int = 0  # how many are given
+    bundle: str = ""  # name of the bundle that holds them, to be fetched over the bulk path, instead
+    missing: int = 0  # how many of those that were asked for are not there; then none is given
 
 
 class Entrant(msgspec.Struct, frozen=True, array_like=True):

@@ -79,7 +79,11 @@ class Blobs:
     def put_file(self, path: Path) -> str:
         """Keep the content of a file, however large; return its digest. Raises as `put`."""
         with _guard(path, "read"), path.open("rb") as file:
-            written, digest = self._write(iter(lambda: file.read(FRAME), b""))
+            return self.put_frames(iter(lambda: file.read(FRAME), b""))
+
+    def put_frames(self, frames: Iterable[bytes | memoryview]) -> str:
+        """Keep content that comes in pieces of FRAME bytes (but the last); return its digest. Raises as `put`."""
+        written, digest = self._write(frames)
         try:
             if not self._use(digest):
                 _sync(written)

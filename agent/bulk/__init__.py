@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..mesh.sockets import Keys
-from .client import Client, Source
+from .client import Client, Source, bulk_of
 from .files import Resolve
 from .server import Server
 
@@ -46,4 +46,4 @@ class Bulk:
         self._server.close()
 
 
-__all__ = ["Bulk", "Source"]
+__all__ = ["Bulk", "Source", "bulk_of"]

@@ -20,6 +20,7 @@ import zmq
 
 from ...core import addresses
 from ...core.errors import DiskFull, NotFound, OrchestraError, PeerError, StorageError, Unreachable
+from ...core.model import AgentRecord
 from ..mesh import sockets
 from . import protocol
 from .protocol import Chunk, Missing, Read
@@ -157,6 +158,11 @@ class _Fetch:
             return protocol.decode_answer(parts[0]), parts[1] if len(parts) > 1 else b""
         except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
             raise PeerError(f"the agent at {place} answered nonsense: {problem}") from None
+
+
+def bulk_of(record: AgentRecord) -> Source:
+    """Return how an agent's bulk socket is reached."""
+    return record.public, tuple(f"{one.rpartition(':')[0]}:{record.bulk}" for one in record.addresses)
 
 
 @contextmanager

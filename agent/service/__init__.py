@@ -21,6 +21,7 @@ from ..logreading import LogReader
 from ..master import Master
 from ..paths import Paths
 from ..peers import Peers
+from ..trees import Trees
 from ..vault import Vault
 from ..worker import Worker
 from .builds import Builds
@@ -50,6 +51,7 @@ class Service:
         health: Health,
         logs: LogReader,
         keeper: Keeper,
+        trees: Trees,
         entrance: Entrance,
         vault: Vault,
         reserve: int,
@@ -64,7 +66,7 @@ class Service:
             identity=identity, paths=paths, replica=replica, master=master, history=history, reserve=reserve
         )
         records = Records(self._desk)
-        self._builds = Builds(self._desk, records, keeper)
+        self._builds = Builds(self._desk, records, keeper, trees)
         network = Network(
             self._desk,
             peers=peers,

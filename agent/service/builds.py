@@ -13,7 +13,7 @@ from ...core.ledger import Changes
 from ...core.model import Build, BuildState, Stop
 from ...core.requirements import parse_requirement
 from ..keeping import Keeper
-from ..sources import path_of
+from ..trees import Trees
 from .desk import Desk, check_size
 from .records import Records
 
@@ -24,11 +24,12 @@ COMMANDS_PROJECT = "run"
 class Builds:
     """The builds."""
 
-    def __init__(self, desk: Desk, records: Records, keeper: Keeper) -> None:
-        """Accept and stop them through the desk; packed directories are `keeper`'s."""
+    def __init__(self, desk: Desk, records: Records, keeper: Keeper, trees: Trees) -> None:
+        """Accept and stop them through the desk; shipped directories are in `trees`, and shared by `keeper`."""
         self._desk = desk
         self._records = records
         self._keeper = keeper
+        self._trees = trees
         self._ended: dict[str, asyncio.Event] = {}  # build id -> set when it has ended
         desk.replica.watch(self._on_changes)
 
@@ -80,11 +81,11 @@ class Builds:
     def _source(self, given: api.SourceParam | None) -> Source:
         if given is None:
             return Source()
-        return Source(given.archive, given.describe)
+        return Source(given.archive, given.describe, branch=given.branch, revision=given.revision)
 
     def _check_here(self, given: api.SourceParam) -> None:
-        if not path_of(self._desk.paths.sources, given.archive).exists():
-            message = f"no packed directory {given.archive[:12]} here; pack it first (orchestra run does)"
+        if not self._trees.has(given.archive):
+            message = f"there is no directory {given.archive[:12]} here; pack it first (orchestra run does)"
             raise NotFound(message)
 
     def _of_command(self, params: api.Submit) -> tuple[NewBuild, dict[str, Spec]]:
@@ -172,7 +173,7 @@ class Builds:
         if spec is None:
             message = f"what {build.label} ran is no longer kept; submit the job again"
             raise NotFound(message)
-        if spec.source.archive and not self._keeper.has(spec.source.archive):
+        if spec.source.archive and not self._trees.has(spec.source.archive):
             message = f"the directory that {build.label} ran in is no longer kept; use orchestra run again"
             raise NotFound(message)
         self._desk.check_room()

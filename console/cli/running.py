@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from ...agent.client import ship
 from ...core import api
 from ...core.errors import Exit
 from ...core.model import BuildState
@@ -14,6 +13,7 @@ from .attending import code_of_command, follow
 from .following import tell_end
 from .output import say
 from .session import Client, with_agent
+from .shipping import shipped
 from .submitting import pairs
 
 
@@ -32,6 +32,9 @@ from .submitting import pairs
     default=".",
     help="What to ship [default: .].",
 )
+@click.option(
+    "--include", multiple=True, metavar="GLOB", help="Ship ignored files, too, as build/*.bin or **/*.key; repeatable."
+)
 @click.option("--no-copy", is_flag=True, help="Ship nothing: run in an empty directory.")
 @click.option("--job", help="Run this job (project/name) in the copy, instead of a command.")
 @click.option(
@@ -48,6 +51,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     retry: int | None,
     name: str | None,
     directory: Path,
+    include: Sequence[str],
     no_copy: bool,
     job: str | None,
     parameter: Sequence[str],
@@ -61,7 +65,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     if bool(command) == bool(job):
         message = "say what to run: a command behind `--`, as in `orchestra run -- make test`, or a job with --job"
         raise click.UsageError(message)
-    source = None if no_copy else ship(net, directory.absolute())
+    source = None if no_copy else shipped(net, directory, include)
     params: dict[str, Any] = {
         "env": pairs(env, "variable"),
         "runs_on": list(runs_on),

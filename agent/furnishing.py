@@ -1,0 +1,60 @@
+"""What the workspace of a build holds when its steps begin: brought to this machine, then ordered from the programs.
+
+Refuses to know when a build starts (worker) and how a workspace is filled (workspace).
+"""
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from ..core.definition import Spec
+from ..core.model import Attempt
+from .paths import Paths
+from .trees import Trees
+from .workspace import order, prepare
+from .workspace.order import Order
+
+Fetch = Callable[[str], Awaitable[None]]
+"""Has a directory (SHA-256, hex) brought to this machine. Raises OrchestraError where it is nowhere."""
+
+
+class Furnished(NamedTuple):
+    """What an attempt's plan says of its workspace."""
+
+    prepare: tuple[str, ...] = ()  # command that fills it; empty: it stays empty
+
+
+class Furnisher:
+    """Furnishes the workspaces of one machine."""
+
+    def __init__(self, paths: Paths, trees: Trees, fetch: Fetch) -> None:
+        """Furnish from `trees`; what is not there is brought by `fetch`."""
+        self._paths = paths
+        self._trees = trees
+        self._fetch = fetch
+
+    def lacks(self, spec: Spec) -> bool:
+        """Whether something has to be brought before a build can start."""
+        return bool(spec.source.archive) and not self._trees.has(spec.source.archive)
+
+    async def bring(self, spec: Spec) -> None:
+        """Bring what is lacking. Raises OrchestraError where that is not possible."""
+        if self.lacks(spec):
+            await self._fetch(spec.source.archive)
+
+    def furnish(self, attempt: Attempt, spec: Spec) -> Furnished:
+        """Order what an attempt needs; return what its plan says of it."""
+        if not spec.source.archive:
+            return Furnished()
+        path = self._paths.order(attempt.key)
+        order.write(path, Order(str(self._paths.contents), spec.source.archive))
+        return Furnished(_program(prepare.__name__, str(path)))
+
+    def clear(self, key: str) -> None:
+        """Forget an attempt that has ended."""
+        self._paths.order(key).unlink(missing_ok=True)
+
+
+def _program(module: str, *words: str) -> tuple[str, ...]:
+    """Return the command that runs one of our modules, whatever the build's environment says of Python."""
+    return (sys.executable, "-E", "-P", "-m", module, *words)

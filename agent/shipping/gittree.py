@@ -1,0 +1,118 @@
+"""What belongs to a git work tree: tracked files and new ones that are not ignored, as git itself lists them.
+
+Nothing is written: not the index, no objects, no locks. Submodules, and other repositories inside, are listed by
+themselves. Contents are none of git's business here: files travel as they lie in the work tree, so that filters (line
+endings, LFS) need not be undone.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ...core.errors import InvalidInput
+
+
+class _Said(NamedTuple):
+    """What git said."""
+
+    out: bytes
+    problem: bytes
+    code: int
+
+
+_DEEP = 40  # repositories inside each other
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is checked out."""
+
+    revision: str = ""  # full id of the commit; empty: there is none yet
+    branch: str = ""  # name of the branch; empty: none is checked out
+
+
+def top_of(directory: Path) -> Path | None:
+    """Return the top of the work tree that a directory is in; None: it is in none."""
+    for folder in (directory, *directory.parents):
+        if (folder / ".git").exists():
+            return folder
+    return None
+
+
+def names(top: Path, include: Sequence[str] = ()) -> tuple[list[bytes], Head]:
+    """Return the relative names of what belongs to a work tree, in no order, and what is checked out.
+
+    `include` are globs of files that travel although they are ignored. Raises FileNotFoundError where there is no git,
+    InvalidInput with what git says where it refuses.
+    """
+    words = [("ls-files", "-z", *_ALL), ("rev-parse", "HEAD", "--abbrev-ref", "HEAD")]
+    if include:
+        words.append(("ls-files", "-z", *_IGNORED, "--", *(f":(glob){one}" for one in include)))
+    listing, head, *ignored = _ask(top, *words)
+    found = list(_names(top, listing, _DEEP))
+    for one in ignored:
+        found += _lines(top, one)
+    if head.code:
+        return found, Head()
+    revision, _, branch = head.out.decode(errors="replace").strip().partition("\n")
+    return found, Head(revision, "" if branch == "HEAD" else branch)
+
+
+def tracked(top: Path) -> set[bytes]:
+    """Return the relative names of what git tracks in a work tree. Raises as `names`."""
+    return set(_lines(top, *_ask(top, ("ls-files", "-z", "--cached"))))
+
+
+_ALL = ("--cached", "--others", "--exclude-standard", "--deduplicate")
+_IGNORED = ("--others", "--ignored", "--exclude-standard")
+
+
+def _names(top: Path, listing: _Said, deep: int) -> Iterator[bytes]:
+    """Yield the names that a listing gives, and those in repositories inside."""
+    for name in _lines(top, listing):
+        if not name.endswith(b"/"):
+            yield name
+        elif deep:  # a repository that is no submodule: git names its directory and looks no further
+            yield from _inside(top, name[:-1], deep - 1)
+
+
+def _inside(top: Path, name: bytes, deep: int) -> Iterator[bytes]:
+    """Yield the names in a repository inside a work tree, relative to that."""
+    folder = top / os.fsdecode(name)
+    (listing,) = _ask(folder, ("ls-files", "-z", *_ALL))
+    for one in _names(folder, listing, deep):
+        yield name + b"/" + one
+
+
+def submodule(top: Path, name: bytes) -> list[bytes]:
+    """Return the names in a submodule, relative to `top`; itself where it is not checked out: an empty directory."""
+    return list(_inside(top, name, _DEEP)) if (top / os.fsdecode(name) / ".git").exists() else [name]
+
+
+def _lines(top: Path, said: _Said) -> list[bytes]:
+    if said.code:
+        why = said.problem.decode(errors="replace").strip() or f"it ended with {said.code}"
+        message = f"git does not say what belongs to {top}: {why}"
+        raise InvalidInput(message)
+    return [name for name in said.out.split(b"\0") if name]
+
+
+def _ask(top: Path, *questions: Sequence[str]) -> list[_Said]:
+    """Ask git about a work tree, all at once; whatever repository the environment names, as it does in a hook."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    env["GIT_OPTIONAL_LOCKS"] = "0"
+    nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+    asked = [
+        subprocess.Popen(  # noqa: S603 - git, and words of our own
+            ["git", "-C", os.fspath(top), *words],  # noqa: S607 - the user's git
+            stdin=nothing,
+            stdout=pipe,
+            stderr=pipe,
+            env=env,
+        )
+        for words in questions
+    ]
+    return [_Said(*one.communicate(), one.returncode) for one in asked]
