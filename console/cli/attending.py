@@ -35,6 +35,8 @@ def code_of_command(build: BuildView) -> int:
     last = build.steps[-1] if build.steps else None
     if last is not None and last.state is StepState.TIMEOUT:
         return int(Exit.TIMEOUT)
+    if build.state is BuildState.FAILED and last is None:
+        return int(Exit.TIMEOUT)  # what else can fail before a command runs ends as error
     if build.state is BuildState.FAILED and last is not None:
         if last.signal is not None:
             return SIGNALLED + last.signal
