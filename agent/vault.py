@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ..core.changes import Changes
 from ..core.commands import Rekey, SetSecret
 from ..core.definition import Spec
-from ..core.errors import Conflict, NoMaster, OrchestraError, StorageError
+from ..core.errors import Conflict, Damaged, NoMaster, OrchestraError, StorageError
 from ..core.model import Build
 from ..core.secrecy import Keyring
 from . import sealing
@@ -22,7 +22,7 @@ from .master import Master
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 1.0
+RETRY_S = 3.0
 """Seconds until the keyring is looked after again, where that failed."""
 
 ATTEMPTS = 5
@@ -108,8 +108,13 @@ class Vault:
         new = sealing.new_key()
         boxes: dict[str, bytes] = {}
         for name, one in secrecy.sealed.items():
-            value = sealing.unseal(old, one.box, self._what(name))
-            boxes[name] = sealing.seal(new, value, self._what(name))
+            try:
+                value = sealing.unseal(old, one.box, self._what(name))
+            except Damaged as error:  # it holds up nothing else; whoever needs it is told to set it again
+                log.error("vault.damaged: %s", error)  # noqa: TRY400 - no defect
+                boxes[name] = b""
+            else:
+                boxes[name] = sealing.seal(new, value, self._what(name))
         wraps = self._wrapped(new, without={})
         command = Rekey(self._master.time(), ring.generation + 1, wraps, boxes, ring.changes)
         outcome = (await self._master.propose(command))[0]

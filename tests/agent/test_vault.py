@@ -122,6 +122,18 @@ async def test_when_a_holder_is_removed_there_is_a_new_key_and_everything_is_sea
     assert lab.read(2) == {}
 
 
+async def test_a_secret_that_is_damaged_holds_up_no_new_key(lab: Lab) -> None:
+    await lab.vaults[0].keep("ann", "shop", "TOKEN", VALUE)
+    await lab.vaults[0].keep("ann", "shop", "OTHER", "some other value")
+    for voter in lab.council.voters:
+        sealed = voter.ledger.secrecy.sealed
+        sealed["shop/OTHER"] = replace(sealed["shop/OTHER"], box=b"damaged")
+    await lab.do(Remove(T0, "ann", lab.people[2].id))
+    await until(lambda: len(lab.ring) == 2, "there is a new key")
+    assert lab.read(0) == {"TOKEN": VALUE}
+    assert lab.vaults[0].values(build(), spec(secrets=("OTHER",))) == {}
+
+
 async def test_a_removal_that_is_interrupted_is_made_up_for_by_the_next_master(lab: Lab) -> None:
     await lab.vaults[0].keep("ann", "shop", "TOKEN", VALUE)
     cow = lab.people[2]
