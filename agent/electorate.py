@@ -28,6 +28,9 @@ CLOSE = 1_000
 BREAK_S = 3.0
 """Silence that ends a contact: who comes back begins to be in contact anew."""
 
+FAREWELL_S = 0.5
+"""Seconds that an agent which wants to leave still is a member, to hear the answer."""
+
 REPLACE_S = 20.0
 """Seconds that a member on its way out waits for another one to take its vote, before it goes without."""
 
@@ -103,6 +106,8 @@ class Electorate:
         configuration = self._replica.configuration
         for record in leaving:
             if record.member not in configuration.voters:
+                if now - self._leaving[record.id] < FAREWELL_S:
+                    continue
                 if record.member in configuration.learners:
                     await self._replica.change(Change(ChangeKind.REMOVE, record.member))
                 await self._master.propose(Remove(self._master.time(), "network", record.id))

@@ -18,6 +18,9 @@ from .history import History
 _LABEL = re.compile(r"(?P<project>[^/#]+)/(?P<job>[^#]+)#(?P<number>[0-9]{1,12})")
 _ID_LENGTH = 8
 
+AGENT_PREFIX = 4
+"""Characters of an agent's id that name it. Fewer would let the name of an agent that is gone name another one."""
+
 
 class Finder:
     """Looks things up for the service."""
@@ -112,7 +115,7 @@ class Finder:
         if text in agents:
             return agents[text]
         found = [one for one in agents.values() if one.name == text] or [
-            one for one in agents.values() if text and one.id.startswith(text)
+            one for one in agents.values() if len(text) >= AGENT_PREFIX and one.id.startswith(text)
         ]
         if len(found) > 1:
             message = f"{text!r} is several agents; give the id: {', '.join(one.id for one in found[:5])}"

@@ -71,12 +71,10 @@ class Scene:
 
 
 async def scene(town: Town) -> Scene:
-    master, worker, other = await town.grow(3)
-    hand = Hand(worker)
-    await hand.join()
+    master, worker, other = await town.grow(3, b=(hand := Hand()))
     build = await master.submit()
-    await hand.has(build)
-    return Scene(master, worker, other, hand, hand.given[build])
+    await hand.given(build)
+    return Scene(master, worker, other, hand, hand.has[build])
 
 
 async def held(s: Scene) -> None:
@@ -109,13 +107,13 @@ async def assign(s: Scene) -> None:
     ledger = s.master.agent.replica.ledger
     build = ledger.builds[s.attempt.build]
     order = Assigned(s.master.agent.replica.term, ((s.attempt, build),), {build.spec: ledger.specs[build.spec]})
-    s.hand.given.clear()  # told by an order that comes through
+    s.hand.has.clear()  # told by an order that comes through
     with pytest.raises(NotAllowed, match="gives no orders"):
         await s.call(s.other, s.worker, Call.ASSIGN, order)
     with pytest.raises(NoMaster, match="which is over"):
         await s.call(s.master, s.worker, Call.ASSIGN, replace(order, term=order.term - 1))
-    assert s.hand.given == {}
-    s.hand.given[s.attempt.build] = s.attempt
+    assert s.hand.has == {}
+    s.hand.has[s.attempt.build] = s.attempt
 
 
 async def stop(s: Scene) -> None:

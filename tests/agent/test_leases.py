@@ -28,7 +28,7 @@ class Watched:
     async def look(self, after: float) -> str:
         """Look so many seconds after the election; return the worker's session, as it is then."""
         await self.leases._look(self.began + after)
-        return self.master.agent.replica.ledger.agents[self.hand.citizen.id].session
+        return self.master.agent.replica.ledger.agents[self.hand.record.id].session
 
     async def state(self) -> str:
         return (await self.master.ask("builds.get", id=self.build))["build"]["state"]
@@ -37,10 +37,10 @@ class Watched:
 @pytest.fixture
 async def watched(town: Town) -> Watched:
     master = await town.found()
-    hand = Hand(await town.admit("b", votes=False))
-    await hand.join()
+    await town.admit("b", hand := Hand(), votes=False)
     build = await master.submit()
-    await hand.has(build)
+    await hand.given(build)
+    await hand.joined()
     return Watched(master, hand, build)
 
 
@@ -51,7 +51,9 @@ async def test_silence_ends_a_lease_and_loses_what_the_worker_had(watched: Watch
     watched.silent = LEASE_S + 0.1
     assert await watched.look(101) == ""
     assert await watched.state() == "lost"
-    await watched.hand.join()  # it was only cut off: it works again
+    watched.hand.join_again()  # it was only cut off: it works again
+    await watched.hand.joined()
+    assert watched.hand.over == (watched.hand.has[watched.build].key,)
     watched.silent = 0.0
     assert await watched.look(102) == "s1"
 
@@ -62,24 +64,24 @@ async def test_a_new_master_counts_silence_from_its_election(watched: Watched) -
     assert await watched.look(LEASE_S + 0.5) == ""
 
 
-async def test_who_answers_and_does_not_join_has_some_grace(watched: Watched) -> None:
-    watched.master.agent.master.leave(watched.hand.citizen.id)  # as after an election
+async def test_who_answers_and_does_not_join_has_some_grace(town: Town, watched: Watched) -> None:
+    watched.master.agent.master.leave(watched.hand.record.id)  # as after an election
     assert await watched.look(100) == "s1"
     assert await watched.look(100 + GRACE_S - 1) == "s1"
-    await watched.hand.join([watched.hand.given[watched.build]])
+    watched.hand.join_again()
+    await watched.hand.joined()
     assert await watched.look(100 + GRACE_S + 1) == "s1"
-    watched.master.agent.master.leave(watched.hand.citizen.id)
+    town.freeze(watched.master)  # whoever answers here is not the worker
+    watched.master.agent.master.leave(watched.hand.record.id)
     assert await watched.look(200) == "s1"
     assert await watched.look(200 + GRACE_S + 1) == ""
     assert await watched.state() == "lost"
 
 
 async def test_the_masters_own_worker_needs_no_lease(town: Town) -> None:
-    master = await town.found()
-    hand = Hand(master)
-    await hand.join()
+    master = await town.found(hand=(hand := Hand()))
     build = await master.submit()
-    await hand.has(build)
+    await hand.given(build)
     watched = Watched(master, hand, build, silent=float("inf"))
     assert await watched.look(1000) == "s1"
     await hand.report(build, BuildState.SUCCEEDED)

@@ -53,23 +53,17 @@ async def test_a_way_that_is_closed_orders_nothing_more() -> None:
 
 
 async def test_a_worker_goes_on_under_the_next_master(town: Town) -> None:
-    first, mine, other = await town.grow(3)
-    hand = Hand(mine)
-    await hand.join()
+    first, mine, other = await town.grow(3, b=(hand := Hand()))
     build, waiting = await first.submit(), await first.submit()
-    await hand.has(build, waiting)
+    await hand.given(build, waiting)
     await hand.report(build, BuildState.RUNNING)
+    lost = hand.has.pop(waiting)  # the order was lost: it joins the next master without
     town.freeze(first)
     master = await town.elected([mine, other])
-    await hand.unsure.wait()
-    running = replace(hand.given[build], state=BuildState.RUNNING)
-    hand.given.clear()
-    await hand.join([running])
+    await hand.given(waiting)
+    assert hand.has[waiting] == lost
     with pytest.raises(NotAllowed, match="gives no orders here"):
         mine.agent.way._obey(first.id, first.agent.replica.term)
-    await hand.has(waiting)  # what it does not say it has is ordered once more
-    assert build not in hand.given
-    hand.given[build] = running
     for one in (build, waiting):
         await hand.report(one, BuildState.SUCCEEDED)
         view = (await master.ask("builds.wait", id=one))["build"]
@@ -81,56 +75,53 @@ async def test_a_worker_goes_on_under_the_next_master(town: Town) -> None:
 
 async def test_what_does_not_count_any_more_is_told_to_a_worker_that_joins(town: Town) -> None:
     first = await town.found()
-    hand = Hand(await town.admit("b", votes=False))
-    await hand.join()
+    await town.admit("b", hand := Hand(), votes=False)
     build = await first.submit()
-    await hand.has(build)
-    given = hand.given[build]
-    await first.agent.master.propose(Expire(first.agent.master.time(), hand.citizen.id, "s1"))
-    await hand.join([replace(given, state=BuildState.RUNNING)])
-    assert hand.over == (given.key,)
+    await hand.given(build)
+    await hand.report(build, BuildState.RUNNING)
+    await hand.joined()
+    key = hand.has[build].key
+    await first.agent.master.propose(Expire(first.agent.master.time(), hand.record.id, "s1"))
+    hand.join_again()
+    await hand.joined()
+    assert hand.over == (key,)
     assert (await first.ask("builds.get", id=build))["build"]["state"] == "lost"
 
 
 async def test_a_join_with_more_reports_than_fit_into_a_message(town: Town) -> None:
     first = await town.found()
-    hand = Hand(await town.admit("b", votes=False), slots=8)
-    await hand.join()
+    await town.admit("b", hand := Hand(slots=8), votes=False)
     builds = [await first.submit() for _ in range(6)]
-    await hand.has(*builds)
-    reports = [
-        replace(hand.given[one], state=BuildState.SUCCEEDED, finished=1, results={"k": "x" * 300_000}) for one in builds
-    ]
-    given = dict(hand.given)
-    hand.given.clear()
-    await hand.join(reports)
+    await hand.given(*builds)
+    large = {"k": "x" * 300_000}
+    ended = {one: replace(hand.has[one], state=BuildState.SUCCEEDED, finished=1, results=large) for one in builds}
+    hand.has = dict(ended)
+    hand.join_again()
+    await hand.joined()
     states = [(await first.ask("builds.get", id=one))["build"]["state"] for one in builds]
     assert states == ["succeeded"] * 6
-    assert hand.given == {}, "what was told in the parts before is not ordered again"
-    assert sorted(hand.over) == sorted(one.key for one in given.values())
+    assert hand.has == ended, "what was told in the parts before is not ordered again"
+    assert sorted(hand.over or ()) == sorted(one.key for one in ended.values())
 
 
 async def test_stops_reach_the_worker_and_states_of_agents_are_heeded(town: Town) -> None:
     first = await town.found()
-    other = await town.admit("b", votes=False)
-    hand = Hand(other)
-    await hand.join()
+    other = await town.admit("b", hand := Hand(), votes=False)
     build = await other.submit()
-    await hand.has(build)
+    await hand.given(build)
     await other.ask("builds.abort", id=build)
     await until(lambda: hand.stopped == {build: Stop.ABORT}, "the worker is told")
     await hand.report(build, BuildState.ABORTED)
 
     for state, back in (({"enabled": False}, {"enabled": True}), ({"draining": True}, {"draining": False})):
         had = await first.submit()
-        await hand.has(had)
+        await hand.given(had)
         await first.ask("agents.set", agent="b", **state)
         kept = await first.submit()
-        assert kept not in hand.given
         why = (await first.ask("builds.explain", id=kept))["reasons"]
         assert any(word in " ".join(why) for word in ("disabled", "drain")), why
         await hand.report(had, BuildState.SUCCEEDED)  # what it has it ends
-        assert kept not in hand.given
+        assert kept not in hand.has
         await first.ask("agents.set", agent="b", **back)
-        await hand.has(kept)
+        await hand.given(kept)
         await hand.report(kept, BuildState.SUCCEEDED)

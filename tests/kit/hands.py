@@ -1,4 +1,4 @@
-"""Workers of a town that do what a test says: they take orders, run nothing, and report what they are told to."""
+"""Workers that do what a test says: they join as real ones do, take orders, run nothing, and report what is told."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -7,58 +7,103 @@ from typing import Any
 from msgspec.structs import replace
 
 from job_orchestra.agent.master import NO_SECRETS
+from job_orchestra.agent.mastery import MasterWay
+from job_orchestra.agent.worker import Worker
 from job_orchestra.core.definition import Spec
-from job_orchestra.core.model import Attempt, Build, BuildState, Stop
+from job_orchestra.core.errors import OrchestraError
+from job_orchestra.core.model import AgentRecord, Attempt, Build, BuildState, Stop
 from tests.kit.builders import T0
 from tests.kit.meshes import until
-from tests.kit.towns import Citizen
 
 
-class Hand:
-    """The worker of one citizen, in place of an executor (master.WorkerPort)."""
+class Hand(Worker):
+    """The worker of one agent, in place of one with an executor."""
 
-    def __init__(self, citizen: Citizen, *, slots: int = 2, session: str = "s1") -> None:
-        """Work for an agent that was told to run nothing itself."""
-        self.citizen = citizen
-        self.slots = slots
-        self.session = session
-        self.given: dict[str, Attempt] = {}  # build id -> as ordered
+    def __init__(self, *, slots: int = 2, session: str = "s1") -> None:
+        """Wait to be employed."""
+        self._slots = slots
+        self._session = session
+        self._way: MasterWay | None = None
+        self._unsure = asyncio.Event()
+        self.has: dict[str, Attempt] = {}  # build id -> as it was ordered, or told last
         self.stopped: dict[str, Stop] = {}  # build id -> how
-        self.unsure = asyncio.Event()  # it should join anew
-        self.over: tuple[str, ...] = ()  # keys that did not count any more when it joined last
+        self.over: tuple[str, ...] | None = None  # keys that did not count when it joined last; None: it did not yet
 
-    async def join(self, reports: Sequence[Attempt] = (), begun: tuple[str, ...] | None = ()) -> None:
-        """Begin the session with whoever leads, or go on with it."""
-        await self._settled()
-        self.citizen.agent.way.when_unsure(self.unsure.set)
-        record = replace(self.citizen.agent.standing.record(), session=self.session, slots=self.slots)
-        self.over = await self.citizen.agent.way.join(record, reports, begun, self)
+    def employ(self, record: AgentRecord, way: MasterWay) -> None:
+        """Work for this agent."""
+        self.record = replace(record, session=self._session, slots=self._slots)
+        self._way = way
 
-    async def _settled(self) -> None:
-        """Wait until the agent has said of itself that it does not work; that would end this session."""
-        bulk = self.citizen.agent.wires.bulk.port
-        me = self.citizen.id
-        master = next((one for one in self.citizen.town.citizens.values() if one.leads), self.citizen)
-        ledger = master.agent.replica.ledger
-        await until(lambda: me in ledger.agents and ledger.agents[me].bulk == bulk, f"{me} said where it is")
+    async def run(self) -> None:
+        """See Worker: join every master with what is here, as long as that takes."""
+        assert self._way is not None
+        while True:
+            self._unsure.clear()
+            try:
+                over = await self._way.join(self.record, tuple(self.has.values()), (), self)
+            except OrchestraError:
+                continue  # it waited for a master
+            if not self._unsure.is_set():
+                self.over = over
+            await self._unsure.wait()
+
+    def join_again(self) -> None:
+        """See Worker."""
+        self.over = None
+        self._unsure.set()
+
+    async def joined(self) -> None:
+        """Wait until it has joined who leads."""
+        await until(lambda: self.over is not None, f"{self.record.name} has joined")
+
+    async def given(self, *builds: str) -> None:
+        """Wait until these were ordered."""
+        await until(lambda: set(builds) <= self.has.keys(), f"{self.record.name} is to run {builds}")
+
+    async def report(self, build: str, state: BuildState, **fields: Any) -> None:  # noqa: ANN401 - any field of Attempt
+        """Tell the master what became of an order."""
+        assert self._way is not None
+        times = {"started": T0, "finished": T0 if state.ended else None}
+        told = self.has[build] = replace(self.has[build], state=state, **times, **fields)
+        await self._way.record(self.record.id, [told])
+        if state.ended:
+            del self.has[build]
+
+    # -- what the agent does with a worker
+
+    @property
+    def running(self) -> int:
+        """See Worker."""
+        return sum(not one.state.ended for one in self.has.values())
+
+    def holds(self, key: str) -> bool:
+        """See Worker."""
+        return any(one.key == key and not one.state.ended for one in self.has.values())
 
     def assign(
         self, given: Sequence[tuple[Attempt, Build, Spec]], secrets: Mapping[str, Mapping[str, str]] = NO_SECRETS
     ) -> None:
         """See WorkerPort."""
-        self.given.update((build.id, attempt) for attempt, build, _ in given)
+        del secrets
+        for attempt, build, _ in given:
+            self.has.setdefault(build.id, attempt)
 
     def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
         """See WorkerPort."""
         assert reason
         self.stopped[attempt.build] = how
 
-    async def has(self, *builds: str) -> None:
-        """Wait until these were ordered."""
-        await until(lambda: set(builds) <= self.given.keys(), f"{self.citizen.name} is to run {builds}")
+    def stop_all(self, reason: str) -> None:
+        """See Worker."""
+        assert reason
+        self.has.clear()
 
-    async def report(self, build: str, state: BuildState, **fields: Any) -> None:  # noqa: ANN401 - any field of Attempt
-        """Tell the master what became of an order."""
-        times = {"started": T0, "finished": T0 if state.ended else None}
-        told = replace(self.given[build], state=state, **times, **fields)
-        await self.citizen.agent.way.record(self.citizen.id, [told])
+    async def idle(self) -> None:
+        """See Worker."""
+        await until(lambda: not self.running, f"{self.record.name} has nothing to do")
+
+    async def quit(self, reason: str) -> None:
+        """See Worker: there is no executor."""
+
+    async def close(self) -> None:
+        """See Worker."""

@@ -24,9 +24,11 @@ from job_orchestra.agent.paths import Paths
 from job_orchestra.agent.peers import Peers
 from job_orchestra.agent.settings import Settings
 from job_orchestra.agent.wires import OnLan, Wires
+from job_orchestra.agent.worker import Worker
 from job_orchestra.core import api, tokens
 from job_orchestra.core.entering import Welcome
 from job_orchestra.core.messages import Entrant
+from tests.kit.hands import Hand
 from tests.kit.meshes import until
 
 
@@ -35,8 +37,8 @@ class MemoryWires(Wires):
 
     def __init__(self, between: MemoryNetwork, me: Identity) -> None:
         """Stand beside the other meshes of `between`."""
-        self.mesh = between.mesh(me.id, me.public, network=me.network, epoch=me.epoch)
-        self.mesh.addresses = ("127.0.0.1:1",)  # what is large is fetched from this host
+        self.mesh = self.end = between.mesh(me.id, me.public, network=me.network, epoch=me.epoch)
+        self.end.addresses = ("127.0.0.1:1",)  # what is large is fetched from this host
         self.bulk = Bulk(me.public, me.secret, host="127.0.0.1")
         self.door_port = 1
         self.moved: Callable[[tuple[str, ...]], None] = lambda _: None
@@ -62,15 +64,36 @@ class MemoryWires(Wires):
         await self.mesh.close()
 
 
+class TownAgent(Agent):
+    """An agent whose worker is a hand, where one is given."""
+
+    def __init__(self, paths: Paths, settings: Settings, between: MemoryNetwork, hand: Hand | None) -> None:
+        """Open what it needs."""
+        self._hand = hand
+        super().__init__(paths, settings, lambda me, *_: MemoryWires(between, me))
+
+    def _worker(self) -> Worker:
+        if self._hand is None:
+            return super()._worker()
+        self._hand.employ(self.standing.record(), self.way)
+        return self._hand
+
+    async def _look_closer(self, worker: Worker) -> None:
+        """Tell nothing more of a machine that has only a hand."""
+        if self._hand is None:
+            await super()._look_closer(worker)
+
+
 class Citizen:
     """One agent of a town."""
 
-    def __init__(self, town: "Town", name: str, settings: Settings) -> None:
+    def __init__(self, town: "Town", name: str, settings: Settings, hand: Hand | None) -> None:
         """Begin without a network."""
+        self.hand = hand
         self.name = name
         self.paths = Paths(town.folder / name)
         self.paths.prepare()
-        self.settings = msgspec.structs.replace(settings, name=name)
+        self.settings = msgspec.structs.replace(settings, name=name, worker=settings.worker or hand is not None)
         self.town = town
         self._agent: Agent | None = None
         self.running: asyncio.Task[None] | None = None
@@ -87,11 +110,16 @@ class Citizen:
         return self.agent.identity.id
 
     @property
+    def wires(self) -> MemoryWires:
+        """What connects it."""
+        wires = self.agent.wires
+        assert isinstance(wires, MemoryWires)
+        return wires
+
+    @property
     def mesh(self) -> MemoryMesh:
         """Its end of the mesh."""
-        mesh = self.agent.wires.mesh
-        assert isinstance(mesh, MemoryMesh)
-        return mesh
+        return self.wires.end
 
     @property
     def leads(self) -> bool:
@@ -100,7 +128,7 @@ class Citizen:
 
     async def start(self) -> None:
         """Run; on return it serves."""
-        self._agent = Agent(self.paths, self.settings, lambda me, *_: MemoryWires(self.town.between, me))
+        self._agent = TownAgent(self.paths, self.settings, self.town.between, self.hand)
         self.running = asyncio.ensure_future(self._agent.run())
         await until(lambda: self.agent.ready.is_set() or self.failed(), f"{self.name} serves")
 
@@ -155,17 +183,17 @@ class Town:
             if isinstance(problem, Exception):
                 raise problem
 
-    async def found(self, name: str = "a", **settings: Any) -> Citizen:  # noqa: ANN401 - as above
+    async def found(self, name: str = "a", hand: Hand | None = None, **settings: Any) -> Citizen:  # noqa: ANN401 - as above
         """Return the first agent, which leads."""
-        one = self._citizen(name, settings)
+        one = self._citizen(name, hand, settings)
         identity.create(one.paths, "town")
         await one.start()
         await until(lambda: one.leads and one.id in one.agent.replica.ledger.agents, "the first agent leads")
         return one
 
-    async def admit(self, name: str, *, votes: bool = True, **settings: Any) -> Citizen:  # noqa: ANN401 - as above
+    async def admit(self, name: str, hand: Hand | None = None, *, votes: bool = True, **settings: Any) -> Citizen:  # noqa: ANN401 - as above
         """Return another agent, which was invited and runs."""
-        one = self._citizen(name, settings)
+        one = self._citizen(name, hand, settings)
         master = self.master
         token, _ = await master.agent.entrance.invite("tests", 60, votes=votes)
         record = joining.applicant(identity.prepare_keys(one.paths), one.settings)
@@ -175,10 +203,14 @@ class Town:
         await until(lambda: one.agent.peers.master, f"{name} knows the master")
         return one
 
-    async def grow(self, count: int) -> list[Citizen]:
-        """Return agents `a`, `b`, ...: a network of `count`, of which as many vote as should; the first one leads."""
-        found = [await self.found()]
-        found += [await self.admit(chr(ord("a") + place)) for place in range(1, count)]
+    async def grow(self, count: int, **hands: Hand) -> list[Citizen]:
+        """Return agents `a`, `b`, ...: a network of `count`, of which as many vote as should; the first one leads.
+
+        Those work, by hand, for whom there is one.
+        """
+        names = [chr(ord("a") + place) for place in range(count)]
+        found = [await self.found(hand=hands.get("a"))]
+        found += [await self.admit(name, hands.get(name)) for name in names[1:]]
         voters = min(5, count - 1 + count % 2)
         await until(lambda: self.voting() == voters, f"{voters} vote")
         return found
@@ -225,6 +257,11 @@ class Town:
                     if peer in end.peers:
                         end.peers[peer].heard = -math.inf
 
+    def long_silent(self, one: Citizen) -> None:
+        """Let it be long ago for an agent that it heard of others."""
+        for peer in one.mesh.peers.values():
+            peer.heard = -math.inf
+
     def freeze(self, one: Citizen) -> None:
         """Let nothing that is said to or by an agent arrive; nobody notices but by the silence."""
         for other in self.citizens.values():
@@ -236,7 +273,7 @@ class Town:
         """End all faults."""
         self.between.heal()
 
-    def _citizen(self, name: str, settings: dict[str, Any]) -> Citizen:
+    def _citizen(self, name: str, hand: Hand | None, settings: dict[str, Any]) -> Citizen:
         own = msgspec.structs.replace(self._settings, **settings)
-        self.citizens[name] = Citizen(self, name, own)
+        self.citizens[name] = Citizen(self, name, own, hand)
         return self.citizens[name]
