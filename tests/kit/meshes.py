@@ -1,6 +1,7 @@
 """Meshes for tests, by the letter: in memory, and real ones over loopback. One list of verbs for both."""
 
 import asyncio
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -187,8 +188,9 @@ class Rogue:
         self._context.destroy(0)
 
     def say(self, *parts: bytes) -> None:
-        """Send a message."""
-        self._socket.send_multipart(parts)
+        """Send a message; nothing, where the connection was refused for good meanwhile."""
+        with contextlib.suppress(zmq.Again):
+            self._socket.send_multipart(parts, zmq.NOBLOCK)
 
     def greet(self, network: str = "net", epoch: int = 1) -> None:
         """Say what an agent says first."""
