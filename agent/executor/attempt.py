@@ -110,6 +110,11 @@ class Course:
             self._role = _Role.COLLECT
             yield StepPlan("collect", plan.collect, {OUTCOME: self._outcome().value})
 
+    @property
+    def reads(self) -> bool:
+        """Whether the process that comes, or runs, is one that what is typed is meant for."""
+        return self._role is _Role.STEP
+
     def time_for(self, step: StepPlan) -> float | None:
         """Return the seconds that a step may take by itself; None: as long as the attempt may."""
         if self.halt is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from .protocol import LENGTH, MAX_FRAME, Hello, Report, Request
+from .protocol import LENGTH, MAX_FRAME, Reply, Request
 from .saying import say
 
 
@@ -36,7 +36,7 @@ class Connection:
         self._decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
         selector.register(connection, selectors.EVENT_READ, self._on_events)
 
-    def send(self, message: Hello | Report) -> None:
+    def send(self, message: Reply) -> None:
         """Send a message, now or when the other side has room."""
         body = self._encoder.encode(message)
         self._outgoing += LENGTH.pack(len(body)) + body

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
 from typing import Self
 
 import msgspec
@@ -19,14 +20,17 @@ from .protocol import (
     Configure,
     Forget,
     Hello,
+    Input,
     Plan,
     Quit,
     Received,
     Reply,
     Report,
     Request,
+    Resize,
     Start,
     StopAttempt,
+    Taken,
 )
 
 START_S = 30.0
@@ -64,7 +68,10 @@ class ExecutorLink:
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
         self._closing = False
-        self._listening: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reports: asyncio.Queue[Report | None] = asyncio.Queue()  # None: no more will come
+        self._inputs: dict[int, asyncio.Future[Taken]] = {}  # by number: what was typed and not answered yet
+        self._numbers = count(1)
 
     @classmethod
     async def open(
@@ -99,7 +106,7 @@ class ExecutorLink:
             await asyncio.sleep(_LOOK_S)
         link.session, link.pid, link.attempts = hello.session, hello.pid, hello.attempts
         link.begun, link.sure = frozenset(hello.begun), hello.sure
-        link._listening = asyncio.get_running_loop().create_task(link._listen())
+        link._tasks = [asyncio.get_running_loop().create_task(one) for one in (link._listen(), link._pass_on())]
         return link
 
     def configure(self, slots: int) -> None:
@@ -118,18 +125,34 @@ class ExecutorLink:
         """Let it drop ends that are recorded."""
         self._send(Forget(tuple(keys)))
 
+    async def type(self, key: str, stream: str, offset: int, data: bytes, *, over: bool = False) -> Taken:
+        """Type something for an attempt; see Input. Returns when some of it is taken, however long that takes.
+
+        Raises Unavailable when the executor is gone.
+        """
+        number = next(self._numbers)
+        future = self._inputs[number] = asyncio.get_running_loop().create_future()
+        self._send(Input(number, key, stream, offset, data, over))
+        try:
+            return await future
+        finally:
+            self._inputs.pop(number, None)
+
+    def resize(self, key: str, columns: int, rows: int) -> None:
+        """Give an attempt's terminal another size."""
+        self._send(Resize(key, columns, rows))
+
     async def quit(self, reason: str) -> None:
         """Have it stop everything and end; return when it has, and its last reports are passed on."""
         self._send(Quit(reason))
-        if self._listening is not None:
-            await asyncio.wait([self._listening])
+        await asyncio.wait(self._tasks)
 
     async def close(self) -> None:
         """Let go of the executor, which goes on."""
         self._closing = True
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        for one in self._tasks:
+            one.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
@@ -141,11 +164,25 @@ class ExecutorLink:
 
     async def _listen(self) -> None:
         try:
-            while isinstance(report := await self._receive(), Report):
+            while isinstance(reply := await self._receive(), Report | Taken):
+                if isinstance(reply, Report):
+                    self._reports.put_nowait(reply)
+                elif (future := self._inputs.get(reply.number)) is not None and not future.done():
+                    future.set_result(reply)
+        finally:
+            _reap()
+            self._reports.put_nowait(None)
+            for future in self._inputs.values():
+                if not future.done():
+                    future.set_exception(Unavailable("the executor is gone, and with it what it ran"))
+
+    async def _pass_on(self) -> None:
+        """Pass reports on, one after the other: to take one may be a long business, which nothing else waits for."""
+        try:
+            while (report := await self._reports.get()) is not None:
                 await self._on_report(report)
                 self._send(Received())
         finally:
-            _reap()
             self._writer.close()
             if not self._closing:
                 self._on_lost()

@@ -2,8 +2,9 @@
 
 On Linux the executor is the reaper of its descendants: whatever a build leaves behind, however often it forked,
 becomes a child of the executor when its parent ends, so nothing can slip away. Which attempt such an orphan belongs to
-is told by its session, its environment, its directory; failing these, by which attempts ran when it appeared. Elsewhere
-(macOS) the process groups of the steps are what is found.
+is told by its control group, where there are some (groups.py); else by its session, its environment, its directory;
+failing these, by which attempts ran when it appeared. Elsewhere (macOS) the process groups of the steps are what is
+found.
 """
 
 import ctypes
@@ -15,6 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+from .groups import Group, Groups, group_of
+from .outlets import Actions
 
 LINUX = sys.platform == "linux"
 MARK = "ORCHESTRA_TMP"
@@ -25,6 +30,20 @@ _NICE = ("nice", "-n", "19")  # a program: what posix_spawn itself can set is no
 _RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
+class Exit(NamedTuple):
+    """How a process ended."""
+
+    code: int | None  # its exit code; None: a signal ended it
+    signal: int | None  # the number of that
+
+
+def exit_of(status: int) -> Exit:
+    """Return what a wait status says."""
+    if os.WIFSIGNALED(status):
+        return Exit(None, os.WTERMSIG(status))
+    return Exit(os.WEXITSTATUS(status), None)
+
+
 @dataclass
 class Track:
     """What one attempt's processes are recognised by."""
@@ -32,15 +51,21 @@ class Track:
     mark: str = "/nowhere"  # value of MARK in the environment of its processes
     directory: str = "/nowhere"  # its own directory
     workspace: str = "/nowhere"  # where its steps begin, in its own directory or elsewhere
+    nice: bool = False  # gives way to everything else on the machine
     main: int = 0  # process id of the step that runs; 0: none
-    sessions: set[int] = field(default_factory=set[int])  # session ids (and group ids) of its steps
+    sessions: set[int] = field(default_factory=set[int])  # session ids (and group ids) of all that was started for it
+    services: set[int] = field(default_factory=set[int])  # those of them that are services
+    group: Group | None = None  # its control group
+    service_group: Group | None = None  # that of its services
 
 
 class Processes:
     """The executor's descendants."""
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Groups) -> None:
         """Become the reaper of all that will be started."""
+        self._groups = groups
+        self._helpers: set[int] = set()  # processes that belong to the executor, and to no attempt
         self._programs: dict[tuple[str, str], str] = {}
         self._strangers: dict[tuple[int, str], set[str]] = {}  # (pid, start) -> attempts it may belong to
         self._children = f"/proc/self/task/{os.getpid()}/children"
@@ -48,33 +73,32 @@ class Processes:
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def spawn(
-        self, argv: Sequence[str], env: Mapping[str, str], directory: str, log: int, *, nice: bool = False
+        self, track: Track, argv: Sequence[str], env: Mapping[str, str], actions: Actions, *, serves: bool
     ) -> int:
-        """Start a process in a session of its own, its output going to the descriptor `log`; return its id.
+        """Start a process of the attempt `track` in a session of its own, with these descriptors; return its id.
 
-        With `nice` it, and all that it starts, gives way to everything else. Raises OSError; FileNotFoundError where
-        there is no such program.
+        One that `serves` is told from the others, see `of`. Raises OSError; FileNotFoundError where there is no such
+        program.
         """
-        os.chdir(directory)
+        os.chdir(track.workspace)
         path = env.get("PATH", os.defpath)
         program = self._program(argv[0], path)
-        if nice:
+        if track.nice:
             argv = (*_NICE, program, *argv[1:])
             program = self._program(_NICE[0], os.defpath)
-        actions = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, log, 1),
-            (os.POSIX_SPAWN_DUP2, log, 2),
-        ]
-        return os.posix_spawn(
-            program,
-            tuple(argv),
-            env,
-            file_actions=actions,
-            setsid=True,
-            setsigmask=(),
-            setsigdef=_RESET,
+        self._groups.enter(track.service_group if serves else track.group)
+        pid = os.posix_spawn(
+            program, tuple(argv), env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_RESET
         )
+        track.sessions.add(pid)
+        if serves:
+            track.services.add(pid)
+        return pid
+
+    def start_helper(self, command: Sequence[str], env: Mapping[str, str], actions: Actions) -> None:
+        """Start a program of ours that belongs to no attempt. Raises OSError."""
+        self._groups.enter(None)
+        self._helpers.add(os.posix_spawn(command[0], tuple(command), env, file_actions=actions, setsid=True))
 
     def _program(self, name: str, path: str) -> str:
         if "/" in name:
@@ -97,24 +121,33 @@ class Processes:
                 return
             if not pid:
                 return
+            self._helpers.discard(pid)
             yield pid, status
 
-    def of(self, key: str, tracks: Mapping[str, Track]) -> set[int]:
-        """Return all living processes of the attempt `key`; `tracks` are those of all attempts."""
+    def of(self, key: str, tracks: Mapping[str, Track], *, services: bool = True) -> set[int]:
+        """Return all living processes of the attempt `key`, its services only if asked; `tracks`: of all attempts."""
+        track = tracks[key]
         if not LINUX:
-            return _groups(tracks[key].sessions)
+            return _groups(track.sessions if services else track.sessions - track.services)
         children = _pids(self._children)
-        mains = {track.main: one for one, track in tracks.items() if track.main}
+        mains = {one.main: other for other, one in tracks.items() if one.main}
         roots = {pid for pid in children if (mains[pid] if pid in mains else self._owner(pid, key, tracks)) == key}
         if len(children) == len(mains):
             self._strangers.clear()
+        if track.services and not services:
+            roots = {pid for pid in roots if not _serves(pid, track)}
         return set(_with_descendants(roots)) if roots else roots
 
     def _owner(self, pid: int, key: str, tracks: Mapping[str, Track]) -> str | None:
         """Return the attempt that an adopted process belongs to."""
-        found = _stat(pid)
+        found = None if pid in self._helpers else _stat(pid)
         if found is None or found.state == "Z":
             return None
+        if tracks[key].group is not None:
+            path = group_of(pid)
+            for one, track in tracks.items():
+                if any(group is not None and group.path == path for group in (track.group, track.service_group)):
+                    return one
         for one, track in tracks.items():
             if found.session in track.sessions:
                 return one
@@ -132,16 +165,29 @@ class Processes:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
 
-    def kill(self, key: str, tracks: Mapping[str, Track]) -> None:
+    def kill(self, key: str, tracks: Mapping[str, Track], *, services: bool = True) -> None:
         """Kill all processes of an attempt. They are stopped first, so that none can fork while others are killed."""
+        track = tracks[key]
+        self._groups.enter(None)
+        for group in (track.group, track.service_group if services else None):
+            if group is not None:
+                group.kill()
         held: set[int] = set()
         for _ in range(10):
-            new = self.of(key, tracks) - held
+            new = self.of(key, tracks, services=services) - held
             if not new:
                 break
             self.signal(new, signal.SIGSTOP)
             held |= new
         self.signal(held, signal.SIGKILL)
+
+
+def _serves(pid: int, track: Track) -> bool:
+    """Whether a process of an attempt is one of its services, or was started by one."""
+    found = _stat(pid)
+    if found is not None and found.session in track.services:
+        return True
+    return track.service_group is not None and track.service_group.path == group_of(pid)
 
 
 def leftovers(work: str, *workspaces: str) -> set[int]:

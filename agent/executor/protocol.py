@@ -16,6 +16,9 @@ from ...core.model import BuildState, Millis, StepResult
 MAX_FRAME = 64 << 20
 """Bytes in one frame; a longer one means that the peer is broken."""
 
+VERSION = 2
+"""Of this protocol. 2: input, terminals, services, collecting."""
+
 LENGTH = struct.Struct("!I")
 """The prefix of each frame: the number of bytes that follow, big endian."""
 
@@ -156,7 +159,7 @@ class Hello(msgspec.Struct, frozen=True, tag="hello", array_like=True):
     attempts: tuple[AttemptStatus, ...]  # all that it knows and was not told to forget
     begun: tuple[str, ...] = ()  # attempts that executors before this one began and did not live to end
     sure: bool = False  # whether all other attempts of those, beside `attempts`, were never begun
-    version: int = 1  # of this protocol
+    version: int = VERSION  # of this protocol
 
 
 class Report(msgspec.Struct, frozen=True, tag="report", array_like=True):

@@ -1,5 +1,6 @@
 """What a build's steps wrote to ORCHESTRA_RESULTS: lines of KEY=VALUE, or one JSON object. Pure but for the reading."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,8 +12,8 @@ MAX_KEYS = 256
 """Results of one build."""
 
 
-def read_results(path: str) -> dict[str, str]:
-    """Return the results; none when the file was not written. Raises ValueError with what is wrong."""
+def read_results(path: str, secrets: Sequence[str] = ()) -> dict[str, str]:
+    """Return the results, without secrets; none when the file was not written. Raises ValueError with what is wrong."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -24,7 +25,14 @@ def read_results(path: str) -> dict[str, str]:
     if len(data) > MAX_BYTES:
         message = f"the results have more than {MAX_BYTES >> 10} KiB; write larger things to the log"
         raise ValueError(message)
-    return parse_results(data)
+    if not secrets:
+        return parse_results(data)
+    from ...core import masking  # few builds have secrets, and it takes a moment to load
+
+    try:
+        return masking.masked_values(parse_results(data), secrets)
+    except ValueError as error:
+        raise ValueError(masking.masked(str(error), secrets)) from None
 
 
 def parse_results(data: bytes) -> dict[str, str]:

@@ -9,7 +9,6 @@ like.
 import os
 import stat
 import time
-from dataclasses import dataclass
 from shutil import rmtree
 from threading import Thread
 
@@ -18,35 +17,28 @@ from .saying import say
 _PARTS = ("workspace", "tmp")
 
 
-@dataclass(frozen=True)
 class Room:
     """An attempt's own directory."""
 
-    directory: str  # absolute; holds workspace/, tmp/ and the file that steps write results to
-
-    @property
-    def workspace(self) -> str:
+    def __init__(self, work: str, name: str) -> None:
+        """Name what is in the directory `name` below `work`."""
+        self.name = name
+        """Unique among rooms."""
+        self.directory = f"{work}/{name}"
+        """Holds all that follows; absolute."""
+        self.workspace = f"{self.directory}/workspace"
         """Where the steps begin."""
-        return f"{self.directory}/workspace"
-
-    @property
-    def results(self) -> str:
+        self.results = f"{self.directory}/results"
         """The file that steps write results to."""
-        return f"{self.directory}/results"
-
-    @property
-    def tmp(self) -> str:
+        self.tmp = f"{self.directory}/tmp"  # noqa: S108 - in a directory of our own
         """Where the steps put what nobody needs any more when they are over."""
-        return f"{self.directory}/tmp"  # noqa: S108 - in a directory of our own
-
-    def variables(self, workspace: str) -> dict[str, str]:
-        """Return what the environment of a build says of its room; it works in `workspace`, which may be elsewhere."""
-        return {
-            "ORCHESTRA_WORKSPACE": workspace,
+        self.variables = {
+            "ORCHESTRA_WORKSPACE": self.workspace,
             "ORCHESTRA_TMP": self.tmp,
             "ORCHESTRA_RESULTS": self.results,
             "TMPDIR": self.tmp,
         }
+        """What a build's environment says of it."""
 
 
 class Rooms:
@@ -67,7 +59,7 @@ class Rooms:
         """Return a room that nobody is in and nothing is in. Raises OSError where none can be made."""
         if self._free:
             return self._free.pop()
-        room = Room(f"{self._work}/{self._made + 1}")
+        room = Room(self._work, str(self._made + 1))
         self._furnish(room)
         self._made += 1
         return room

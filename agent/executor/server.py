@@ -19,24 +19,31 @@ from ...core.model import BuildState
 from .attempt import Course
 from .connection import Connection, listen
 from .ending import GIVE_UP_S, NEVER, SWEEP_S
-from .execution import Execution, Site
+from .execution import Execution
+from .groups import Groups
 from .journal import Journal, boot_id
+from .keyboards import Keyboard
+from .outlets import Tools
 from .processes import Processes, leftovers
 from .protocol import (
     AttemptStatus,
     Configure,
     Forget,
     Hello,
+    Input,
     Plan,
     Quit,
     Received,
     Report,
     Request,
+    Resize,
     Start,
     StopAttempt,
+    Taken,
 )
 from .rooms import Rooms
 from .saying import say
+from .site import Site
 
 IDLE_S = 30.0
 """Seconds without agent and without attempts after which the executor ends; the next agent starts another."""
@@ -62,13 +69,15 @@ class Server:
         self.session = secrets.token_hex(8)
         self._work = work
         self._slots = 1
-        processes = Processes()
+        groups = Groups(str(work))
+        processes = Processes(groups)
         self._journal = Journal(state / "journal", boot_id())
         self._lost = tuple(self._journal.begun)  # begun by an executor before this one, which did not live to end them
         _end_leftovers(str(work), *filter(None, self._journal.begun.values()))
         self._waiting: deque[Course] = deque()
         self._known: dict[str, Course] = {}  # waiting and running ones
         self._running: dict[str, Execution] = {}
+        self._keyboards: dict[str, Keyboard] = {}  # of those that read what is typed
         self._changed: dict[str, None] = {}  # keys with news for the agent, in order
         self._refused: list[str] = []  # keys that the agent has to be told are barred
         self._in_flight = False
@@ -77,9 +86,18 @@ class Server:
         self._quitting = False
         self._alone_since = time.monotonic()
         self._watch_at = NEVER
-        self._rooms = Rooms(str(work))
-        self._site = Site(processes, self._rooms, self._journal, {}, {}, self._on_news, self._on_over)
         self._selector = selectors.DefaultSelector()
+        self._site = Site(
+            processes=processes,
+            groups=groups,
+            rooms=Rooms(str(work)),
+            journal=self._journal,
+            tools=Tools(self._selector, processes.start_helper),
+            tracks={},
+            owners={},
+            on_news=self._on_news,
+            on_over=self._on_over,
+        )
         self._listener = listen(socket_path)
         self._selector.register(self._listener, selectors.EVENT_READ, self._on_connect)
         self._wakes, wake = socket.socketpair()
@@ -104,7 +122,8 @@ class Server:
             self._report()
         if self._agent is not None:
             self._agent.drain()
-        self._rooms.wait()
+        self._site.rooms.wait()
+        self._site.groups.close()
 
     def _finished(self) -> bool:
         if self._running or self._waiting:
@@ -154,6 +173,11 @@ class Server:
                 self._slots = slots
             case Received():
                 self._in_flight = False
+            case Input():
+                self._on_input(request)
+            case Resize(key, columns, rows):
+                if key in self._running:
+                    self._running[key].resize(columns, rows)
             case Quit(reason):
                 self._quit(reason)
 
@@ -166,7 +190,21 @@ class Server:
                 self._refused.append(plan.key)
                 continue
             course = self._known[plan.key] = Course(plan)
+            if plan.input:
+                self._keyboards[plan.key] = Keyboard(self._answer)
             self._waiting.append(course)
+
+    def _on_input(self, wish: Input) -> None:
+        keyboard = self._keyboards.get(wish.key)
+        if keyboard is not None:
+            keyboard.take(wish)
+        else:
+            known = wish.key in self._known
+            self._answer(Taken(wish.number, 0, "it takes no input" if known else "it does not run here any more"))
+
+    def _answer(self, taken: Taken) -> None:
+        if self._agent is not None:
+            self._agent.send(taken)
 
     def _forget(self, keys: tuple[str, ...]) -> None:
         self._lost = tuple(key for key in self._lost if key not in keys)
@@ -223,22 +261,23 @@ class Server:
 
     def _begin(self, course: Course) -> None:
         now = time.monotonic()
-        execution = self._running[course.plan.key] = Execution(course, self._site, now)
+        keyboard = self._keyboards.get(course.plan.key)
+        execution = self._running[course.plan.key] = Execution(course, self._site, keyboard, now)
         if self._watch_at == NEVER:
             self._watch_at = now + WATCH_S
         execution.begin()
 
-    def _on_news(self, execution: Execution) -> None:
-        self._changed[execution.plan.key] = None
+    def _on_news(self, key: str) -> None:
+        self._changed[key] = None
 
     def _on_wake(self, _: int) -> None:
         with suppress(BlockingIOError):
             while self._wakes.recv(4096):
                 pass  # one byte per signal; what happened is looked up below
         for pid, status in self._site.processes.reap():
-            execution = self._site.owners.pop(pid, None)
-            if execution is not None:
-                execution.on_exit(status)
+            owner = self._site.owners.pop(pid, None)
+            if owner is not None:
+                owner.on_exit(pid, status)
         now = time.monotonic()
         for execution in [one for one in self._running.values() if one.ending]:
             execution.look(now)
@@ -253,15 +292,17 @@ class Server:
 
     # -- attempts end
 
-    def _on_over(self, execution: Execution) -> None:
-        del self._running[execution.plan.key]
+    def _on_over(self, course: Course) -> None:
+        del self._running[course.plan.key]
         if not self._running:
             self._watch_at = NEVER
-        self._ended(execution.course)
+        self._ended(course)
 
     def _ended(self, course: Course) -> None:
         key = course.plan.key
         del self._known[key]
+        if (keyboard := self._keyboards.pop(key, None)) is not None:
+            keyboard.close("it has ended")
         try:
             self._journal.end(course.status())
         except OSError as error:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from job_orchestra.agent.executor.execution import Clock
+from job_orchestra.agent.executor.site import Clock
 from job_orchestra.agent.journal import Journal
 from job_orchestra.agent.master import Master
 from job_orchestra.agent.replica import RaftReplica

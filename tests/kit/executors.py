@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from job_orchestra.agent.executor.link import ExecutorLink
 from job_orchestra.agent.executor.protocol import AttemptStatus, Plan, Report, StepPlan
 from job_orchestra.agent.paths import Paths
 from job_orchestra.core.ids import build_id
+
+_LOOK_S = 0.02
 
 
 class AgentEnd:
@@ -50,20 +52,23 @@ class AgentEnd:
 
     async def told(self, key: str, what: Callable[[AttemptStatus], object]) -> AttemptStatus:
         """Wait for a report of an attempt of which `what` holds."""
-        await self._until(lambda: (one := self.status(key)) is not None and what(one))
+        await self.until(lambda: (one := self.status(key)) is not None and what(one))
         found = self.status(key)
         assert found is not None
         return found
 
     async def told_refused(self, key: str) -> None:
         """Wait for a report that an attempt does not start."""
-        await self._until(lambda: any(key in r.refused for r in self.reports))
+        await self.until(lambda: any(key in r.refused for r in self.reports))
 
-    async def _until(self, condition: Callable[[], object]) -> None:
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Wait for a condition: looked at with each report, and in between."""
         async with asyncio.timeout(60):
             while not condition():
                 self._news.clear()
-                await self._news.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):
+                        await self._news.wait()
 
     def shell(self, serial: int, *texts: str, **fields: Any) -> Plan:  # noqa: ANN401 - any field of Plan
         """Return a plan of shell steps s1, s2 ..."""

@@ -1,7 +1,6 @@
 """A real executor carries out plans: what surrounds the steps."""
 
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,20 +12,6 @@ from job_orchestra.core.model import BuildState
 from tests.kit.executors import AgentEnd
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-
-
-@pytest.fixture
-def end(tmp_path: Path) -> AgentEnd:
-    found = AgentEnd(tmp_path)
-    found.paths.prepare()
-    return found
-
-
-@pytest.fixture
-async def link(end: AgentEnd) -> AsyncIterator[ExecutorLink]:
-    async with end.linked() as found:
-        yield found
-        await found.quit("the test is over")
 
 
 async def run(end: AgentEnd, link: ExecutorLink, plan: Plan) -> tuple[BuildState, str, bytes]:
