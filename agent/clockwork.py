@@ -8,13 +8,13 @@ if nothing is due. Refuses to know when a schedule fires (timetable) and what fi
 import asyncio
 import logging
 
-from ..core import jobfile
 from ..core.changes import Changes
-from ..core.commands import Fire, NewBuild, Submit
+from ..core.commands import Fire, Submit
 from ..core.definition import Job, Schedule
 from ..core.errors import NotFound, OrchestraError
 from ..core.ledger import Ledger
 from ..core.model import Millis
+from ..core.submission import Wish, plan
 from ..core.timetable import due, following
 from ..core.timing import CLOCK
 from .agreement import Replica
@@ -111,13 +111,15 @@ def submission(
     ledger: Ledger, schedule: Schedule, requester: str, at: Millis, request: str = ""
 ) -> tuple[Submit | None, str]:
     """Return what a schedule submits; or None, and why it cannot."""
+    cause = f"schedule {schedule.full_name}"
     try:
-        builds = tuple(_build(_job(ledger, schedule, name), schedule) for name in schedule.jobs)
+        wanted = [_job(ledger, schedule, name) for name in schedule.jobs]
+        jobs = {job.name: job for job in ledger.jobs.values() if job.project == schedule.project}
+        found = plan(wanted, jobs, Wish(requester, cause, schedule.parameters))
     except OrchestraError as error:
         return None, str(error)
-    specs = {one.spec: ledger.specs[one.spec] for one in builds}
-    cause = f"schedule {schedule.full_name}"
-    return Submit(at, requester, builds, specs, request, cause, "schedules.fire"), ""
+    specs = {one.spec: found.specs.get(one.spec) or ledger.specs[one.spec] for one in found.builds}
+    return Submit(at, requester, found.builds, specs, request, cause, "schedules.fire", found.nodes), ""
 
 
 def _job(ledger: Ledger, schedule: Schedule, name: str) -> Job:
@@ -125,9 +127,3 @@ def _job(ledger: Ledger, schedule: Schedule, name: str) -> Job:
     if job is None:
         raise NotFound(f"there is no job {schedule.project}/{name} any more; apply its job file again")
     return job
-
-
-def _build(job: Job, schedule: Schedule) -> NewBuild:
-    own = {one.name for one in job.parameters}
-    values = jobfile.bind(job, {name: value for name, value in schedule.parameters.items() if name in own})
-    return NewBuild(job.project, job.name, job.spec.digest(), values, job.priority)

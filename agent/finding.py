@@ -9,7 +9,7 @@ from typing import cast
 from ..core.definition import Job
 from ..core.errors import InvalidInput, NotFound
 from ..core.ids import is_id_prefix
-from ..core.model import AgentRecord, Attempt, Build
+from ..core.model import AgentRecord, Attempt, Build, Pipeline
 from ..core.nearest import nearest
 from ..store.query import Filter, Operator, Order, Query
 from .agreement import Replica
@@ -91,6 +91,30 @@ class Finder:
         return [
             current if current and current.number == one.number else one for one in cast("tuple[Attempt]", page.rows)
         ]
+
+    async def pipeline(self, text: str) -> Pipeline:
+        """Return the pipeline that `text` (`p-12`, or `last`) names, as it stands."""
+        live = self._replica.ledger.pipelines.live
+        text = text.strip()
+        if text in live:
+            return live[text].written()
+        await self._history.reached(self._replica.ledger.index)
+        store = self._history.store
+        if text == "last":
+            query = Query("pipelines", order=(Order("serial", descending=True),), limit=1)
+            found = cast("Pipeline | None", next(iter((await self._history.read(store.find, query)).rows), None))
+        else:
+            found = cast("Pipeline | None", await self._history.read(store.get, "pipelines", text))
+        if found is None:
+            message = f"no pipeline {text[:40]!r}; `orchestra pipelines` lists them"
+            raise NotFound(message)
+        return live[found.id].written() if found.id in live else found
+
+    def jobs(self, text: str) -> list[Job]:
+        """Return the definitions that `text` names: of one job, or of all of a project."""
+        jobs = self._replica.ledger.jobs
+        whole = [job for job in jobs.values() if job.project == text] if text not in jobs else []
+        return whole or [self.job(text)]
 
     def job(self, text: str) -> Job:
         """Return the definition that `text` (`project/name`) names."""

@@ -76,7 +76,7 @@ class Master:
         for record in ledger.agents.values():
             self._scheduler.on_worker(Worker.of(record, reachable=False))
         for build in ledger.builds.values():
-            self._scheduler.on_build(build, ledger.specs[build.spec])
+            self._queue(build)
 
     async def propose(self, *commands: Command) -> list[Outcome]:
         """Have commands decided; see Replica.propose."""
@@ -149,9 +149,8 @@ class Master:
         if not self._replica.leading:
             return
         self._on_agents(changes)
-        ledger = self._replica.ledger
         for build in changes.builds.values():
-            self._scheduler.on_build(build, ledger.specs.get(build.spec))
+            self._queue(build)
             if build.stop is not None:
                 self._pass_on_stop(build)
         given: dict[str, list[Attempt]] = {}
@@ -210,6 +209,11 @@ class Master:
 
     # -- scheduling
 
+    def _queue(self, build: Build) -> None:
+        """Let the scheduler know of a build, unless it waits for others of its pipeline."""
+        if not build.held:
+            self._scheduler.on_build(build, self._replica.ledger.specs.get(build.spec))
+
     def _kick(self) -> None:
         """Look for assignments once the event loop is through with what it is at."""
         if not self._pass_due and len(self._scheduler):
@@ -245,4 +249,4 @@ class Master:
             for one in set(command.builds).difference(outcome.builds):
                 if one in ledger.builds:  # back into the queue; what has ended meanwhile is already out of it
                     build = ledger.builds[one]
-                    self._scheduler.on_build(build, ledger.specs[build.spec])
+                    self._queue(build)

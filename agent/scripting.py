@@ -153,6 +153,7 @@ class ScriptingSocket:
             return
         events: list[Event] = []
         events += [("build", one.id, {"build": views.summary(one)}) for one in changes.builds.values()]
+        events += [("pipeline", "", {"pipeline": views.pipeline_line(one)}) for one in changes.pipelines.values()]
         events += [("task", "", {"task": views.task(one)}) for one in changes.tasks.values()]
         events += [("job", "", {"job": views.job(one)}) for one in changes.jobs.values()]
         events += [("agent", "", {"agent": {"id": one.id, "name": one.name}}) for one in changes.agents.values()]

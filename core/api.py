@@ -31,6 +31,8 @@ from .views import (
     BuildSummary,
     BuildView,
     JobView,
+    PipelineSummary,
+    PipelineView,
     ScheduleView,
     SecretView,
     TaskView,
@@ -125,9 +127,9 @@ class SourceParam(Params, frozen=True):
 
 
 class Submit(Params, frozen=True):
-    """Asks for builds: of a defined job, or of a command."""
+    """Asks for builds: of defined jobs, with what they need, or of a command."""
 
-    job: str | None = None  # project/name
+    job: str | None = None  # project/name, or a project: all its jobs
     parameters: dict[str, str] = {}  # values for the job's parameters
     command: str | list[str] | None = None  # shell text, or words, instead of a job
     env: dict[str, str] = {}  # for the command
@@ -138,6 +140,27 @@ class Submit(Params, frozen=True):
     source: SourceParam | None = None  # what the workspace holds
     priority: int | None = None  # higher is assigned earlier; the job's own by default
     request: str | None = None  # any text; the same again within a day returns the same builds
+    jobs: list[str] = []  # several jobs of one project, instead of one
+    branch: str = ""  # what to build of a git source, and the branch of a shipped directory
+    revision: str = ""  # as branch: the full revision
+
+
+class ByPipeline(Params, frozen=True):
+    """Names a pipeline."""
+
+    id: str  # p-NUMBER, or `last`
+
+
+class PipelineRerun(ByPipeline, frozen=True):
+    """Runs a pipeline once more."""
+
+    failed: bool = False  # only what failed, and what hangs on it; the rest is taken over
+
+
+class PipelinesWait(ByPipeline, frozen=True):
+    """Which pipeline to wait for."""
+
+    timeout: float | None = None  # seconds; then error -32001, kind timeout
 
 
 class BuildsList(Params, frozen=True):
@@ -219,7 +242,7 @@ class BuildsWait(Params, frozen=True):
 class Subscribe(Params, frozen=True):
     """Which events to send from now on."""
 
-    kinds: list[str] = []  # build, task, job, agent, schedule; empty: all
+    kinds: list[str] = []  # build, pipeline, task, job, agent, schedule; empty: all
     builds: list[str] = []  # only events of these builds (ids); empty: of all
 
 
@@ -401,6 +424,19 @@ class Builds(msgspec.Struct, frozen=True):
     next: str | None  # cursor of the next page; null: this was the last
 
 
+class OnePipeline(msgspec.Struct, frozen=True):
+    """A pipeline."""
+
+    pipeline: PipelineView  # with its jobs
+
+
+class Pipelines(msgspec.Struct, frozen=True):
+    """A page of pipelines."""
+
+    pipelines: list[PipelineSummary]  # in the asked order
+    next: str | None  # cursor of the next page; null: this was the last
+
+
 class LogPart(msgspec.Struct, frozen=True):
     """A range of a log."""
 
@@ -461,7 +497,7 @@ class Method(msgspec.Struct, frozen=True):
     errors: tuple[type[OrchestraError], ...] = ()  # beyond those that every method has
 
 
-EVENT_KINDS = frozenset({"build", "task", "job", "agent", "schedule"})
+EVENT_KINDS = frozenset({"build", "pipeline", "task", "job", "agent", "schedule"})
 """What `events.subscribe` can tell of."""
 
 _READ, _SUBMIT, _OPERATE, _ADMIN = Permission.READ, Permission.SUBMIT, Permission.OPERATE, Permission.ADMIN
@@ -522,6 +558,28 @@ METHODS: Mapping[str, Method] = {
         Method("builds.cancel", "Withdraw a build that waits", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),
         Method("builds.rerun", "Run the same again", ById, Submitted, _SUBMIT, _MISSING + _CHANGE),
         Method("builds.explain", "Why a build is in its state", ById, Why, _READ, _MISSING),
+        Method("pipelines.get", "One pipeline with its jobs", ByPipeline, OnePipeline, _READ, _MISSING),
+        Method("pipelines.list", "A page of pipelines", BuildsList, Pipelines, _READ, (InvalidInput,)),
+        Method(
+            "pipelines.wait", "Answered when the pipeline has ended", PipelinesWait, OnePipeline, _READ, (TimedOut,)
+        ),
+        Method("pipelines.abort", "Stop all builds of a pipeline", ByPipeline, OneTask, _OPERATE, (Conflict, *_CHANGE)),
+        Method(
+            "pipelines.cancel",
+            "Withdraw the builds of a pipeline that have not started",
+            ByPipeline,
+            OneTask,
+            _OPERATE,
+            (Conflict, *_CHANGE),
+        ),
+        Method(
+            "pipelines.rerun",
+            "Run a pipeline once more, or only what failed of it",
+            PipelineRerun,
+            Submitted,
+            _SUBMIT,
+            (NotFound, Conflict, *_CHANGE),
+        ),
         Method(
             "schedules.list",
             "What is submitted by the clock, when next, and what came of it last",

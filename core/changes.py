@@ -4,7 +4,7 @@ import msgspec
 
 from .definition import Job, Schedule, Spec
 from .errors import UserError
-from .model import AgentRecord, Attempt, Build, Millis, Task
+from .model import AgentRecord, Attempt, Build, Millis, Pipeline, Task
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -14,6 +14,7 @@ class Outcome(msgspec.Struct, frozen=True):
     task: int = 0  # id of the task that records it; 0: it was no request, or a repeated one
     error: UserError | None = None  # why it was refused; nothing but the task was written
     changed: bool = True  # whether anything is different from before
+    pipeline: str = ""  # id of the pipeline that was made; empty: none
 
 
 class Changes(msgspec.Struct):
@@ -31,11 +32,12 @@ class Changes(msgspec.Struct):
     meta: dict[str, str] = {}  # name -> text
     schedules: dict[str, Schedule] = {}  # full name -> new or changed definitions
     removed_schedules: dict[str, Schedule] = {}  # full name -> definitions that are gone
+    pipelines: dict[str, Pipeline] = {}  # id -> as it is now: those that began, were asked to stop or ended
 
     def merge(self, later: "Changes") -> None:
         """Take in the changes of a later entry; the later value of each key wins."""
         self.index = later.index
-        for field in ("builds", "attempts", "tasks", "specs", "meta"):
+        for field in ("builds", "attempts", "tasks", "specs", "meta", "pipelines"):
             getattr(self, field).update(getattr(later, field))
         for field in ("agents", "jobs", "schedules"):
             there, gone = getattr(self, field), getattr(self, f"removed_{field}")
@@ -54,6 +56,7 @@ class Counters(msgspec.Struct):
     task: int = 0  # id of the last task
     at: Millis = 0  # latest time seen in a command; time never runs backwards in here
     member: int = 0  # number of the last member admitted; 0: the network has no members yet
+    pipeline: int = 0  # serial number of the last pipeline
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -67,3 +70,5 @@ class Remembered(msgspec.Struct, frozen=True):
     agents: tuple[AgentRecord, ...] = ()  # all members
     requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}  # request id -> when it was accepted, its build ids
     meta: dict[str, str] = {}  # as in Changes
+    pipelines: tuple[Pipeline, ...] = ()  # those that have not ended
+    ended: tuple[Build, ...] = ()  # builds of those pipelines that have

@@ -7,7 +7,7 @@ They are stored in the log for ever-so-long: fields are only added, at the end, 
 import msgspec
 
 from .definition import Job, Schedule, Spec
-from .model import AgentRecord, Attempt, Context, Millis, Stop
+from .model import AgentRecord, Attempt, Context, Millis, Node, Stop
 
 
 class NewBuild(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,6 +31,7 @@ class Submit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
     request: str = ""  # the client's id: the same one again returns the builds of the first time
     cause: str = "submit"  # what made it
     kind: str = "builds.submit"  # the method, for the task
+    nodes: tuple[Node, ...] = ()  # makes a pipeline of the builds, which come in the order of the nodes; empty: none
 
 
 class Apply(msgspec.Struct, frozen=True, tag="apply", omit_defaults=True):
@@ -49,6 +50,15 @@ class StopBuild(msgspec.Struct, frozen=True, tag="stop", omit_defaults=True):
     at: Millis  # the master's clock
     requester: str  # who asks
     build: str  # its id
+    how: Stop  # abort or cancel
+
+
+class StopPipeline(msgspec.Struct, frozen=True, tag="stop-pipeline", omit_defaults=True):
+    """Stop all builds of a pipeline, or withdraw those that have not started."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    pipeline: str  # its id
     how: Stop  # abort or cancel
 
 
@@ -202,6 +212,7 @@ Command = (
     Submit
     | Apply
     | StopBuild
+    | StopPipeline
     | Assign
     | Record
     | Join

@@ -35,13 +35,15 @@ from .commands import (
     SetSchedule,
     SetSecret,
     StopBuild,
+    StopPipeline,
     Submit,
 )
 from .definition import Job, Schedule, Spec
 from .errors import Conflict, UserError
 from .ids import build_id
 from .lateness import Lateness
-from .model import CRASH_LIMIT, AgentRecord, Attempt, Build, BuildState, Millis, Stop, Task, TaskState
+from .model import CRASH_LIMIT, AgentRecord, Attempt, Build, BuildState, Context, Millis, Stop, Task, TaskState
+from .pipeline import Pipelines, pipeline_id
 from .secrecy import Secrecy
 from .timing import Timing
 
@@ -77,6 +79,7 @@ class Ledger:
         self.lateness = Lateness({} if remembered is None else remembered.meta)  # attempts that were given up
         self.timing = Timing({} if remembered is None else remembered.meta)  # how schedules stand
         self.secrecy = Secrecy({} if remembered is None else remembered.meta)  # sealed secrets
+        self.pipelines = Pipelines(self)
         self._uses: Counter[str] = Counter()  # digest -> live builds and jobs that refer to it
         if remembered is not None:
             self._restore(remembered)
@@ -84,6 +87,7 @@ class Ledger:
             Submit: self.submit,
             Apply: self._apply_jobs,
             StopBuild: self.stop,
+            StopPipeline: self.pipelines.stop,
             Assign: self._assign,
             Record: self._record,
             Join: partial(belonging.join, self),
@@ -103,7 +107,10 @@ class Ledger:
     def apply(self, index: int, commands: Iterable[Command]) -> tuple[list[Outcome], Changes]:
         """Apply the commands of the log entry at `index`; return an outcome for each, and all that changed."""
         changes = Changes(index=index)
-        outcomes = [self._appliers[type(command)](command, changes) for command in commands]
+        outcomes: list[Outcome] = []
+        for command in commands:
+            outcomes.append(self._appliers[type(command)](command, changes))
+            self.pipelines.settle(changes)
         self.index = index
         self.lateness.save(changes)
         changes.meta[COUNTERS] = msgspec.json.encode(self.counters).decode()
@@ -116,7 +123,8 @@ class Ledger:
             *(self.agents, self.requests, self.numbers, self.invites, self.lateness.lost, self.secrecy.sealed),
             self.timing.states,
         )
-        state = (self.index, self.counters, self.secrecy.keyring, [sorted(part.items()) for part in parts])
+        pipelines = [(one, two.pipeline, two.counted()) for one, two in sorted(self.pipelines.live.items())]
+        state = (self.index, self.counters, self.secrecy.keyring, [sorted(part.items()) for part in parts], pipelines)
         return sha256(msgspec.msgpack.Encoder(order="deterministic").encode(state)).hexdigest()
 
     def _restore(self, remembered: Remembered) -> None:
@@ -134,6 +142,7 @@ class Ledger:
             digest = job.spec.digest()
             self._uses[digest] += 1
             self.specs[digest] = job.spec
+        self.pipelines.restore(remembered.pipelines, remembered.ended)
         for name, text in remembered.meta.items():
             if name.startswith(NUMBER):
                 self.numbers[name.removeprefix(NUMBER)] = int(text)
@@ -158,15 +167,31 @@ class Ledger:
                 target = f"{new.project}/{new.job}"
                 error = Conflict(f"{target} was redefined while it was being submitted; submit it again")
                 return self.refused(command.kind, command.requester, target, error, changes)
-        made = [self._accept(command, new, at, changes) for new in command.builds]
+        reasons = self._waits(command)
+        made = [
+            self._accept(command, new, at, reason, changes) for new, reason in zip(command.builds, reasons, strict=True)
+        ]
         ids = tuple(build.id for build in made)
+        pipeline = self.pipelines.accept(command, made, changes) if command.nodes else ""
         if command.request:
             self.requests[command.request] = (at, ids)
         outcome = made[0].label if len(made) == 1 else f"{len(made)} builds, the first is {made[0].label}"
         target = f"{made[0].project}/{made[0].job}"
-        return Outcome(ids, self.task(command.kind, command.requester, target, outcome, ids, changes))
+        task = self.task(command.kind, command.requester, target, outcome, ids, changes)
+        return Outcome(ids, task, pipeline=pipeline)
 
-    def _accept(self, command: Submit, new: NewBuild, at: Millis, changes: Changes) -> Build:
+    def _waits(self, command: Submit) -> list[str]:
+        """Return for each new build what it waits for; empty: nothing of its pipeline."""
+        if not command.nodes:
+            return [""] * len(command.builds)
+        live = {node.job for node in command.nodes if node.count}
+        found: list[str] = []
+        for node in command.nodes:
+            needed = [need.job for need in node.needs if need.job in live]
+            found += [f"waits for {', '.join(needed)}" if needed else ""] * node.count
+        return found
+
+    def _accept(self, command: Submit, new: NewBuild, at: Millis, waits: str, changes: Changes) -> Build:
         self.counters.serial += 1
         name = f"{new.project}/{new.job}"
         number = self.numbers[name] = self.numbers.get(name, 0) + 1
@@ -185,7 +210,9 @@ class Ledger:
             request=command.request,
             parameters=new.parameters,
             priority=new.priority,
-            context=new.context,
+            pipeline=pipeline_id(self.counters.pipeline + 1) if command.nodes else "",
+            reason=waits,
+            context=replace(new.context or Context(), held=True) if waits else new.context,
         )
         if new.spec in command.specs:
             self._use(new.spec, command.specs[new.spec], changes)
@@ -238,7 +265,7 @@ class Ledger:
 
     def stop(self, command: StopBuild, changes: Changes) -> Outcome:
         """Stop a build: end it where it waits, else ask its worker."""
-        at = self.advance(command.at)
+        self.advance(command.at)
         kind = f"builds.{command.how}"
         build = self.builds.get(command.build)
         if build is None:
@@ -249,13 +276,10 @@ class Ledger:
             return self.refused(kind, command.requester, build.id, error, changes)
         if build.state is BuildState.PENDING:
             state = BuildState.ABORTED if command.how is Stop.ABORT else BuildState.CANCELLED
-            self._end(replace(build, finished=at, reason=f"{state} by {command.requester}"), state, changes)
+            self.withdraw(build, state, f"{state} by {command.requester}", changes)
             outcome = f"{build.label} {state}"
         else:
-            # an abort replaces a cancel that the worker has not confirmed; never the other way round
-            how = Stop.ABORT if Stop.ABORT in (build.stop, command.how) else Stop.CANCEL
-            reason = f"{command.how} asked by {command.requester}"
-            self.builds[build.id] = changes.builds[build.id] = replace(build, stop=how, reason=reason)
+            self.ask(build, command.how, f"{command.how} asked by {command.requester}", changes)
             outcome = f"asked the worker of {build.label}"
         ids = (build.id,)
         return Outcome(ids, self.task(kind, command.requester, build.id, outcome, ids, changes))
@@ -274,7 +298,7 @@ class Ledger:
         given: list[str] = []
         for one in command.builds:
             build = self.builds.get(one)
-            if build is None or build.state is not BuildState.PENDING:
+            if build is None or build.state is not BuildState.PENDING or build.held:
                 continue  # cancelled or given away while this command was on its way
             missing = self.secrecy.missing(build.project, self.specs[build.spec].secrets)
             if missing:
@@ -373,12 +397,24 @@ class Ledger:
         self._forget_requests()
         return self.counters.at
 
+    def ask(self, build: Build, how: Stop, reason: str, changes: Changes) -> None:
+        """Ask the worker of a build to stop it."""
+        # an abort replaces a cancel that the worker has not confirmed; never the other way round
+        how = Stop.ABORT if Stop.ABORT in (build.stop, how) else Stop.CANCEL
+        self.builds[build.id] = changes.builds[build.id] = replace(build, stop=how, reason=reason)
+
+    def withdraw(self, build: Build, state: BuildState, reason: str, changes: Changes) -> None:
+        """End a build that no worker has."""
+        self._end(replace(build, finished=self.counters.at, reason=reason), state, changes)
+
     def _end(self, build: Build, state: BuildState, changes: Changes) -> None:
         lifecycle.check(build.state, state)
-        changes.builds[build.id] = replace(build, state=state)
+        ended = changes.builds[build.id] = replace(build, state=state)
         del self.builds[build.id]
         self.attempts.pop(build.id, None)
         self._release(build.spec)
+        if ended.pipeline:
+            self.pipelines.on_end(ended)
 
     def _use(self, digest: str, spec: Spec, changes: Changes) -> None:
         if digest not in self.specs:

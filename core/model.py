@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from .definition import Need
+
 Millis: TypeAlias = int  # an instant: milliseconds since the epoch, UTC
 
 
@@ -105,6 +107,17 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return f"{self.build}.{self.number}"
 
 
+class PipelineState(StrEnum):
+    """Where a pipeline is in its life; how it ends is said in pipeline.py."""
+
+    RUNNING = "running"  # builds of it have not ended
+    SUCCEEDED = "succeeded"  # all builds that were to run did
+    FAILED = "failed"  # a build failed: the user's matter
+    ERROR = "error"  # none failed, but one could not be run properly, or was lost: the operator's matter
+    ABORTED = "aborted"  # stopped on request, or a build of it was
+    SKIPPED = "skipped"  # by its conditions, nothing was to run
+
+
 class Context(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What is rare about a build: kept apart, so that a hundred thousand plain ones do not pay for it."""
 
@@ -113,6 +126,8 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     revision: str = ""  # of the source, as far as known
     held: bool = False  # it waits for others of its pipeline, and is not the scheduler's yet
     inherited: dict[str, dict[str, str]] = {}  # needed job -> results of its builds
+    most: int = 0  # builds of its job that may be with workers at a time; 0: no limit
+    most_of_node: int = 0  # as `most`, of its job in its pipeline only
 
 
 class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -147,6 +162,41 @@ class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def label(self) -> str:
         """`project/job#number`, as people write it."""
         return f"{self.project}/{self.job}#{self.number}"
+
+    @property
+    def held(self) -> bool:
+        """Whether it waits for others of its pipeline, and is not the scheduler's yet."""
+        return self.context is not None and self.context.held and self.state is BuildState.PENDING
+
+
+class Node(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A job of a pipeline, with all builds of its matrix."""
+
+    job: str  # its name; unique in the pipeline
+    count: int = 0  # builds of it; 0: all were taken over
+    first: int = 0  # serial number of the first one, which the others follow without a gap
+    needs: tuple[Need, ...] = ()  # jobs of the pipeline that must have ended before
+    condition: str = ""  # an expression: builds for which it is false are skipped
+    stop_early: bool = False  # the first that fails ends those that have not started
+    taken: tuple[str, ...] = ()  # ids of builds of earlier pipelines whose success counts here, too
+    results: dict[str, str] = {}  # what those left
+    ends: dict[str, int] = {}  # state -> builds that ended so, as of when the pipeline was last written
+
+
+class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Builds that were submitted together and wait for each other."""
+
+    id: str  # p- and its serial number
+    serial: int  # counts the pipelines of the network from 1
+    project: str  # of its jobs
+    state: PipelineState  # running, or how it ended
+    created: Millis  # when it was accepted
+    nodes: tuple[Node, ...]  # its jobs, in the order of their definition
+    requester: str = ""  # who asked for it
+    cause: str = "submit"  # what made it: submit, rerun of ID, schedule ...
+    reason: str = ""  # why it is in this state, for people
+    finished: Millis | None = None  # when its last build ended
+    stop: Stop | None = None  # somebody asked it to stop
 
 
 class Task(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

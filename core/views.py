@@ -3,14 +3,29 @@
 Pure translation from the model: instants become RFC 3339 texts in UTC with milliseconds, defaults are written out.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from .definition import Job, Missed, Overlap, Schedule, Spec, Step, When
-from .model import AgentRecord, Attempt, Build, BuildState, Millis, StepState, Task, TaskState
+from .ids import build_id
+from .model import (
+    AgentRecord,
+    Attempt,
+    Build,
+    BuildState,
+    Millis,
+    Node,
+    Pipeline,
+    PipelineState,
+    StepState,
+    Task,
+    TaskState,
+)
+from .pipeline import together
 from .secrecy import Sealed
 from .timing import Timed
 
@@ -94,14 +109,57 @@ class BuildSummary(msgspec.Struct, frozen=True):
     started: str | None  # RFC 3339
     finished: str | None  # RFC 3339
     log_bytes: int  # length of its log so far known
+    matrix: dict[str, str] = {}  # the combination of its job's matrix that it is
+    branch: str = ""  # of its source, as far as known
+    revision: str = ""  # of its source, as far as known
 
 
 class BuildView(BuildSummary, frozen=True):
     """A build with everything about it."""
 
-    attempts: list[AttemptView]  # oldest first
-    steps: list[StepView]  # of the current or last attempt
+    attempts: list[AttemptView] = []  # oldest first
+    steps: list[StepView] = []  # of the current or last attempt
     artifacts: list[dict[str, Any]] = []  # files it kept
+
+
+class NeedView(msgspec.Struct, frozen=True):
+    """What a job waits for."""
+
+    job: str  # its name
+    when: When  # how it must have ended
+
+
+class NodeView(msgspec.Struct, frozen=True):
+    """A job of a pipeline."""
+
+    job: str  # its name
+    state: BuildState  # how its builds stand as one: pending, running, or an end
+    needs: list[NeedView]  # what it waits for
+    condition: str  # `if`; empty: none
+    states: dict[str, int]  # state -> builds of it in that state
+    builds: list[str]  # ids, in the order of its matrix
+    taken: list[str]  # ids of builds of earlier pipelines whose success counts here
+
+
+class PipelineSummary(msgspec.Struct, frozen=True):
+    """A pipeline as it is listed."""
+
+    id: str  # p- and a number
+    project: str  # of its jobs
+    state: PipelineState  # running, or how it ended
+    reason: str  # why it is in this state
+    jobs: list[str]  # names of its jobs
+    builds: int  # how many it has
+    requester: str  # who asked for it
+    cause: str  # what made it
+    created: str | None  # RFC 3339
+    finished: str | None  # RFC 3339
+
+
+class PipelineView(PipelineSummary, frozen=True):
+    """A pipeline with its jobs."""
+
+    nodes: list[NodeView]  # in the order in which they were submitted
 
 
 class AgentView(msgspec.Struct, frozen=True):
@@ -222,6 +280,7 @@ def _summary(build: Build) -> tuple[Any, ...]:
         stamp(build.started),
         stamp(build.finished),
         build.log_bytes,
+        *((build.context.matrix, build.context.branch, build.context.revision) if build.context else ({}, "", "")),
     )
 
 
@@ -261,6 +320,46 @@ def _attempt(attempt: Attempt) -> AttemptView:
         finished=stamp(attempt.finished),
         log_bytes=attempt.log_bytes,
     )
+
+
+def pipeline_line(found: Pipeline) -> PipelineSummary:
+    """Return a pipeline as it is listed."""
+    return PipelineSummary(*_pipeline(found))
+
+
+def pipeline(found: Pipeline, live: Mapping[str, Build]) -> PipelineView:
+    """Return a pipeline as it stands; `live` has those of its builds that have not ended, by id."""
+    fields: tuple[Any, ...] = (*_pipeline(found), [_node(one, live) for one in found.nodes])
+    return PipelineView(*fields)
+
+
+def _pipeline(found: Pipeline) -> tuple[Any, ...]:
+    return (
+        found.id,
+        found.project,
+        found.state,
+        found.reason,
+        [one.job for one in found.nodes],
+        sum(one.count for one in found.nodes),
+        found.requester,
+        found.cause,
+        stamp(found.created),
+        stamp(found.finished),
+    )
+
+
+def _node(node: Node, live: Mapping[str, Build]) -> NodeView:
+    ids = [build_id(serial) for serial in range(node.first, node.first + node.count)]
+    states = Counter(node.ends)
+    states.update(str(live[one].state) for one in ids if one in live)
+    if any(states[one] for one in (BuildState.RUNNING, BuildState.ASSIGNED)):
+        state = BuildState.RUNNING
+    elif states[BuildState.PENDING]:
+        state = BuildState.PENDING
+    else:
+        state = together([*map(BuildState, states), *([BuildState.SUCCEEDED] if node.taken else [])])
+    needs = [NeedView(one.job, one.when) for one in node.needs]
+    return NodeView(node.job, state, needs, node.condition, dict(states), ids, list(node.taken))
 
 
 def agent(

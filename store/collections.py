@@ -18,7 +18,7 @@ import msgspec
 from ..core.definition import Job, Spec
 from ..core.errors import InvalidInput
 from ..core.ids import is_build_id, serial_of
-from ..core.model import LIVE_STATES, AgentRecord, Attempt, Build, BuildState, Task, TaskState
+from ..core.model import LIVE_STATES, AgentRecord, Attempt, Build, BuildState, Pipeline, PipelineState, Task, TaskState
 from ..core.nearest import nearest
 
 
@@ -218,6 +218,36 @@ _TASKS = Collection(
     large=True,
 )
 
+_PIPELINES = Collection(
+    name="pipelines",
+    caption="Builds that were submitted together and wait for each other",
+    type=Pipeline,
+    key=("serial",),
+    identity=("id",),
+    fields={
+        "serial": Field(_INTEGER, "Counts the pipelines of the network from 1"),
+        "id": Field(_TEXT, "p- and the serial number"),
+        "project": Field(_TEXT, "Project of its jobs"),
+        "state": Field(_TEXT, "Running, or how it ended", choices=tuple(PipelineState)),
+        "reason": Field(_TEXT, "Why it is in this state"),
+        "requester": Field(_TEXT, "Who asked for it"),
+        "cause": Field(_TEXT, "What made it: submit, rerun of ID, schedule ..."),
+        "created": Field(_INSTANT, "When it was accepted"),
+        "finished": Field(_INSTANT, "When its last build ended", optional=True),
+    },
+    indexes=(
+        Index(("id",), unique=True),
+        Index(("project", "serial")),
+        Index(("state", "serial")),
+        Index(("requester", "serial")),
+    ),
+    newest_first=True,
+    same_order={"created": "serial"},
+    texts=("project", "reason"),
+    part=Part.LIVE,
+    alive=(PipelineState.RUNNING,),
+)
+
 _JOBS = Collection(
     name="jobs",
     caption="Definitions, as applied last",
@@ -260,7 +290,9 @@ _SPECS = Collection(
     part=Part.OF_LIVE,
 )
 
-COLLECTIONS: Mapping[str, Collection] = {one.name: one for one in (_BUILDS, _ATTEMPTS, _TASKS, _JOBS, _AGENTS, _SPECS)}
+COLLECTIONS: Mapping[str, Collection] = {
+    one.name: one for one in (_BUILDS, _ATTEMPTS, _PIPELINES, _TASKS, _JOBS, _AGENTS, _SPECS)
+}
 """All collections, by name."""
 
 

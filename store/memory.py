@@ -93,6 +93,8 @@ class MemoryStore:
                     found[name] = tuple(row for row in self._sorted(one) if row.state in one.alive)
             builds: tuple[Build, ...] = found["builds"]
             ids = {one.id for one in builds}
+            running = {one.id for one in found["pipelines"]}
+            ended = [one for one in self._rows["builds"].values() if one.pipeline in running and one.state.ended]
             attempts: list[Attempt] = [one for one in self._rows["attempts"].values() if one.build in ids]
             requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}
             for one in self._sorted(COLLECTIONS["builds"]):
@@ -105,6 +107,7 @@ class MemoryStore:
                 attempts=tuple(attempts),
                 specs={one.spec: self._rows["specs"][one.spec] for one in builds},
                 requests=requests,
+                ended=tuple(sorted(ended, key=lambda one: one.serial)),
                 meta=dict(self._meta),
                 **found,
             )

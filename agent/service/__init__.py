@@ -29,6 +29,7 @@ from .desk import Desk
 from .jobs import Jobs
 from .network import Network
 from .output import Output
+from .pipelines import Pipelines
 from .records import Records
 from .schedules import Schedules
 from .secrets import Secrets
@@ -82,6 +83,7 @@ class Service:
             network,
             Jobs(self._desk),
             self._builds,
+            Pipelines(self._desk, records, self._builds),
             Output(self._desk, logs),
             records,
             summary,

@@ -1,20 +1,21 @@
 """Answers `builds.*`, but for their logs: accepting them, waiting for them, stopping them, saying how they are."""
 
-import asyncio
 from typing import cast
 
 import msgspec
 
-from ...core import api, jobfile, views
+from ...core import api, views
 from ...core.commands import NewBuild, StopBuild, Submit
 from ...core.definition import MAX_RETRIES, Retry, Source, Spec, Step
-from ...core.errors import Conflict, InvalidInput, NotFound, TimedOut
+from ...core.errors import Conflict, InvalidInput, NotFound
 from ...core.ledger import Changes
 from ...core.model import Build, BuildState, Stop
 from ...core.requirements import parse_requirement
+from ...core.submission import Plan, Wish, plan
 from ..keeping import Keeper
 from ..trees import Trees
 from .desk import Desk, check_size
+from .endings import Endings
 from .records import Records
 
 COMMANDS_PROJECT = "run"
@@ -30,13 +31,13 @@ class Builds:
         self._records = records
         self._keeper = keeper
         self._trees = trees
-        self._ended: dict[str, asyncio.Event] = {}  # build id -> set when it has ended
+        self._endings = Endings()
         desk.replica.watch(self._on_changes)
 
     def _on_changes(self, changes: Changes) -> None:
-        for build in changes.builds.values() if self._ended else ():
-            if build.state.ended and (event := self._ended.pop(build.id, None)) is not None:
-                event.set()
+        for build in changes.builds.values() if self._endings else ():
+            if build.state.ended:
+                self._endings.tell(build.id)
 
     async def prepare(self, wish: api.Submit) -> None:
         """Do what must be done at the client's own agent before the master decides: let the network hold a source."""
@@ -47,36 +48,50 @@ class Builds:
 
     async def builds_submit(self, params: api.Submit) -> api.Submitted:
         """Accept builds."""
-        new, specs = self._of_job(params) if params.job is not None else self._of_command(params)
+        if params.job is not None and params.jobs:
+            raise InvalidInput("both `job` and `jobs` are given; keep one of them")
+        cause = "submit" if params.job is not None or params.jobs else "run"
+        found = self._of_command(params) if cause == "run" else self._of_jobs(params, cause)
         self._desk.check_room()
         command = Submit(
             at=self._desk.master.time(),
             requester=self._desk.requester,
-            builds=(new,),
-            specs=specs,
+            builds=found.builds,
+            specs=found.specs,
             request=params.request or "",
-            cause="submit" if params.job is not None else "run",
+            cause=cause,
+            nodes=found.nodes,
         )
-        return await self._submit(command)
+        return await self.accepted(command)
 
-    async def _submit(self, command: Submit) -> api.Submitted:
+    async def accepted(self, command: Submit) -> api.Submitted:
+        """Have builds accepted; answer when they cannot be lost any more."""
         return await self._desk.submitted(await self._desk.decide(command))
 
-    def _of_job(self, params: api.Submit) -> tuple[NewBuild, dict[str, Spec]]:
+    def _of_jobs(self, params: api.Submit, cause: str) -> Plan:
         if params.command is not None or params.env or params.runs_on or params.timeout is not None or params.retry:
             message = (
                 "a job brings its own command, env, runs_on, timeout and retry; give only `parameters` and `source`"
             )
             raise InvalidInput(message)
-        job = self._desk.find.job(cast("str", params.job))
-        bound = jobfile.bind(job, params.parameters)
-        priority = job.priority if params.priority is None else params.priority
-        if params.source is None:
-            return NewBuild(job.project, job.name, job.spec.digest(), bound, priority), {}
-        spec = msgspec.structs.replace(job.spec, source=self._source(params.source))
-        check_size(spec, job.full_name)
-        digest = spec.digest()
-        return NewBuild(job.project, job.name, digest, bound, priority), {digest: spec}
+        wanted = [job for text in params.jobs or [cast("str", params.job)] for job in self._desk.find.jobs(text)]
+        project = wanted[0].project
+        if any(job.project != project for job in wanted):
+            raise InvalidInput("the jobs are of several projects; submit those of each by themselves")
+        jobs = {job.name: job for job in self._desk.replica.ledger.jobs.values() if job.project == project}
+        wish = Wish(
+            requester=self._desk.requester,
+            cause=cause,
+            parameters=params.parameters,
+            priority=params.priority,
+            branch=params.branch,
+            revision=params.revision,
+            source=None if params.source is None else self._source(params.source),
+        )
+        found = plan(list({job.name: job for job in wanted}.values()), jobs, wish)
+        for spec in found.specs.values():
+            check_size(spec, "a job")
+        return found
 
     def _source(self, given: api.SourceParam | None) -> Source:
         if given is None:
@@ -88,7 +103,7 @@ class Builds:
             message = f"there is no directory {given.archive[:12]} here; pack it first (orchestra run does)"
             raise NotFound(message)
 
-    def _of_command(self, params: api.Submit) -> tuple[NewBuild, dict[str, Spec]]:
+    def _of_command(self, params: api.Submit) -> Plan:
         if params.command is None or not params.command:
             message = 'say what to run: {"job": "project/name"} or {"command": ["make", "test"]}'
             raise InvalidInput(message)
@@ -119,9 +134,8 @@ class Builds:
         )
         check_size(spec, "the command")
         digest = spec.digest()
-        return NewBuild(COMMANDS_PROJECT, command_name(params.name, run), digest, {}, params.priority or 0), {
-            digest: spec
-        }
+        new = NewBuild(COMMANDS_PROJECT, command_name(params.name, run), digest, {}, params.priority or 0)
+        return Plan((new,), {digest: spec})
 
     async def builds_get(self, params: api.ById) -> api.OneBuild:
         """Return a build."""
@@ -139,13 +153,7 @@ class Builds:
         """Answer when a build has ended."""
         build = await self._desk.find.build(params.id)
         if not build.state.ended:
-            event = self._ended.setdefault(build.id, asyncio.Event())
-            try:
-                async with asyncio.timeout(params.timeout):
-                    await event.wait()
-            except TimeoutError:
-                message = f"{build.label} has not ended within {params.timeout:g} s; it is not affected by this"
-                raise TimedOut(message) from None
+            await self._endings.wait(build.id, build.label, params.timeout)
             await self._desk.history.reached(self._desk.replica.ledger.index)
         return await self._whole(await self._desk.find.build(build.id))
 
@@ -167,17 +175,10 @@ class Builds:
     async def builds_rerun(self, params: api.ById) -> api.Submitted:
         """Run what a build ran once more: its own definition, not today's."""
         build = await self._desk.find.build(params.id)
-        spec = self._desk.replica.ledger.specs.get(build.spec)
-        if spec is None:
-            spec = cast("Spec | None", await self._desk.history.read(self._desk.history.store.get, "specs", build.spec))
-        if spec is None:
-            message = f"what {build.label} ran is no longer kept; submit the job again"
-            raise NotFound(message)
-        if spec.source.archive and not self._trees.has(spec.source.archive):
-            message = f"the directory that {build.label} ran in is no longer kept; use orchestra run again"
-            raise NotFound(message)
+        spec = await self.spec_of(build.spec, build.label)
         self._desk.check_room()
-        new = NewBuild(build.project, build.job, build.spec, build.parameters, build.priority)
+        context = None if build.context is None else msgspec.structs.replace(build.context, held=False)
+        new = NewBuild(build.project, build.job, build.spec, build.parameters, build.priority, context)
         command = Submit(
             at=self._desk.master.time(),
             requester=self._desk.requester,
@@ -186,12 +187,26 @@ class Builds:
             cause=f"rerun of {build.id}",
             kind="builds.rerun",
         )
-        return await self._submit(command)
+        return await self.accepted(command)
+
+    async def spec_of(self, digest: str, what: str) -> Spec:
+        """Return what a build ran, to run it again. Raises NotFound where it, or what it needs, is not kept."""
+        spec = self._desk.replica.ledger.specs.get(digest)
+        if spec is None:
+            spec = cast("Spec | None", await self._desk.history.read(self._desk.history.store.get, "specs", digest))
+        if spec is None:
+            message = f"what {what} ran is no longer kept; submit the job again"
+            raise NotFound(message)
+        if spec.source.archive and not self._trees.has(spec.source.archive):
+            message = f"the directory that {what} ran in is no longer kept; use orchestra run again"
+            raise NotFound(message)
+        return spec
 
     async def builds_explain(self, params: api.ById) -> api.Why:
         """Say why a build is in its state."""
         build = await self._desk.find.build(params.id)
         reasons = self._desk.master.explain(build.id) if build.state is BuildState.PENDING else []
+        reasons = [f"{build.reason}, in {build.pipeline}"] if build.held else reasons
         if not reasons:
             agents = self._desk.replica.ledger.agents
             where = agents[build.agent].name if build.agent in agents else build.agent

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any, cast
 
 from ...core import api, views
-from ...core.commands import Apply, Fire, RemoveSecret, SetAgent, SetSchedule, StopBuild, Submit
+from ...core.commands import Apply, Fire, RemoveSecret, SetAgent, SetSchedule, StopBuild, StopPipeline, Submit
 from ...core.definition import Spec
 from ...core.errors import DiskFull, LimitReached, TimedOut
 from ...core.ledger import Changes, Outcome
@@ -74,7 +74,7 @@ class Desk:
     # -- decisions
 
     async def decide(
-        self, command: Apply | Fire | RemoveSecret | SetAgent | SetSchedule | StopBuild | Submit
+        self, command: Apply | Fire | RemoveSecret | SetAgent | SetSchedule | StopBuild | StopPipeline | Submit
     ) -> Outcome:
         """Have the master decide; return what came of it. Raises the error with which it was refused."""
         outcome = (await self.master.propose(command))[0]
@@ -82,7 +82,7 @@ class Desk:
             raise outcome.error
         return outcome
 
-    async def task(self, command: RemoveSecret | SetAgent | SetSchedule | StopBuild) -> api.OneTask:
+    async def task(self, command: RemoveSecret | SetAgent | SetSchedule | StopBuild | StopPipeline) -> api.OneTask:
         """As `decide`; return the line of the audit trail."""
         return await self.shown(await self.decide(command))
 
@@ -90,7 +90,8 @@ class Desk:
         """Return the builds that a decision made."""
         ledger = self.replica.ledger
         found = [ledger.builds[one] if one in ledger.builds else await self.find.build(one) for one in outcome.builds]
-        return api.Submitted(None, [views.line(one) for one in found])
+        pipeline = found[0].pipeline if found else ""
+        return api.Submitted(pipeline or None, [views.line(one) for one in found])
 
     async def shown(self, outcome: Outcome) -> api.OneTask:
         """Return the line of the audit trail that tells of a decision."""

@@ -11,6 +11,7 @@ from ...core.model import LIVE_STATES, BuildState
 from ...core.views import BuildSummary, BuildView, StepView
 from ..format import ago, between, duration, now, plain, size
 from .output import say, show_json, show_table, state
+from .pipelines import is_pipeline, show_pipeline
 from .session import Client, json_option, with_agent
 
 
@@ -150,11 +151,14 @@ def _states(words: Sequence[str]) -> list[str]:
 
 
 @click.command()
-@click.argument("build", default="last")
+@click.argument("build", default="last", metavar="BUILD|PIPELINE")
 @json_option
 @with_agent
 def show(net: Client, build: str, as_json: bool) -> None:
-    """Show BUILD: state, steps, results, attempts."""
+    """Show BUILD: state, steps, results, attempts; or a PIPELINE (p-NUMBER): its jobs and their builds."""
+    if is_pipeline(build):
+        show_pipeline(net, build, as_json)
+        return
     found: api.OneBuild = net.call("builds.get", id=build)
     if as_json:
         show_json(found)

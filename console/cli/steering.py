@@ -6,23 +6,27 @@ import click
 
 from ...core import api
 from .output import say, show_json
+from .pipelines import is_pipeline
 from .session import Client, json_option, with_agent
 
 
 def _on_builds(name: str, summary: str) -> click.Command:
     @click.command(name, help=summary)
-    @click.argument("builds", nargs=-1, required=True, metavar="BUILD...")
+    @click.argument("builds", nargs=-1, required=True, metavar="BUILD|PIPELINE...")
     @json_option
     @with_agent
     def command(net: Client, builds: Sequence[str], as_json: bool) -> None:
         for build in builds:
-            _tell(net.call(f"builds.{name}", id=build), as_json)
+            noun = "pipelines" if is_pipeline(build) else "builds"
+            _tell(net.call(f"{noun}.{name}", id=build), as_json)
 
     return command
 
 
-abort = _on_builds("abort", "Stop BUILDs wherever they are; all that they started is killed.")
-cancel = _on_builds("cancel", "Withdraw BUILDs that have not started; one that runs is left alone.")
+abort = _on_builds("abort", "Stop BUILDs or PIPELINEs wherever they are; all that they started is killed.")
+cancel = _on_builds(
+    "cancel", "Withdraw BUILDs, or those of PIPELINEs, that have not started; one that runs is left alone."
+)
 
 
 def _on_agent(name: str, summary: str, **change: bool) -> click.Command:

@@ -3,13 +3,13 @@
 One table of keys per mapping says how a key is read, what it means and how it looks to an editor; docs/jobfile.md and
 `orchestra schema` come from the same tables. Every problem is told as `file:line:column: key: what; what to do`.
 
-`names`, `steps`, `sources`, `keeping`, `matrices` and `jobs` are the tables; `assembling` turns what was read into the
-model, `ordering` looks at jobs together, `schedules` at the clock; `reading` does all of it; `binding` is apart: it
-checks what a submission gives. Imports run from the later to the earlier.
+`steps`, `sources`, `keeping`, `matrices` and `jobs` are the tables; `assembling` turns what was read into the model,
+`templates` looks at its expressions, `ordering` at jobs together, `schedules` at the clock; `reading` does all of it;
+`binding` is apart: it checks what a submission gives. Imports run from the later to the earlier.
 """
 
+from ..names import RESERVED_PROJECT
 from .binding import bind
-from .names import RESERVED_PROJECT
 from .reading import JobFile, parse, schema
 from .steps import SHELLS
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from ..definition import Job, Need, Parameter, Retry, Service, Source, Spec, Step, When
 from ..requirements import parse_requirement
 from ..shapes import Placed, Problems
+from ..templates import is_template
 from ..variables import variable
 from ..yamltree import Listing, Table, Tree
 from .steps import SHELLS
@@ -35,7 +36,7 @@ def _job(found: Mapping[str, Any], name: str, given: Placed[dict[str, Any]], pro
         spec=Spec(
             steps=_steps(given.key, given.node, job, problems),
             env={**env, **(job.get("env") or {})},
-            runs_on=tuple(sorted({str(parse_requirement(one)) for one in runs_on})),
+            runs_on=tuple(sorted({one if is_template(one) else str(parse_requirement(one)) for one in runs_on})),
             timeout_s=common.get("timeout"),
             shell=common.get("shell") or SHELLS["sh"],
             source=job.get("source") or found.get("source") or Source(),

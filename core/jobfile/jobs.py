@@ -4,6 +4,7 @@ from typing import Any
 
 from ..definition import MAX_RETRIES, Backoff, Lock, Need, Parameter, Retry, When
 from ..errors import InvalidInput
+from ..names import check_name, check_parameter, check_variable, wrong_name
 from ..requirements import parse_requirement
 from ..shapes import (
     DURATION,
@@ -26,10 +27,10 @@ from ..shapes import (
     table,
     whole,
 )
+from ..templates import unless_template
 from ..yamltree import Scalar, Table, Tree
 from .keeping import ARTIFACTS, CACHES
 from .matrices import MATRIX
-from .names import check_name, check_parameter, check_variable, wrong_name
 from .sources import SOURCE
 from .steps import COMMANDS, ENV, SERVICES, SHELL, STEPS, WHEN
 
@@ -115,9 +116,10 @@ def _read_retry(node: Tree, key: str, problems: Problems) -> Retry | None:
 
 # -- what it holds and takes
 
+_LOCK_NAME = checked(LINE, unless_template(check_name))
 _LOCK = mapping(
     {
-        "name": Key(checked(LINE, check_name), "the same name is the same lock, in all projects", required=True),
+        "name": Key(_LOCK_NAME, "the same name is the same lock, in all projects", required=True),
         "of": Key(whole(1, MAX_HELD), "how many there are; 1 by default"),
         "take": Key(whole(1, MAX_HELD), "how many a build takes; 1 by default"),
     }
@@ -126,7 +128,7 @@ _LOCK = mapping(
 
 def _read_lock(node: Tree, key: str, problems: Problems) -> Lock | None:
     if isinstance(node, Scalar):
-        name = checked(LINE, check_name).read(node, key, problems)
+        name = _LOCK_NAME.read(node, key, problems)
         return None if name is None else Lock(name)
     found = _LOCK.read(node, key, problems)
     if found is None or not found.get("name"):
@@ -151,7 +153,7 @@ def _read_locks(node: Tree, key: str, problems: Problems) -> tuple[Lock, ...] | 
     return several
 
 
-_REQUIREMENTS = one_or_many(checked(LINE, parse_requirement), "requirements")
+_REQUIREMENTS = one_or_many(checked(LINE, unless_template(parse_requirement)), "requirements")
 
 # -- what it needs
 

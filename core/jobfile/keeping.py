@@ -1,12 +1,13 @@
 """What outlives a workspace, as it is written: artifacts, and caches for later builds."""
 
 from ..definition import Artifacts, Cache, When
+from ..names import check_path
 from ..shapes import LINE, TRUTH, Key, Problems, Shape, checked, listing, mapping, one_or_many
+from ..templates import unless_template
 from ..yamltree import Listing, Scalar, Table, Tree
-from .names import check_path
 from .steps import WHEN
 
-PATH = checked(LINE, check_path)
+PATH = checked(LINE, unless_template(check_path))
 _PATHS = one_or_many(PATH, "paths")
 
 _ARTIFACTS = mapping(

@@ -2,11 +2,11 @@
 
 from ..definition import Matrix
 from ..matrix import MAX_COMBINATIONS, combinations
+from ..names import wrong_axis
 from ..nearest import nearest
 from ..shapes import TEXT, TRUTH, Key, Problems, Shape, expected, listing, table, whole
 from ..variables import variable
 from ..yamltree import Entry, Table, Tree
-from .names import wrong_axis
 
 _VALUES = listing(TEXT, "values")
 _COMBINATIONS = listing(table(wrong_axis, TEXT, "a combination"), "combinations")

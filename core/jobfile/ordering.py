@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..definition import Need
+from ..names import hint
 from ..shapes import Placed, Problems
-from .names import hint
 
 
 def check_order(jobs: Mapping[str, Placed[dict[str, Any]]], problems: Problems) -> None:

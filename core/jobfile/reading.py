@@ -6,15 +6,16 @@ import msgspec
 
 from ..definition import Job, Schedule
 from ..errors import JobFileError
+from ..names import check_project
 from ..shapes import LINE, Key, Problems, checked, mapping
 from ..yamltree import Malformed, read
 from .assembling import jobs
 from .jobs import COMMON, FOREIGN, JOBS
-from .names import check_project
 from .ordering import check_order
 from .schedules import SCHEDULES, schedules
 from .sources import SOURCE
 from .steps import ENV
+from .templates import check_expressions
 
 
 class JobFile(msgspec.Struct, frozen=True):
@@ -49,6 +50,7 @@ def parse(text: str, filename: str = "orchestra.yaml") -> JobFile:
     found = _FILE.read(tree, "", problems) or {}
     made = jobs(found, problems, tree) if found else ()
     check_order(found.get("jobs") or {}, problems)
+    check_expressions(tree, {job.name: job for job in made}, problems)
     planned = schedules(
         found.get("project") or "", found.get("schedules") or {}, {job.name: job for job in made}, problems
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..definition import Job, Missed, Overlap, Schedule
+from ..names import hint, wrong_name
 from ..shapes import (
     LINE,
     TEXT,
@@ -20,7 +21,6 @@ from ..shapes import (
     table,
 )
 from ..timetable import check_cron, check_timezone
-from .names import hint, wrong_name
 
 _SCHEDULE = mapping(
     {

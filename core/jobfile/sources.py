@@ -1,9 +1,9 @@
 """What a workspace holds at the start, as it is written."""
 
 from ..definition import Source
+from ..names import check_path
 from ..shapes import LINE, TRUTH, Key, Problems, Shape, checked, listing, mapping, whole
 from ..yamltree import Tree
-from .names import check_path
 
 _SOURCE = mapping(
     {

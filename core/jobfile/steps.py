@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..definition import Service, When
+from ..names import check_name, wrong_name, wrong_variable
 from ..shapes import (
     DURATION,
     LINE,
@@ -22,7 +23,6 @@ from ..shapes import (
     whole,
 )
 from ..yamltree import Listing, Scalar, Tree
-from .names import check_name, wrong_name, wrong_variable
 
 SHELLS: Mapping[str, tuple[str, ...]] = {
     "sh": ("/bin/sh", "-e"),

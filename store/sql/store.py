@@ -200,6 +200,11 @@ class SqlStore:
             spec: Any = self._tables.collections["specs"]
             wanted = build.select(build.spec).where(alive).distinct()
             specs = self._all("specs", spec.select(spec.doc).where(spec.digest.in_(wanted)))
+            ended = [
+                one
+                for pipeline in found["pipelines"]
+                for one in self._all("builds", build.select(build.doc).where(build.pipeline == pipeline.id, ~alive))
+            ]
             requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}
             recent = (build.request != peewee.SQL("''")) & (build.created >= requests_since)
             asked = build.select(build.request, build.doc).where(recent).order_by(build.serial)
@@ -213,6 +218,7 @@ class SqlStore:
                 attempts=tuple(self._all("attempts", joined)),
                 specs={one.digest(): one for one in specs},
                 requests=requests,
+                ended=tuple(sorted(ended, key=lambda one: one.serial)),
                 meta=self._ledger_meta(),
                 **found,
             )

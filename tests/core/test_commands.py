@@ -22,6 +22,7 @@ from job_orchestra.core.commands import (
     SetSchedule,
     SetSecret,
     StopBuild,
+    StopPipeline,
     Submit,
     decode,
     encode,
@@ -204,6 +205,13 @@ LOG: dict[str, tuple[Command, str]] = {
         (
             "9186a474797065ac7365742d7363686564756c65a2617412a9726571756573746572a3616e6ea770726f6a656374a473686f"
             "70a46e616d65a76e696768746c79a7656e61626c6564c2"
+        ),
+    ),
+    "stop pipeline": (
+        StopPipeline(3, "ann", "p-12", Stop.ABORT),
+        (
+            "9185a474797065ad73746f702d706970656c696e65a2617403a9726571756573746572a3616e6ea8706970656c696e65a470"
+            "2d3132a3686f77a561626f7274"
         ),
     ),
 }

@@ -163,7 +163,7 @@ def test_a_project_with_all_that_people_know() -> None:
             resources={"cpus": 2.0, "memory": float(8 << 30), "license": 0.5},
             waiting_s=3600.0,
             artifacts=(Artifacts(("report.xml",), When.ALWAYS),),
-            caches=(Cache("py-${{ hash('uv.lock') }}", (".venv",), ("py-",)),),
+            caches=(Cache("py-${{ matrix.python }}-${{ hash('uv.lock') }}", (".venv",), ("py-",)),),
             services=(
                 Service("redis", "redis-server --port 6400", ready_tcp=6400, ready_s=5.0),
                 Service("mail", "./mail.sh", env={"QUIET": "1"}),
@@ -593,7 +593,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "a bad requirement": (
         HEAD + '  t: {run: a, runs-on: [linux, "mem>=x"]}\n',
-        "f:3:32: jobs.t.runs-on[1]: 'mem>=x' compares with 'x', which is no number; write one such as 4 or 8G",
+        "f:3:32: jobs.t.runs-on[1]: 'mem>=x' compares with 'x', which is no number; write one such as 4, 8G or 3.11",
     ),
     "a requirement of three words": (
         HEAD + '  t: {run: a, runs-on: "a b c"}\n',

@@ -86,6 +86,9 @@ PENDING = {
     "started": None,
     "finished": None,
     "log_bytes": 0,
+    "matrix": {},
+    "branch": "",
+    "revision": "",
 }
 """The shape of the contract, version 1: members are added, never taken away."""
 
@@ -138,6 +141,9 @@ def test_a_build_with_everything() -> None:
         "finished": "2025-11-23T12:13:21.500Z",
         "results": {"k": "v"},
         "log_bytes": 9,
+        "matrix": {},
+        "branch": "",
+        "revision": "",
         "attempts": [
             {
                 "number": 1,

@@ -6,11 +6,23 @@ from typing import Any
 from msgspec.structs import replace
 
 from job_orchestra.agent.history import batch_of
-from job_orchestra.core.commands import Apply, Assign, Command, Join, NewBuild, Record, StopBuild, Submit
-from job_orchestra.core.definition import Job, Spec, Step
+from job_orchestra.core.commands import Apply, Assign, Command, Join, NewBuild, Record, StopBuild, StopPipeline, Submit
+from job_orchestra.core.definition import Job, Need, Spec, Step
 from job_orchestra.core.ids import build_id
 from job_orchestra.core.ledger import Changes, Ledger, Outcome
-from job_orchestra.core.model import AgentRecord, Attempt, Build, BuildState, Stop, Task, TaskState
+from job_orchestra.core.model import (
+    AgentRecord,
+    Attempt,
+    Build,
+    BuildState,
+    Node,
+    Pipeline,
+    PipelineState,
+    Stop,
+    Task,
+    TaskState,
+)
+from job_orchestra.core.pipeline import pipeline_id
 from job_orchestra.store.contract import Batch
 from job_orchestra.store.memory import MemoryStore
 
@@ -66,6 +78,11 @@ def batch(index: int, *, meta: Mapping[str, str] | None = None, **given: Iterabl
     return Batch(index, records, removed, meta or {})
 
 
+def pipeline_record(serial: int = 1, **fields: Any) -> Pipeline:  # noqa: ANN401 - any field of Pipeline
+    given = {"project": "shop", "state": PipelineState.RUNNING, "created": T0 + serial, "nodes": (), **fields}
+    return Pipeline(pipeline_id(serial), serial, **given)
+
+
 # -- commands
 
 
@@ -84,6 +101,24 @@ def submit(count: int = 1, run: str = "make", job: str = "test", at: int = T0, *
             **fields,
         }
     )
+
+
+def node(job: str, *needs: str | Need, count: int = 1, **fields: Any) -> Node:  # noqa: ANN401 - any field of Node
+    """Return a node; a need that is a text needs success."""
+    return Node(job, count, needs=tuple(Need(one) if isinstance(one, str) else one for one in needs), **fields)
+
+
+def pipeline(*nodes: Node, run: str = "make", at: int = T0, **fields: Any) -> Submit:  # noqa: ANN401 - any field of Submit
+    """Submit a pipeline of these nodes."""
+    one = spec(run)
+    builds = tuple(new(run, node.job) for node in nodes for _ in range(node.count))
+    return Submit(
+        **{"at": at, "requester": "ann", "builds": builds, "specs": {one.digest(): one}, **fields}, nodes=nodes
+    )
+
+
+def stop_pipeline(which: str, how: Stop = Stop.ABORT, at: int = T0, requester: str = "ben") -> StopPipeline:
+    return StopPipeline(at, requester, which, how)
 
 
 def apply(*jobs: Job, at: int = T0, project: str = "shop", requester: str = "ann") -> Apply:

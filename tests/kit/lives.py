@@ -17,10 +17,23 @@ from job_orchestra.core.commands import (
     SetSchedule,
     SetSecret,
 )
-from job_orchestra.core.definition import Overlap, Schedule
+from job_orchestra.core.definition import Need, Overlap, Schedule, When
 from job_orchestra.core.ledger import REQUEST_MEMORY_MS, Ledger
-from job_orchestra.core.model import Attempt, BuildState, Stop
-from tests.kit.builders import T0, apply, assign, job, join, new, record, spec, stop, submit
+from job_orchestra.core.model import Attempt, BuildState, Node, Stop
+from tests.kit.builders import (
+    T0,
+    apply,
+    assign,
+    job,
+    join,
+    new,
+    pipeline,
+    record,
+    spec,
+    stop,
+    stop_pipeline,
+    submit,
+)
 
 RUNS = ("make", "make check", "make dist")
 AGENTS = {"a1": ("s1", "s2"), "a2": ("t1", "t2")}
@@ -47,7 +60,7 @@ class Player:
             life.append(one)
         return life
 
-    def move(self) -> Command:  # noqa: PLR0911 - one answer per kind of command
+    def move(self) -> Command:  # noqa: C901, PLR0911 - one answer per kind of command
         random = self.random
         # the clock of a new master may be behind, and a day may pass
         self.at += random.choice((0, 1, 5, 1000, -700, REQUEST_MEMORY_MS // 2))
@@ -57,6 +70,7 @@ class Player:
             (
                 "submit",
                 "submit",
+                "pipeline",
                 "apply",
                 "stop",
                 "assign",
@@ -74,6 +88,11 @@ class Player:
                 request = random.choice(("", "r1", "r2"))
                 builds = (new(run, random.choice(("test", "lint"))),) * random.randint(1, 3)
                 return submit(at=self.at, builds=builds, specs=specs, request=request)
+            case "pipeline":
+                if self.ledger.pipelines.live and random.random() < 0.2:
+                    which = random.choice([*self.ledger.pipelines.live, "p-0"])
+                    return stop_pipeline(which, random.choice(list(Stop)), at=self.at)
+                return pipeline(*self.nodes(), run=random.choice(RUNS), at=self.at)
             case "apply":
                 names = random.sample(("a", "b", "c"), random.randint(0, 3))
                 return apply(*[job(name, run=random.choice(RUNS)) for name in names], at=self.at)
@@ -98,6 +117,25 @@ class Player:
                 if random.random() < 0.3:
                     return Refuse(self.at, "eve", "builds.abort", self.build(), "may not")
                 return SetAgent(self.at, "ben", agent, random.choice((True, False, None)), random.choice((True, None)))
+
+    def nodes(self) -> list[Node]:
+        """Return nodes that need some of those before them."""
+        random = self.random
+        made: list[Node] = []
+        for place in range(random.randint(1, 5)):
+            needs = random.sample(made, random.randint(0, min(2, len(made))))
+            conditions = ["", "", "requester == 'ann'", "requester == 'ben'"]
+            conditions += [f"needs.{one.job}.state == 'failed'" for one in needs]
+            made.append(
+                Node(
+                    f"n{place}",
+                    random.randint(1, 3),
+                    needs=tuple(Need(one.job, random.choice(list(When))) for one in needs),
+                    condition=random.choice(conditions),
+                    stop_early=random.random() < 0.3,
+                )
+            )
+        return made
 
     def clockwork(self) -> Command:
         random = self.random
@@ -139,7 +177,8 @@ class Player:
         one = random.choice(known)
         likely = (BuildState.RUNNING, BuildState.SUCCEEDED, BuildState.FAILED)
         state = random.choice(likely if random.random() < 0.7 else tuple(BuildState))
-        one = replace(one, state=state, started=self.at, finished=self.at if state.ended else None)
+        results = {random.choice("xy"): str(self.at)} if state.ended and random.random() < 0.3 else {}
+        one = replace(one, state=state, started=self.at, finished=self.at if state.ended else None, results=results)
         if random.random() < 0.15:
             one = replace(one, **random.choice(({"session": "s0"}, {"agent": "a2"}, {"number": one.number + 1})))
         return one

@@ -18,12 +18,12 @@ from job_orchestra.agent.history import batch_of
 from job_orchestra.core.commands import Command
 from job_orchestra.core.errors import InvalidInput, StorageError
 from job_orchestra.core.ledger import Ledger, Remembered
-from job_orchestra.core.model import Attempt, Build, BuildState
+from job_orchestra.core.model import Attempt, Build, BuildState, PipelineState
 from job_orchestra.store.collections import COLLECTIONS, Kind
 from job_orchestra.store.contract import Batch, Store
 from job_orchestra.store.opening import open_store
 from job_orchestra.store.query import MAX_CHOICES, MAX_LIMIT, RANGE, Filter, Operator, Order, Page, Query
-from tests.kit.builders import T0, agent, attempt, batch, build, job, spec, task
+from tests.kit.builders import T0, agent, attempt, batch, build, job, pipeline_record, spec, task
 from tests.kit.lives import lives
 
 S = BuildState
@@ -54,6 +54,7 @@ EVERYTHING = batch(
     builds=(build(1), build(2, state=S.RUNNING, agent="a1", attempt=1), build(3, state=S.SUCCEEDED, attempt=1)),
     attempts=(attempt(build(2)), attempt(build(3), state=S.SUCCEEDED)),
     tasks=(task(1), task(2)),
+    pipelines=(pipeline_record(1), pipeline_record(2, state=PipelineState.FAILED)),
     jobs=(job(), job("lint")),
     specs=(spec(),),
     agents=(agent(), agent("bee", id="a2")),
@@ -65,6 +66,7 @@ KEYS_OF = {
     "builds": [one.id for one in RECORDS["builds"]],
     "attempts": [(one.build, one.number) for one in RECORDS["attempts"]],
     "tasks": [1, 2],
+    "pipelines": ["p-1", "p-2"],
     "jobs": [("shop", "test"), ("shop", "lint")],
     "agents": ["a1", "a2"],
     "specs": [spec().digest()],
@@ -116,6 +118,7 @@ def test_what_is_written_is_found_by_its_key(store: Store, collection: str) -> N
         ("builds", ""),
         ("attempts", (build(2).id, 2)),
         ("tasks", 3),
+        ("pipelines", "p-3"),
         ("jobs", ("shop", "nope")),
         ("agents", "a9"),
         ("specs", "0" * 32),
@@ -217,7 +220,22 @@ def test_only_what_is_alive_is_remembered(store: Store) -> None:
         specs={spec().digest(): spec()},
         agents=RECORDS["agents"],
         meta=dict(EVERYTHING.meta),
+        pipelines=RECORDS["pipelines"][:1],
     )
+
+
+def test_of_live_pipelines_the_builds_that_ended_are_remembered_too(store: Store) -> None:
+    builds = (
+        build(1, state=S.SUCCEEDED, pipeline="p-1"),
+        build(2, pipeline="p-1"),
+        build(3, state=S.FAILED, pipeline="p-2"),
+        build(4, state=S.SKIPPED, pipeline="p-1"),
+        build(5, state=S.FAILED),
+    )
+    store.write(batch(1, builds=builds, specs=RECORDS["specs"], pipelines=RECORDS["pipelines"]))
+    found = store.live(0)
+    assert found.builds == builds[1:2]
+    assert found.ended == (builds[0], builds[3])
 
 
 def test_requests_are_remembered_since_an_instant(store: Store) -> None:
@@ -337,6 +355,16 @@ def dataset() -> dict[str, list[Any]]:
         "attempts": attempts,
         "tasks": tasks,
         "jobs": jobs,
+        "pipelines": [
+            pipeline_record(
+                place,
+                project=random.choice(("p", "q")),
+                state=random.choice(list(PipelineState)),
+                created=T0 + place,
+                finished=random.choice((None, T0)),
+            )
+            for place in range(1, 21)
+        ],
         "agents": [agent(name, id=f"a{place}") for place, name in enumerate(("ant", "bee", "bee"))],
         "specs": [spec(f"run {place}") for place in range(5)],
     }

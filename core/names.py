@@ -1,9 +1,9 @@
-"""What the things of a job file may be called. Raises InvalidInput, or returns what is wrong, with the rule."""
+"""What projects, jobs, parameters, variables and paths may be called. Pure."""
 
 import re
 
-from ..errors import InvalidInput
-from ..nearest import nearest
+from .errors import InvalidInput
+from .nearest import nearest
 
 RESERVED_PROJECT = "run"
 """The project that single commands are counted under."""
