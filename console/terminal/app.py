@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from ...core.errors import OrchestraError
+from ...core.views import AgentView
 from ..feed.contract import Feed, Heard
 from ..feed.insight import Insight
 from ..format import now
 from .cells import clean
 from .header import PLACES
+from .loads import Loads
+from .palette import Actions
 from .screens.base import Place
 from .screens.catalogue import make
+from .screens.listed import Listed
 from .session import Session
 from .themes import THEMES
 
@@ -30,7 +35,7 @@ class Console(App[None]):
 
     TITLE = "Job Orchestra"
     ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS: ClassVar[set[Any]] = {lambda: Actions}
     CSS = """
     Screen { background: $background; color: $foreground; }
     """
@@ -66,6 +71,8 @@ class Console(App[None]):
         self.session = session or Session()
         self.readonly = readonly
         self.now = now
+        self.loads = Loads()
+        self.agents: Sequence[AgentView] = ()  # as they were told last
         self._mains: dict[str, Place] = {}
         self._kinds: set[str] = set()
         self._builds: set[str] = set()
@@ -131,6 +138,7 @@ class Console(App[None]):
         return []
 
     def _tick(self) -> None:
+        self.loads.note(self.agents)
         for place in self._places():
             place.tick()
 
@@ -155,9 +163,35 @@ class Console(App[None]):
     def action_theme(self) -> None:
         """Take the next theme."""
         known = list(THEMES)
-        self.theme = known[(known.index(self.theme) + 1) % len(known)] if self.theme in known else known[0]
-        self.session.state.theme = self.theme
-        self.notify(f"Theme: {self.theme}", timeout=2)
+        self.action_take_theme(known[(known.index(self.theme) + 1) % len(known)] if self.theme in known else known[0])
+
+    def action_take_theme(self, name: str) -> None:
+        """Take a theme."""
+        if self.no_color:
+            self.tell("NO_COLOR is set: there are no colours.")
+            return
+        self.theme = self.session.state.theme = name
+        self.notify(f"Theme: {name}", timeout=2)
+
+    def action_help(self) -> None:
+        """Show the keys of this screen."""
+        screen = self.screen
+        if isinstance(screen, Place):
+            from .screens.help import HelpScreen, keys_of
+
+            self.show(HelpScreen(screen.place, keys_of(screen, self)))
+
+    def agent(self, identity: str) -> AgentView | None:
+        """Return an agent, as it was told last."""
+        return next((one for one in self.agents if one.id == identity), None)
+
+    def show_builds(self, text: str) -> None:
+        """Show the builds of a filter."""
+        self.session.keep_filter("builds", text)
+        found = self._mains.get("builds")
+        if found is not None:
+            cast("Listed", found).filter_by(text)
+        self.run_worker(partial(self.action_go, "builds"))
 
     def watch_build(self, build: str, label: str, *, ended: bool) -> None:
         """Tell when a build ends; or no longer."""

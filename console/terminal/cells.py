@@ -118,5 +118,4 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 def sparkline(values: list[float], width: int) -> str:
     """Return the last `width` values of 0 to 1 as a line of bars."""
     shown = values[-width:]
-    drawn = "".join(_LEVELS[min(7, max(0, round(one * 7)))] for one in shown)
-    return " " * (width - len(drawn)) + drawn
+    return "".join(_LEVELS[min(7, max(0, round(one * 7)))] for one in shown)

@@ -15,7 +15,11 @@ from .cells import Part, Tone, cells, clean, middle
 from .painted import Painted
 
 PLACES: dict[str, tuple[str, str]] = {
+    "overview": ("1", "Overview"),
     "builds": ("2", "Builds"),
+    "jobs": ("3", "Jobs"),
+    "agents": ("4", "Agents"),
+    "tasks": ("5", "Tasks"),
 }
 """Name of a screen -> its key and title, in the order in which they are shown."""
 

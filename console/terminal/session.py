@@ -51,6 +51,11 @@ class Session:
         """Take note of what is chosen of a table."""
         self.state.tables[name] = TableState(columns, order, filter)
 
+    def keep_filter(self, name: str, text: str) -> None:
+        """Take note of a table's filter."""
+        before = self.table(name)
+        self.keep_table(name, columns=before.columns, order=before.order, filter=text)
+
     def save(self) -> None:
         """Write it."""
         if self.path is None:

@@ -41,6 +41,8 @@ class Place(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy_command", "Copy command", show=False, id="command.copy"),
         Binding("ctrl+r,f5", "again", "Ask again", show=False, id="again"),
+        Binding("tab", "app.focus_next", "Next part", show=False, id="part.next"),
+        Binding("shift+tab", "app.focus_previous", "Part before", show=False, id="part.previous"),
     ]
 
     DEFAULT_CSS = """
@@ -49,13 +51,18 @@ class Place(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """See Screen."""
-        yield Header(self.PLACE)
+        yield Header(self.place)
         yield from self.body()
         yield KeysLine()
 
     def body(self) -> Iterable[Widget]:
         """Return what is between head and foot."""
         return ()
+
+    @property
+    def place(self) -> str:
+        """Which of header.PLACES it is, or belongs to."""
+        return self.PLACE
 
     # -- the app and its feed
 

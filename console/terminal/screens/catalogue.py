@@ -5,12 +5,16 @@ from importlib import import_module
 from .base import Place
 
 _MODULES: dict[str, tuple[str, str]] = {
+    "overview": ("overview", "OverviewScreen"),
     "builds": ("builds", "BuildsScreen"),
+    "jobs": ("jobs", "JobsScreen"),
+    "agents": ("agents", "AgentsScreen"),
+    "tasks": ("tasks", "TasksScreen"),
 }
 
 
 def make(place: str) -> Place:
     """Return a new main screen."""
-    module, name = _MODULES.get(place, _MODULES["builds"])
+    module, name = _MODULES[place]
     found: type[Place] = getattr(import_module(f".{module}", __package__), name)
     return found()

@@ -49,7 +49,7 @@ class Listed(Place):
         """Show everything."""
         super().__init__()
         self.wish = Wish()
-        self.table = Table(self.COLUMNS, self.key_of, empty=self.EMPTY, id="table")
+        self.table = Table(self.columns(), self.key_of, empty=self.EMPTY, id="table")
         self.table.order = dict(self.ORDER)
         self._shown: tuple[Wish, tuple[tuple[str, bool], ...]] | None = None  # what the table was last told to show
         self._complaint = ""
@@ -66,6 +66,10 @@ class Listed(Place):
 
     # -- for each screen to say
 
+    def columns(self) -> Sequence[Column]:
+        """Return the columns there are."""
+        return self.COLUMNS
+
     def key_of(self, row: Any) -> str:  # noqa: ANN401 - of any listing
         """Return what tells a row from others."""
         raise NotImplementedError
@@ -77,7 +81,7 @@ class Listed(Place):
     def texts_of(self, row: Any) -> Sequence[str]:  # noqa: ANN401 - of any listing
         """Return the texts of a row in which words are looked for: those of all columns."""
         moment = self.console.now()
-        return [column.show(row, moment)[0] for column in self.COLUMNS]
+        return [column.show(row, moment)[0] for column in self.table.all_columns]
 
     def on_open(self, row: Any) -> None:  # noqa: ANN401 - of any listing
         """Show more of a row."""
@@ -213,14 +217,14 @@ class Listed(Place):
     # -- ordering and columns
 
     def _column(self, name: str) -> Column | None:
-        return next((one for one in self.COLUMNS if one.name == name and (one.order or one.value)), None)
+        return next((one for one in self.table.all_columns if one.name == name and (one.order or one.value)), None)
 
     def action_order(self, further: bool) -> None:
         """Choose what the table is ordered by."""
         signs = {True: " ↓", False: " ↑"}
         choices = [
             (one.name, f"{one.title}{signs[self.table.order[one.name]] if one.name in self.table.order else ''}")
-            for one in self.COLUMNS
+            for one in self.table.all_columns
             if one.order or one.value
         ]
         title = "Order further by" if further else "Order by"
@@ -245,7 +249,7 @@ class Listed(Place):
     def action_columns(self) -> None:
         """Choose which columns are shown."""
         shown = [one.name for one in self.table.columns]
-        choices = [(one.name, one.title.strip() or one.name, one.name in shown) for one in self.COLUMNS]
+        choices = [(one.name, one.title.strip() or one.name, one.name in shown) for one in self.table.all_columns]
         self.app.push_screen(Several("Columns", choices), self._on_columns)
 
     def _on_columns(self, chosen: list[str] | None) -> None:
