@@ -32,14 +32,11 @@ def code_of_command(build: BuildView) -> int:
     """Return the exit code of the command that a build ran, as a shell would."""
     if build.state is BuildState.SUCCEEDED:
         return int(Exit.OK)
-    last = build.steps[-1] if build.steps else None
-    if last is not None and last.state is StepState.TIMEOUT:
-        return int(Exit.TIMEOUT)
-    if build.state is BuildState.FAILED and last is None:
-        return int(Exit.TIMEOUT)  # what else can fail before a command runs ends as error
-    if build.state is BuildState.FAILED and last is not None:
-        if last.signal is not None:
-            return SIGNALLED + last.signal
-        if last.exit_code:
-            return last.exit_code
+    if build.state is BuildState.FAILED:
+        bad = next((one for one in build.steps if one.state in {StepState.FAILED, StepState.TIMEOUT}), None)
+        if bad is None or bad.state is StepState.TIMEOUT:
+            return int(Exit.TIMEOUT)  # without a bad step, its time was over before the first one ran
+        if bad.signal is not None:
+            return SIGNALLED + bad.signal
+        return bad.exit_code or int(Exit.FAILED)
     return int(Exit.INTERRUPTED if build.state in {BuildState.ABORTED, BuildState.CANCELLED} else Exit.INTERNAL)

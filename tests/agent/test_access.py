@@ -29,6 +29,7 @@ from job_orchestra.core.messages import (
     Call,
     ClientCall,
     Entrant,
+    Given,
     Index,
     Keep,
     Kept,
@@ -41,6 +42,7 @@ from job_orchestra.core.messages import (
     Prepare,
     Report,
     StopOrder,
+    Wanted,
     WorkerJoin,
     pack,
     unpack,
@@ -162,6 +164,15 @@ async def keep(s: Scene) -> None:
             await s.call(s.other, s.master, Call.KEEP, Keep(large=((name, digest),)))
 
 
+async def contents(s: Scene) -> None:
+    for digests, missing in ((b"x" * 32, 1), (b"x" * 64, 2), (b"", 0)):
+        found = unpack(await s.call(s.other, s.worker, Call.CONTENTS, Wanted(digests)), Given)
+        assert (found.missing, found.count) == (missing, 0)
+    for names in (b"x" * 33, b"../../agent.key"):
+        with pytest.raises(OrchestraError, match="is no SHA-256"):
+            await s.call(s.other, s.worker, Call.CONTENTS, Wanted(names))
+
+
 async def snapshot(s: Scene) -> None:
     assert await s.call(s.other, s.worker, Call.SNAPSHOT, Prepare(0))  # a member may hold a copy: it is one of us
 
@@ -206,6 +217,7 @@ WALK: dict[Call, Callable[[Scene], Awaitable[None]]] = {
     Call.STOP: stop,
     Call.LOG: log,
     Call.KEEP: keep,
+    Call.CONTENTS: contents,
     Call.SNAPSHOT: snapshot,
     Call.FOLLOW: follow,
     Call.ADMIT: admit,
