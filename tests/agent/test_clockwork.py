@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from job_orchestra.agent.clockwork import LOOK_S, RETRY_S, Clockwork
 from job_orchestra.agent.master import Master
 from job_orchestra.core.commands import Apply, SetSchedule
-from job_orchestra.core.definition import Missed, Overlap, Parameter, Schedule
+from job_orchestra.core.definition import Missed, Need, Overlap, Parameter, Schedule
 from job_orchestra.core.timetable import MINUTE_MS
 from tests.kit.builders import job
 from tests.kit.council import Council
@@ -177,6 +177,17 @@ async def test_jobs_get_the_values_they_have_parameters_for() -> None:
     await tower.at(NOON + HOUR_MS)
     found = {one.job: one.parameters for one in tower.council.voters[0].ledger.builds.values()}
     assert found == {"test": {}, "lint": {"level": "7"}}
+
+
+async def test_it_submits_jobs_with_what_they_need_as_one_pipeline() -> None:
+    tower = Tower()
+    lint, test = job("lint"), job("test", needs=(Need("lint"),))
+    await tower.master.propose([Apply(tower.now, "ann", "shop", (lint, test), (HOURLY,))])
+    await tower.at(NOON + HOUR_MS)
+    builds = list(tower.council.voters[0].ledger.builds.values())
+    assert [one.job for one in builds] == ["lint", "test"]
+    assert len({one.pipeline for one in builds} - {""}) == 1
+    assert tower.stands.builds == tuple(one.id for one in builds)
 
 
 async def test_a_firing_that_cannot_be_submitted_says_why_and_the_next_one_is_tried() -> None:
