@@ -82,8 +82,11 @@ class Electorate:
     def _peer(self, record: AgentRecord, now: float) -> Peer:
         configuration = self._replica.configuration
         mine = record.id == self._identity.id
-        silent = 0.0 if mine else min(self._mesh.silence(record.id), now - self._led_since)
-        if silent > BREAK_S or self._mesh.silence(record.id) > BREAK_S:
+        votes, learns = record.member in configuration.voters, record.member in configuration.learners
+        heard = 0.0 if mine else self._mesh.silence(record.id)
+        # who has a vote or a copy has some time to find a new master; who is to get one must have been heard
+        silent = min(heard, now - self._led_since) if votes or learns else heard
+        if heard > BREAK_S:
             self._contact.pop(record.id, None)
             since = now
         else:
@@ -91,8 +94,8 @@ class Electorate:
         behind = self._replica.behind(record.member)
         return Peer(
             record.member,
-            votes=record.member in configuration.voters,
-            learns=record.member in configuration.learners,
+            votes=votes,
+            learns=learns,
             silent_s=silent,
             stable_s=float("inf") if mine else now - since,
             caught_up=mine or (behind is not None and behind <= CLOSE),

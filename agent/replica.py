@@ -183,6 +183,8 @@ class RaftReplica:
         progress = self.raft.members.progress.get(member)
         if progress is None or self.raft.role is not Role.LEADER or progress.state is Flow.SNAPSHOT:
             return None
+        if not progress.match:
+            return None  # it has acknowledged nothing yet
         return self.raft.log.last - progress.match
 
     async def propose(self, commands: Sequence[Command]) -> list[Outcome]:

@@ -1,9 +1,13 @@
 """Who votes in networks of whole agents: growing, leaving, being removed, and votes that go to somebody else."""
 
 import asyncio
+import time
 
 import pytest
+from msgspec.structs import replace
 
+from job_orchestra.agent.electorate import Electorate
+from job_orchestra.core.commands import Admit
 from job_orchestra.core.errors import Conflict, InvalidInput, NotFound
 from job_orchestra.core.model import BuildState
 from tests.kit.hands import Hand
@@ -114,3 +118,22 @@ async def test_the_name_of_an_agent_that_is_gone_names_no_other(town: Town) -> N
     for text in ("", far.id[0], far.id[:3], "nobody"):
         with pytest.raises(NotFound, match="orchestra agents"):
             await first.ask("agents.remove", agent=text)
+
+
+async def test_nobody_who_is_not_heard_gets_a_vote_and_who_has_a_copy_keeps_it_for_a_while(town: Town) -> None:
+    first = await town.found("first")
+    second = await town.admit("second")
+    await until(lambda: names(town, "learners") == {"second"}, "the second holds a copy")
+    away = await town.admit("away", voter="never")
+    record = replace(first.agent.replica.ledger.agents[away.id], votes=True)
+    await away.stop()
+    town.long_silent(first)
+    await first.agent.master.propose(Admit(0, "tests", record, member=record.member))
+    await second.stop()
+    await first.stop()
+    await first.start()
+    await until(lambda: first.leads, "the first leads again")
+    looks = Electorate(first.agent.identity, first.agent.replica, first.agent.master, first.mesh, settle_s=0)
+    for _ in range(5):
+        await looks._look(time.monotonic())
+    assert (names(town, "voters"), names(town, "learners")) == ({"first"}, {"second"})
