@@ -165,7 +165,7 @@ async def keep(s: Scene) -> None:
 
 
 async def contents(s: Scene) -> None:
-    for digests, missing in ((b"x" * 32, 1), (b"x" * 64, 2), (b"", 0)):
+    for digests, missing in ((b"x" * 32, 1), (b"x" * 32 + b"y" * 32, 2), (b"", 0)):
         found = unpack(await s.call(s.other, s.worker, Call.CONTENTS, Wanted(digests)), Given)
         assert (found.missing, found.count) == (missing, 0)
     for names in (b"x" * 33, b"../../agent.key"):
