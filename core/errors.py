@@ -18,6 +18,7 @@
     +-- StorageError              the disk or the database refused
     |   +-- DiskFull              no space left
     |   +-- Damaged               stored bytes fail their check
+    |   +-- Unfinished            a store that was not filled to its end
     |   +-- NewerSchema           written by a newer version
     |   +-- OlderSchema           written by an older version, and not brought up to date yet
     +-- InvariantError            we erred: a rule that must hold does not

@@ -47,6 +47,7 @@ def test_whose_fault_it_is_shows() -> None:
         "storage",
         "disk-full",
         "damaged",
+        "unfinished",
         "newer-schema",
         "older-schema",
     }
