@@ -168,6 +168,52 @@ and `ORCHESTRA_REVISION`, `PARAM_<NAME>` for each parameter, `MATRIX_<KEY>` for 
 `NEEDS_<JOB>_<KEY>` for each result of a job that it needs, and `ORCHESTRA_RESULTS`: a file to which it may write lines
 of `KEY=VALUE`, or one JSON object, which become the build's results.
 
+## Jobs that need others
+
+A job waits until all jobs that it `needs` have ended with success; `{{job: NAME, when: failure}}` waits for one that
+failed (or could not be run, or was lost), `when: always` for any end. Where a job did not end as it must, those that
+need it are skipped, and those that need them. `if` is looked at when all needs have ended; where it is false the build
+is skipped. A job with a `matrix` has ended when all its builds have: it failed if one of them did.
+
+`orchestra submit PROJECT/JOB` submits a job with everything that it needs, `orchestra submit PROJECT` all jobs of a
+project; several jobs of one project can be named. What is more than one build is a pipeline, as `p-12`: `orchestra
+pipelines` lists them, and `show`, `abort`, `cancel` and `rerun` take them. A pipeline ends when its last build does:
+failed if one failed, else error if one could not be run or was lost, else aborted if one was stopped, else succeeded;
+skipped if all of it was. A job that cleans up after a failure does not make it a success. `abort` stops all of it, also
+what would run in any case.
+
+`orchestra rerun p-12` runs all of it again; with `--failed`, only jobs that did not succeed and those that need them.
+Of a job whose needs all succeeded only the builds that did not succeed are run. The rest is taken over, with its
+results. Every build keeps the definition that it was submitted with, whatever the job file says by then.
+
+What a step writes to `ORCHESTRA_RESULTS` reaches the jobs that need its job as `NEEDS_<JOB>_<KEY>`. Where several
+builds of a matrix write the same key, the last one in the order of the matrix counts.
+
+## Expressions
+
+`if` is an expression; `${{{{ }}}}` puts the value of one into a text of `env`, `runs-on`, `cache`, `artifacts`, `lock`
+or `source`. Never into `run`: there, values are variables, so no branch or parameter can become a part of a command.
+
+```
+branch == 'main' && !startsWith(parameters.target, 'test-') || matrix.python in ['3.12', '3.13']
+```
+
+Values are texts and truths. `==` and `!=` compare two of one kind, and tell capitals from small letters; `<`, `<=`,
+`>` and `>=` compare texts as versions (`'3.9' < '3.10'`); `in` looks into a list; `!`, `&&` and `||` combine truths;
+parentheses group. Quotes are doubled inside quotes. An expression is checked when its job is defined and cannot fail
+later: what is not known is the empty text. It has up to 1,000 characters and 32 levels.
+
+| name | what it is |
+| --- | --- |
+| `branch`, `revision` | of the source, as far as known at the submission |
+| `project`, `job`, `cause`, `requester` | of the build |
+| `parameters.NAME`, `matrix.KEY` | of the build |
+| `needs.JOB.state` | how a needed job ended: succeeded, failed, skipped ...; only in `if` |
+| `needs.JOB.results.KEY` | what it left; only in `if`; `needs['a.b'].state` where a name has other characters |
+| `contains(TEXT, PART)`, `startsWith(TEXT, PART)`, `endsWith(TEXT, PART)` | true or false |
+| `choose(CONDITION, 'THEN', 'ELSE')` | one of two texts |
+| `hash('GLOB', ...)` | in the key of a cache, by itself: of the content of files in the workspace |
+
 ## What becomes of a build
 
 ```

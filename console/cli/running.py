@@ -14,7 +14,7 @@ from .following import tell_end
 from .output import say
 from .session import Client, with_agent
 from .shipping import shipped
-from .submitting import pairs
+from .submitting import pairs, see_pipeline_through
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
@@ -78,6 +78,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     else:
         params["command"] = list(command)
     found: api.Submitted = net.call("builds.submit", source=source, **params)
+    if found.pipeline is not None:
+        return see_pipeline_through(net, found, wait=False, following=not detach, as_json=False)
     build = found.builds[0]
     if detach:
         click.echo(build.id)

@@ -76,7 +76,7 @@ def rerun(net: Client, build: str, failed: bool, wait: bool, following: bool, as
 def _see_through(net: Client, found: api.Submitted, wait: bool, following: bool, as_json: bool) -> int:
     """Tell of new builds and, if asked, stay until they have ended."""
     if found.pipeline is not None:
-        return _see_pipeline_through(net, found, wait, following, as_json)
+        return see_pipeline_through(net, found, wait, following, as_json)
     build = found.builds[0]
     if not as_json:
         say(f"Build {build.project}/{build.job}#{build.number} ({build.id})")
@@ -94,7 +94,8 @@ def _see_through(net: Client, found: api.Submitted, wait: bool, following: bool,
     return exit_code(end)
 
 
-def _see_pipeline_through(net: Client, found: api.Submitted, wait: bool, following: bool, as_json: bool) -> int:
+def see_pipeline_through(net: Client, found: api.Submitted, wait: bool, following: bool, as_json: bool) -> int:
+    """Tell of a new pipeline and, if asked, stay until it has ended."""
     pipeline = found.pipeline or ""
     if not as_json:
         jobs = dict.fromkeys(build.job for build in found.builds)
