@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from ..core.commands import Assign, Command, Join, Record, SetAgent
+from ..core.commands import Assign, Command, Join, Overdue, Record, SetAgent
 from ..core.definition import Spec
 from ..core.errors import NoMaster, OrchestraError
 from ..core.ledger import Changes, Outcome
@@ -57,6 +57,8 @@ class Master:
         self._workers: dict[str, WorkerPort] = {}
         self._scheduler = Scheduler()
         self._quarantine = Quarantine()
+        self._ahead: Millis = 0  # how far the ledger's time is before this agent's clock
+        self._look: asyncio.TimerHandle | None = None  # when to look at the queue without anything happening
         self._pass_due = False
         self._paused = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,9 +72,14 @@ class Master:
         self._scheduler = Scheduler()
         self._workers = {}
         self._quarantine = Quarantine()
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         if not leading:
             return
         ledger = self._replica.ledger
+        # what the last master said to wait for is waited for by its clock, if that was ahead
+        self._ahead = max(0, ledger.counters.at - self._clock())
         for record in ledger.agents.values():
             self._scheduler.on_worker(Worker.of(record, reachable=False))
         for build in ledger.builds.values():
@@ -86,9 +93,17 @@ class Master:
         """Return the master's time, for commands."""
         return self._clock()
 
+    def _queue_time(self) -> Millis:
+        """Return the time that builds wait by: the ledger's, which never runs backwards when another agent leads."""
+        return self._clock() + self._ahead
+
     def explain(self, build: str) -> list[str]:
         """Return why a build waits, one line for each worker."""
-        return self._scheduler.explain(build)
+        return self._scheduler.explain(build, self._queue_time(), self._label)
+
+    def _label(self, build: str) -> str:
+        found = self._replica.ledger.builds.get(build)
+        return f"{found.label} ({build})" if found is not None else build
 
     def reachable(self, agent: str) -> bool:
         """Whether a worker can be given builds now."""
@@ -118,7 +133,7 @@ class Master:
         Returns the keys of what it reported and what does not count any more, so that it need not go on with it.
         """
         told = tuple(reports)
-        at = self._clock()
+        at = self.time()
         await self.propose(Record(at, record.id, told), Join(at, record, begun))
         ledger = self._replica.ledger
         if not self._replica.leading or record.id not in ledger.agents:
@@ -140,7 +155,7 @@ class Master:
 
     async def record(self, agent: str, attempts: Iterable[Attempt]) -> None:
         """Take over a worker's report; it is durable on return."""
-        await self.propose(Record(self._clock(), agent, tuple(attempts)))
+        await self.propose(Record(self.time(), agent, tuple(attempts)))
 
     # -- the ledger moved
 
@@ -149,6 +164,7 @@ class Master:
         if not self._replica.leading:
             return
         self._on_agents(changes)
+        self._on_jobs(changes)
         for build in changes.builds.values():
             self._queue(build)
             if build.stop is not None:
@@ -174,13 +190,21 @@ class Master:
             if record.enabled:
                 self._quarantine.forget(record.id)
 
+    def _on_jobs(self, changes: Changes) -> None:
+        """Let builds that wait or run be held to what their jobs say now about how many there may be at a time."""
+        changed = changes.jobs.keys() | changes.removed_jobs.keys()
+        if changed:
+            for build in self._replica.ledger.builds.values():
+                if f"{build.project}/{build.job}" in changed:
+                    self._queue(build)
+
     def _suspect(self, attempt: Attempt, spec: str) -> None:
         """Take note of how an attempt ended; give nothing more to a worker that fails everything."""
         why = self._quarantine.on_end(attempt, spec)
         record = self._replica.ledger.agents.get(attempt.agent)
         if why and record is not None and record.enabled:
             log.warning("master.quarantine: %s: %s", record.name, why)
-            self._later([SetAgent(self._clock(), "network", attempt.agent, enabled=False, note=why)])
+            self._later([SetAgent(self.time(), "network", attempt.agent, enabled=False, note=why)])
 
     def _later(self, commands: Sequence[Command]) -> None:
         """Propose what can wait, and need not come about."""
@@ -210,9 +234,10 @@ class Master:
     # -- scheduling
 
     def _queue(self, build: Build) -> None:
-        """Let the scheduler know of a build, unless it waits for others of its pipeline."""
-        if not build.held:
-            self._scheduler.on_build(build, self._replica.ledger.specs.get(build.spec))
+        """Let the queue know of a build that is new or changed."""
+        ledger = self._replica.ledger
+        spec = ledger.specs.get(build.spec)
+        self._scheduler.on_build(build, spec, ledger.jobs.get(f"{build.project}/{build.job}"))
 
     def _kick(self) -> None:
         """Look for assignments once the event loop is through with what it is at."""
@@ -224,11 +249,15 @@ class Master:
         self._pass_due = False
         if self._paused or not self._replica.leading:
             return
-        chosen = self._scheduler.assignments()
+        at = self._queue_time()
+        chosen = self._scheduler.assignments(at)
+        overdue = self._scheduler.overdue(at)
+        if overdue:
+            self._later([Overdue(at, overdue)])
+        self._look_at(self._scheduler.next_look(), at)
         if not chosen:
             return
         ledger = self._replica.ledger
-        at = self._clock()
         commands = [
             Assign(at, one.worker, ledger.agents[one.worker].session if one.worker in ledger.agents else "", one.builds)
             for one in chosen
@@ -236,6 +265,14 @@ class Master:
         task = asyncio.get_running_loop().create_task(self._carry_out(commands))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _look_at(self, instant: Millis | None, now: Millis) -> None:
+        """Look at the queue again at an instant, if nothing happens before."""
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+        if instant is not None:
+            self._look = asyncio.get_running_loop().call_later(max(0, instant - now) / 1000, self._kick)
 
     async def _carry_out(self, commands: Sequence[Assign]) -> None:
         try:
@@ -248,5 +285,4 @@ class Master:
         for command, outcome in zip(commands, outcomes, strict=True):
             for one in set(command.builds).difference(outcome.builds):
                 if one in ledger.builds:  # back into the queue; what has ended meanwhile is already out of it
-                    build = ledger.builds[one]
-                    self._queue(build)
+                    self._queue(ledger.builds[one])

@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 HERE = frozenset({"network.status", "agent.stop", "agent.leave", "events.subscribe", "network.digest", "network.links"})
 """Methods that are about the asked agent itself."""
 
+QUEUE = frozenset({"builds.explain"})
+"""Methods about the queue, which only the master has."""
+
 ANSWER_S = 30.0
 """Seconds for another agent to answer what needs no waiting of its own."""
 
@@ -69,6 +72,8 @@ class Router:
         if method.name in HERE:
             return await self._service.answer(method, params, self._requester)
         if method.permission is api.Permission.READ:
+            if method.name in QUEUE and (found := await self._look_at_master(method, bytes(params))) is not None:
+                return found
             if self._peers.holds_copy:
                 return await self._look_here(method, params)
             return await self._look_elsewhere(method, bytes(params))
@@ -126,6 +131,17 @@ class Router:
                 raise
             await self._catch_up()
             return await self._service.answer(method, params, self._requester)
+
+    async def _look_at_master(self, method: api.Method, params: bytes) -> msgspec.Raw | None:
+        """Ask the master, where it is another agent; None: it cannot be asked, or is this one."""
+        master = self._peers.master
+        if not master or master == self._mesh.id:
+            return None
+        try:
+            return msgspec.Raw((await self._ask(master, method, params, ANSWER_S)).body)
+        except (NoMaster, Unreachable) as error:
+            log.info("routing.no-queue: %s", error)
+            return None
 
     async def _catch_up(self) -> None:
         """Bring this agent's copy to where the master's ledger is, if that is possible."""

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from .browsing import Counting, DurationsList, FailingList, Rows, StoreView, TalliesView, UsageList
+from .definition import Backoff
 from .errors import (
     Conflict,
     DiskFull,
@@ -126,6 +127,14 @@ class SourceParam(Params, frozen=True):
     branch: str = ""  # its name
 
 
+class LockParam(Params, frozen=True):
+    """Something that only so many builds of the network may hold at a time."""
+
+    name: str  # the same name is the same lock, for all builds
+    of: int = 1  # how many there are
+    take: int = 1  # how many the build takes
+
+
 class Submit(Params, frozen=True):
     """Asks for builds: of defined jobs, with what they need, or of a command."""
 
@@ -135,7 +144,7 @@ class Submit(Params, frozen=True):
     env: dict[str, str] = {}  # for the command
     runs_on: list[str] = []  # requirements of the command
     timeout: float | None = None  # seconds, for the command
-    retry: int = 0  # further attempts of the command if it is lost with its agent
+    retry: int = 0  # further attempts of the command, for the reasons in `retry_when`
     name: str | None = None  # the command's name among builds; its first word by default
     source: SourceParam | None = None  # what the workspace holds
     priority: int | None = None  # higher is assigned earlier; the job's own by default
@@ -143,6 +152,12 @@ class Submit(Params, frozen=True):
     jobs: list[str] = []  # several jobs of one project, instead of one
     branch: str = ""  # what to build of a git source, and the branch of a shipped directory
     revision: str = ""  # as branch: the full revision
+    resources: dict[str, float] = {}  # what the command takes of its agent: cpus, memory (bytes), gpus, own names
+    locks: list[LockParam] = []  # what the command holds of the network while it is with an agent
+    waiting: float | None = None  # seconds that the command may wait for an agent
+    retry_when: list[str] = []  # reasons for further attempts: agent-lost (default), failed, error, timeout, exit-N
+    retry_wait: float = 0.0  # seconds before a further attempt
+    backoff: Backoff = Backoff.CONSTANT  # how that grows
 
 
 class ByPipeline(Params, frozen=True):

@@ -71,6 +71,13 @@ class Assign(msgspec.Struct, frozen=True, tag="assign", omit_defaults=True):
     builds: tuple[str, ...]  # build ids
 
 
+class Overdue(msgspec.Struct, frozen=True, tag="overdue", omit_defaults=True):
+    """End builds that waited for a worker for longer than they may, as error. Those that have one are left alone."""
+
+    at: Millis  # the master's clock
+    builds: dict[str, str]  # build id -> what it waited for
+
+
 class Record(msgspec.Struct, frozen=True, tag="record", omit_defaults=True):
     """Take over what a worker reports of attempts (state, times, steps, results; `assigned` is not read)."""
 
@@ -215,6 +222,7 @@ Command = (
     | StopPipeline
     | Assign
     | Record
+    | Overdue
     | Join
     | SetAgent
     | Refuse

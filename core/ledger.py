@@ -26,6 +26,7 @@ from .commands import (
     Invite,
     Join,
     NewBuild,
+    Overdue,
     Record,
     Refuse,
     Rekey,
@@ -44,6 +45,7 @@ from .ids import build_id
 from .lateness import Lateness
 from .model import CRASH_LIMIT, AgentRecord, Attempt, Build, BuildState, Context, Millis, Stop, Task, TaskState
 from .pipeline import Pipelines, pipeline_id
+from .retrying import allows, next_attempt
 from .secrecy import Secrecy
 from .timing import Timing
 
@@ -90,6 +92,7 @@ class Ledger:
             StopPipeline: self.pipelines.stop,
             Assign: self._assign,
             Record: self._record,
+            Overdue: self._overdue,
             Join: partial(belonging.join, self),
             SetAgent: partial(belonging.set_agent, self),
             Invite: partial(belonging.invite, self),
@@ -312,6 +315,21 @@ class Ledger:
             given.append(one)
         return Outcome(tuple(given), changed=bool(given))
 
+    def _overdue(self, command: Overdue, changes: Changes) -> Outcome:
+        """End builds that waited for longer than they may. One that got a worker meanwhile has not."""
+        at = self.advance(command.at)
+        ended: list[str] = []
+        for one, why in command.builds.items():
+            build = self.builds.get(one)
+            if build is None or build.state is not BuildState.PENDING or build.held:
+                continue
+            limit = self.specs[build.spec].waiting_s
+            if limit is not None and at - (build.ready or build.created) >= limit * 1000:
+                reason = f"waited for a worker for longer than {limit:g} s, as it may{f': {why}' if why else ''}"
+                self._end(replace(build, finished=at, reason=reason), BuildState.ERROR, changes)
+                ended.append(one)
+        return Outcome(tuple(ended), changed=bool(ended))
+
     def _record(self, command: Record, changes: Changes) -> Outcome:
         self.advance(command.at)
         touched: list[str] = []
@@ -340,6 +358,10 @@ class Ledger:
         changes.attempts[report.key] = report
         fields = {"started": report.started, "log_bytes": report.log_bytes}
         if report.state.ended:
+            ready = next_attempt(build, self.specs[build.spec].retry, report, self.counters.at)
+            if ready is not None:
+                self._try_again(build, report.reason, ready, changes)
+                return
             build = replace(
                 build, **fields, finished=report.finished, reason=report.reason, results=report.results, stop=None
             )
@@ -359,21 +381,29 @@ class Ledger:
         A build that took down CRASH_LIMIT workers is not given to another one.
         """
         build = self.builds[attempt.build]
-        crashes = build.crashes + 1
+        build = self.builds[build.id] = replace(build, crashes=build.crashes + 1)
         lost = replace(attempt, state=BuildState.LOST, finished=self.counters.at, reason=reason)
         self.lateness.give_up(attempt)
-        wanted = build.stop is None and crashes <= self.specs[build.spec].retry.max
-        if wanted and crashes < CRASH_LIMIT:
-            lifecycle.check(build.state, BuildState.PENDING)
-            del self.attempts[build.id]
-            changes.attempts[attempt.key] = lost
-            again = replace(build, state=BuildState.PENDING, agent="", crashes=crashes, reason=f"tried again: {reason}")
-            self.builds[build.id] = changes.builds[build.id] = again
-            return
-        if wanted:
-            lost = replace(lost, reason=f"{reason}; it is not tried again, for {crashes} workers were lost with it")
-        self.builds[build.id] = replace(build, crashes=crashes)
+        wanted = build.stop is None and allows(build, self.specs[build.spec].retry, lost)
+        if wanted and build.crashes >= CRASH_LIMIT:
+            lost = replace(
+                lost, reason=f"{reason}; it is not tried again, for {build.crashes} workers were lost with it"
+            )
         self.take(attempt, lost, changes)
+
+    def _try_again(self, build: Build, reason: str, ready: Millis, changes: Changes) -> None:
+        """Put a build whose attempt has ended back into the queue."""
+        lifecycle.check(build.state, BuildState.PENDING)
+        del self.attempts[build.id]
+        again = replace(
+            build,
+            state=BuildState.PENDING,
+            agent="",
+            reason=f"tried again: {reason}",
+            ready=ready,
+            retries=build.retries + 1,
+        )
+        self.builds[build.id] = changes.builds[build.id] = again
 
     def give_back(self, attempt: Attempt, reason: str, changes: Changes) -> None:
         """Put a build whose attempt was never begun back into the queue, or end it if it was asked to stop."""
@@ -386,7 +416,7 @@ class Ledger:
             return
         lifecycle.check(build.state, BuildState.PENDING)
         del self.attempts[build.id]
-        back = replace(build, state=BuildState.PENDING, agent="", reason=reason)
+        back = replace(build, state=BuildState.PENDING, agent="", reason=reason, ready=at)
         self.builds[build.id] = changes.builds[build.id] = back
 
     # -- shared by the above

@@ -157,6 +157,8 @@ class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     stop: Stop | None = None  # somebody asked it to stop and the worker has not confirmed yet
     crashes: int = 0  # attempts that were lost with their worker
     context: Context | None = None  # what is rare about it; None: nothing is
+    ready: Millis = 0  # when it may go to a worker at the earliest, from when on it waits; 0: when it was accepted
+    retries: int = 0  # further attempts that its retry policy gave it
 
     @property
     def label(self) -> str:

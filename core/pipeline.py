@@ -233,7 +233,8 @@ class Pipelines:
                 continue
             context = replace(build.context or _NO_CONTEXT, held=False, inherited=inherited)
             if context != (build.context or _NO_CONTEXT):
-                self._ledger.builds[build.id] = changes.builds[build.id] = replace(build, reason="", context=context)
+                released = replace(build, reason="", context=context, ready=self._ledger.counters.at)
+                self._ledger.builds[build.id] = changes.builds[build.id] = released
 
     def _stop_early(self, progress: Progress, place: int, build: Build, changes: Changes) -> None:
         """Withdraw what has not started of a node in which a build failed."""

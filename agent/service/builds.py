@@ -6,14 +6,14 @@ import msgspec
 
 from ...core import api, views
 from ...core.commands import NewBuild, StopBuild, Submit
-from ...core.definition import MAX_RETRIES, Retry, Source, Spec, Step
+from ...core.definition import Source, Spec
 from ...core.errors import Conflict, InvalidInput, NotFound
 from ...core.ledger import Changes
 from ...core.model import Build, BuildState, Stop
-from ...core.requirements import parse_requirement
 from ...core.submission import Plan, Wish, plan
 from ..keeping import Keeper
 from ..trees import Trees
+from . import commanding
 from .desk import Desk, check_size
 from .endings import Endings
 from .records import Records
@@ -69,11 +69,7 @@ class Builds:
         return await self._desk.submitted(await self._desk.decide(command))
 
     def _of_jobs(self, params: api.Submit, cause: str) -> Plan:
-        if params.command is not None or params.env or params.runs_on or params.timeout is not None or params.retry:
-            message = (
-                "a job brings its own command, env, runs_on, timeout and retry; give only `parameters` and `source`"
-            )
-            raise InvalidInput(message)
+        commanding.check_job_alone(params)
         wanted = [job for text in params.jobs or [cast("str", params.job)] for job in self._desk.find.jobs(text)]
         project = wanted[0].project
         if any(job.project != project for job in wanted):
@@ -104,38 +100,10 @@ class Builds:
             raise NotFound(message)
 
     def _of_command(self, params: api.Submit) -> Plan:
-        if params.command is None or not params.command:
-            message = 'say what to run: {"job": "project/name"} or {"command": ["make", "test"]}'
-            raise InvalidInput(message)
-        if params.parameters:
-            message = "parameters belong to jobs; give a command its values as words or `env`"
-            raise InvalidInput(message)
-        run = params.command if isinstance(params.command, str) else tuple(params.command)
-        for text in [*((run,) if isinstance(run, str) else run), *params.env, *params.env.values()]:
-            if "\0" in text:
-                message = "a command or its environment holds a NUL character, which no program can receive; remove it"
-                raise InvalidInput(message)
-        if any("=" in name or not name for name in params.env):
-            message = "a variable's name is empty or holds `=`; rename it"
-            raise InvalidInput(message)
-        if params.timeout is not None and not params.timeout > 0:
-            message = f"timeout must be more than 0 seconds, not {params.timeout}"
-            raise InvalidInput(message)
-        if not 0 <= params.retry <= MAX_RETRIES:
-            message = f"retry must be 0 to {MAX_RETRIES} further attempts, not {params.retry}"
-            raise InvalidInput(message)
-        spec = Spec(
-            steps=(Step("run", run),),
-            env=params.env,
-            runs_on=tuple(sorted({str(parse_requirement(one)) for one in params.runs_on})),
-            timeout_s=params.timeout,
-            source=self._source(params.source),
-            retry=Retry(params.retry),
-        )
+        name, spec = commanding.spec_of(params, self._source(params.source))
         check_size(spec, "the command")
         digest = spec.digest()
-        new = NewBuild(COMMANDS_PROJECT, command_name(params.name, run), digest, {}, params.priority or 0)
-        return Plan((new,), {digest: spec})
+        return Plan((NewBuild(COMMANDS_PROJECT, name, digest, {}, params.priority or 0),), {digest: spec})
 
     async def builds_get(self, params: api.ById) -> api.OneBuild:
         """Return a build."""
@@ -206,22 +174,19 @@ class Builds:
         """Say why a build is in its state."""
         build = await self._desk.find.build(params.id)
         reasons = self._desk.master.explain(build.id) if build.state is BuildState.PENDING else []
-        reasons = [f"{build.reason}, in {build.pipeline}"] if build.held else reasons
+        if build.held:
+            reasons = [f"{build.reason}, in {build.pipeline}"]
+        elif reasons and build.reason:
+            reasons.insert(0, build.reason)  # why it waits again
         if not reasons:
             agents = self._desk.replica.ledger.agents
             where = agents[build.agent].name if build.agent in agents else build.agent
             text = {
-                BuildState.PENDING: "it is being assigned at this moment",
+                BuildState.PENDING: "it is being assigned at this moment"
+                if self._desk.replica.leading
+                else "it waits; why is known to the master only, which cannot be asked now",
                 BuildState.ASSIGNED: f"given to {where}, which starts it when a slot is free",
                 BuildState.RUNNING: f"runs on {where}",
             }.get(build.state, f"it has ended: {build.state}")
             reasons = [f"{text}: {build.reason}" if build.reason else text]
         return api.Why(build.id, build.state, reasons)
-
-
-def command_name(name: str | None, run: str | tuple[str, ...]) -> str:
-    """Return the name a command is listed under: the given one, else the last part of its first word."""
-    words = run.split(None, 1) if isinstance(run, str) else run
-    text = name or (words[0].rsplit("/", 1)[-1] if words else "")
-    kept = "".join(character if character.isalnum() or character in "._-+" else "-" for character in text)
-    return kept[:64] or "command"

@@ -15,6 +15,7 @@ from .output import say
 from .session import Client, with_agent
 from .shipping import shipped
 from .submitting import pairs, see_pipeline_through
+from .taking import taken, taking_options
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
@@ -23,7 +24,7 @@ from .submitting import pairs, see_pipeline_through
 )
 @click.option("-e", "--env", multiple=True, metavar="NAME=VALUE", help="Variable for the command; repeatable.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Longest time it may take.")
-@click.option("--retry", type=int, metavar="N", help="Try again up to N times if it is lost with its agent.")
+@taking_options
 @click.option("--name", help="What to call it among the builds [default: the command's first word].")
 @click.option(
     "-C",
@@ -48,7 +49,6 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     runs_on: Sequence[str],
     env: Sequence[str],
     timeout: float | None,
-    retry: int | None,
     name: str | None,
     directory: Path,
     include: Sequence[str],
@@ -57,6 +57,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     parameter: Sequence[str],
     detach: bool,
     command: Sequence[str],
+    **taking: Any,
 ) -> int:
     """Run COMMAND in a copy of this directory: what git tracks, and new files that it does not ignore.
 
@@ -70,7 +71,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
         "env": pairs(env, "variable"),
         "runs_on": list(runs_on),
         "timeout": timeout,
-        "retry": retry,
+        **taken(**taking),
         "name": name,
     }
     if job:

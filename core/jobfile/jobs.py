@@ -3,9 +3,9 @@
 from typing import Any
 
 from ..definition import MAX_RETRIES, Backoff, Lock, Need, Parameter, Retry, When
-from ..errors import InvalidInput
 from ..names import check_name, check_parameter, check_variable, wrong_name
 from ..requirements import parse_requirement
+from ..retrying import check_reason
 from ..shapes import (
     DURATION,
     INTEGER,
@@ -73,23 +73,12 @@ _PARAMETERS: Shape[tuple[Parameter, ...]] = listing(Shape(_read_parameter, _PARA
 
 # -- being tried again
 
-_REASONS = ("agent-lost", "failed", "error", "timeout")
-
-
-def _check_reason(text: str) -> None:
-    code = text.removeprefix("exit-")
-    if text in _REASONS or (text != code and code.isdigit() and len(code) <= 3 and 1 <= int(code) <= 255):  # noqa: PLR2004 - exit codes
-        return
-    message = f"{text[:40]!r} is no reason; there are: {', '.join(_REASONS)}, and exit-1 to exit-255"
-    raise InvalidInput(message)
-
-
 _MAX = whole(0, MAX_RETRIES)
 _RETRY = mapping(
     {
         "max": Key(_MAX, f"further attempts, 0 to {MAX_RETRIES}", required=True),
         "when": Key(
-            one_or_many(checked(LINE, _check_reason), "reasons"),
+            one_or_many(checked(LINE, check_reason), "reasons"),
             "for which reasons: agent-lost (default), failed, error, timeout, exit-N",
         ),
         "wait": Key(DURATION, "time before a further attempt"),

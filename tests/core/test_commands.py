@@ -13,6 +13,7 @@ from job_orchestra.core.commands import (
     Invite,
     Join,
     NewBuild,
+    Overdue,
     Record,
     Refuse,
     Rekey,
@@ -162,6 +163,12 @@ LOG: dict[str, tuple[Command, str]] = {
     "expire": (
         Expire(12, "b2", "s9"),
         ("9184a474797065a6657870697265a261740ca56167656e74a26232a773657373696f6ea27339"),
+    ),
+    "overdue": (
+        Overdue(19, {"b0000001": "no worker is there"}),
+        (
+            "9183a474797065a76f766572647565a2617413a66275696c647381a86230303030303031b26e6f20776f726b6572206973207468657265"
+        ),
     ),
     "set-secret": (
         SetSecret(13, "ann", "shop", "TOKEN", b"sealed", 1),

@@ -108,10 +108,10 @@ def node(job: str, *needs: str | Need, count: int = 1, **fields: Any) -> Node:  
     return Node(job, count, needs=tuple(Need(one) if isinstance(one, str) else one for one in needs), **fields)
 
 
-def pipeline(*nodes: Node, run: str = "make", at: int = T0, **fields: Any) -> Submit:  # noqa: ANN401 - any field of Submit
+def pipeline(*nodes: Node, run: str = "make", at: int = T0, wanted: Spec | None = None, **fields: Any) -> Submit:  # noqa: ANN401 - any field of Submit
     """Submit a pipeline of these nodes."""
-    one = spec(run)
-    builds = tuple(new(run, node.job) for node in nodes for _ in range(node.count))
+    one = wanted or spec(run)
+    builds = tuple(NewBuild("shop", node.job, one.digest()) for node in nodes for _ in range(node.count))
     return Submit(
         **{"at": at, "requester": "ann", "builds": builds, "specs": {one.digest(): one}, **fields}, nodes=nodes
     )

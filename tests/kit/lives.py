@@ -10,6 +10,8 @@ from job_orchestra.core.commands import (
     Apply,
     Command,
     Fire,
+    NewBuild,
+    Overdue,
     Refuse,
     Rekey,
     RemoveSecret,
@@ -17,7 +19,7 @@ from job_orchestra.core.commands import (
     SetSchedule,
     SetSecret,
 )
-from job_orchestra.core.definition import Need, Overlap, Schedule, When
+from job_orchestra.core.definition import Backoff, Need, Overlap, Retry, Schedule, When
 from job_orchestra.core.ledger import REQUEST_MEMORY_MS, Ledger
 from job_orchestra.core.model import Attempt, BuildState, Node, Stop
 from tests.kit.builders import (
@@ -26,7 +28,6 @@ from tests.kit.builders import (
     assign,
     job,
     join,
-    new,
     pipeline,
     record,
     spec,
@@ -35,7 +36,11 @@ from tests.kit.builders import (
     submit,
 )
 
-RUNS = ("make", "make check", "make dist")
+SPECS = (
+    spec("make"),
+    spec("make check", retry=Retry(2, ("failed", "agent-lost"), 1.0, Backoff.EXPONENTIAL)),
+    spec("make dist", waiting_s=5.0),
+)
 AGENTS = {"a1": ("s1", "s2"), "a2": ("t1", "t2")}
 
 
@@ -60,7 +65,7 @@ class Player:
             life.append(one)
         return life
 
-    def move(self) -> Command:  # noqa: C901, PLR0911 - one answer per kind of command
+    def move(self) -> Command:  # noqa: C901, PLR0911, PLR0912 - one answer per kind of command
         random = self.random
         # the clock of a new master may be behind, and a day may pass
         self.at += random.choice((0, 1, 5, 1000, -700, REQUEST_MEMORY_MS // 2))
@@ -83,19 +88,19 @@ class Player:
             )
         ):
             case "submit":
-                run = random.choice(RUNS)
-                specs = {spec(run).digest(): spec(run)} if random.random() < 0.8 else {}
+                wanted = random.choice(SPECS)
+                specs = {wanted.digest(): wanted} if random.random() < 0.8 else {}
                 request = random.choice(("", "r1", "r2"))
-                builds = (new(run, random.choice(("test", "lint"))),) * random.randint(1, 3)
+                builds = (NewBuild("shop", random.choice(("test", "lint")), wanted.digest()),) * random.randint(1, 3)
                 return submit(at=self.at, builds=builds, specs=specs, request=request)
             case "pipeline":
                 if self.ledger.pipelines.live and random.random() < 0.2:
                     which = random.choice([*self.ledger.pipelines.live, "p-0"])
                     return stop_pipeline(which, random.choice(list(Stop)), at=self.at)
-                return pipeline(*self.nodes(), run=random.choice(RUNS), at=self.at)
+                return pipeline(*self.nodes(), wanted=random.choice(SPECS), at=self.at)
             case "apply":
                 names = random.sample(("a", "b", "c"), random.randint(0, 3))
-                return apply(*[job(name, run=random.choice(RUNS)) for name in names], at=self.at)
+                return apply(*[job(name, spec=random.choice(SPECS)) for name in names], at=self.at)
             case "stop":
                 return stop(self.build(), random.choice(list(Stop)), at=self.at)
             case "assign":
@@ -114,6 +119,8 @@ class Player:
             case "secret":
                 return self.secret()
             case _:
+                if random.random() < 0.3:
+                    return Overdue(self.at, {self.build(): random.choice(("", "no worker is there"))})
                 if random.random() < 0.3:
                     return Refuse(self.at, "eve", "builds.abort", self.build(), "may not")
                 return SetAgent(self.at, "ben", agent, random.choice((True, False, None)), random.choice((True, None)))

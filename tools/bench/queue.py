@@ -58,7 +58,7 @@ def _scheduler(waiting: int) -> float:
     for one in new:
         builds[one.id] = one
         scheduler.on_build(one, spec)
-        for assignment in scheduler.assignments():
+        for assignment in scheduler.assignments(0):
             for given in assignment.builds:
                 dispatched += 1
                 done = replace(builds.pop(given), state=BuildState.SUCCEEDED, agent="w", started=0, finished=100_000)
