@@ -193,7 +193,7 @@ def bind(resolved: Resolved, fetch: Fetch) -> Resolved | None:
                 return None
     if not bounds:
         return resolved
-    bounds += _numbers(resolved, bounds, fetch)
+    bounds = [*bounds, *_numbers(resolved, bounds, fetch)]
     return msgspec.structs.replace(resolved, where=(*resolved.where, *bounds))
 
 
