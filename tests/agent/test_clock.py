@@ -17,15 +17,16 @@ HOUR_MS = 3_600_000
 
 
 async def test_builds_are_created_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    moments = iter([10 * HOUR_MS, 9 * HOUR_MS, 10 * HOUR_MS + 5])
+    moments = [0]  # what the clock shows, last
     alone = Configuration(voters=(1,))
     replica = RaftReplica(Journal(tmp_path / "journal.db"), Ledger(), config=Config(id=1), configuration=alone)
     running = asyncio.create_task(replica.run())
     await replica.caught_up.wait()
-    master = Master(replica, clock=lambda: next(moments))
+    master = Master(replica, clock=lambda: moments[-1])
     spec = Spec((Step("run", "true"),))
     new = NewBuild("p", "j", spec.digest())
-    for _ in range(3):
+    for moment in (10 * HOUR_MS, 9 * HOUR_MS, 10 * HOUR_MS + 5):
+        moments.append(moment)
         await master.propose(Submit(master.time(), "ann", (new,), {spec.digest(): spec}))
     assert [build.created for build in replica.ledger.builds.values()] == [10 * HOUR_MS, 10 * HOUR_MS, 10 * HOUR_MS + 5]
     replica.close()
