@@ -45,6 +45,7 @@ from .routing import Router
 from .scripting import ScriptingSocket
 from .service import Service
 from .settings import Settings
+from .sittings import Sittings
 from .snapshots import StoreSnapshots, finish_install
 from .standing import Standing
 from .transport import MeshTransport
@@ -122,6 +123,7 @@ class Agent:
         self.entrance = Entrance(self.identity, self.replica, self.master, self.peers, mesh)
         self.departure = Departure(self.identity, self.replica, self.master, self.peers, self.worker)
         self.ready = asyncio.Event()  # set when the scripting socket answers
+        self.sittings = Sittings(mesh, self.peers, self.worker)
         self.service = Service(
             identity=self.identity,
             paths=paths,
@@ -136,6 +138,7 @@ class Agent:
             trees=self.trees,
             entrance=self.entrance,
             vault=self.vault,
+            sittings=self.sittings,
             reserve=settings.reserve,
             stop=self.departure.stop,
             leave=self.departure.leave,
@@ -143,6 +146,7 @@ class Agent:
         requester = f"{getpass.getuser()}@{self.identity.name}"
         self.router = Router(requester, self.replica, self.peers, mesh, self.service)
         self.departure.connect(self.router.ask)
+        self.sittings.connect(self.router.ask)
 
     def _journal(self) -> Journal:
         if not self.paths.journal.exists() and self._store.applied():

@@ -4,18 +4,22 @@ Refuses to know whether and when it runs.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..core.definition import Spec, Step
-from ..core.model import Attempt, Build
-from ..core.variables import variables
-from .executor.protocol import Plan, StepPlan
+from ..core.definition import ANY_PORT, Service, Spec, Step
+from ..core.model import Attempt, Build, Context
+from ..core.variables import variable, variables
+from .executor import probing
+from .executor.protocol import Plan, ServicePlan, StepPlan
 from .furnishing import Furnished
 from .paths import Paths
 
 PASSED_ON = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "USER", "LOGNAME", "SHELL"})
 """Variables of the agent's own environment that builds see; everything else is theirs to set."""
+
+_NOTHING = Context()
 
 
 class Planner:
@@ -37,6 +41,7 @@ class Planner:
         if log_file.parent not in self._folders:
             log_file.parent.mkdir(mode=0o700, exist_ok=True)
             self._folders.add(log_file.parent)
+        rare = build.context or _NOTHING
         return Plan(
             key=attempt.key,
             log=str(log_file),
@@ -46,6 +51,10 @@ class Planner:
             timeout_s=spec.timeout_s,
             log_limit=self._log_limit,
             secrets=tuple(secrets.values()),
+            services=tuple(_service(one, spec.shell, secrets) for one in spec.services),
+            terminal=rare.terminal,
+            input=rare.input,
+            owner=build.requester,
         )
 
     def _environment(self, attempt: Attempt, build: Build, spec: Spec) -> dict[str, str]:
@@ -60,6 +69,7 @@ class Planner:
             ORCHESTRA_AGENT=self._agent,
         )
         env.update(variables(build))
+        env.update({variable("service", one.name, "port"): str(one.port) for one in spec.services if one.port > 0})
         env.update(spec.env)
         return env
 
@@ -75,3 +85,28 @@ def _step(step: Step, shell: tuple[str, ...], secrets: Mapping[str, str]) -> Ste
     argv = (*shell, "-c", step.run) if isinstance(step.run, str) else step.run
     env = {name: value for name, value in step.env.items() if name not in secrets}  # a secret comes before them
     return StepPlan(name=step.name, argv=argv, env=env, when=step.when, timeout_s=step.timeout_s)
+
+
+def _service(service: Service, shell: tuple[str, ...], secrets: Mapping[str, str]) -> ServicePlan:
+    port = variable("service", service.name, "port")
+    return ServicePlan(
+        name=service.name,
+        argv=(*shell, "-c", service.run),
+        env={name: value for name, value in service.env.items() if name not in secrets},
+        ready=_probe(service, shell, f"${port}"),
+        ready_s=service.ready_s,
+        port=port if service.port == ANY_PORT else "",
+    )
+
+
+def _probe(service: Service, shell: tuple[str, ...], port: str) -> tuple[str, ...]:
+    """Return the command that sees whether a service is ready; `port` is how it can speak of the service's port."""
+    if service.ready_http:
+        words = ("http", service.ready_http)
+    elif service.ready_run:
+        words = ("run", *shell, "-c", service.ready_run)
+    elif service.ready_tcp or service.port:
+        words = ("tcp", str(service.ready_tcp) if service.ready_tcp else port)
+    else:
+        return ()
+    return (sys.executable, "-E", "-P", "-m", probing.__name__, f"{service.ready_s:g}", *words)

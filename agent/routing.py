@@ -32,8 +32,13 @@ from .service import Service
 
 log = logging.getLogger(__name__)
 
-HERE = frozenset({"network.status", "agent.stop", "agent.leave", "events.subscribe", "network.digest", "network.links"})
-"""Methods that are about the asked agent itself."""
+HERE = frozenset(
+    {
+        *("network.status", "agent.stop", "agent.leave", "events.subscribe", "network.digest", "network.links"),
+        *("builds.input", "builds.resize"),
+    }
+)
+"""Methods that are about the asked agent itself, or which it passes on by itself."""
 
 QUEUE = frozenset({"builds.explain"})
 """Methods about the queue, which only the master has."""

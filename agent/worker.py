@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 from msgspec.structs import replace
 
 from ..core.definition import Spec
-from ..core.errors import DiskFull, OrchestraError
+from ..core.errors import Conflict, DiskFull, NotAllowed, NotFound, OrchestraError
+from ..core.messages import Resized, Taken, Typed
 from ..core.model import AgentRecord, Attempt, Build, BuildState, Stop
 from .ballast import Ballast
 from .executor.link import ExecutorLink
@@ -233,6 +234,25 @@ class Worker:
                 task.cancel()
                 self._link.start([plan])
             self._link.stop(attempt.key, reason, only_waiting=how is Stop.CANCEL)
+
+    async def type(self, typed: Typed) -> Taken:
+        """See sittings.Typist."""
+        taken = await self._executor_of(typed.key).type(typed)
+        if taken.refused:
+            raise (NotAllowed if taken.foreign else Conflict)(taken.refused)
+        return Taken(taken.next)
+
+    async def resize(self, wish: Resized) -> None:
+        """See sittings.Typist."""
+        self._executor_of(wish.key).resize(wish)
+
+    def _executor_of(self, key: str) -> ExecutorLink:
+        """Return the way to the executor that runs an attempt."""
+        if self._link is None or not self.holds(key):
+            raise NotFound("it does not run here any more")
+        if key in self._bringing:
+            raise Conflict("what it needs is still on its way to its agent; it can read nothing before")
+        return self._link
 
     def stop_all(self, reason: str) -> None:
         """Stop everything that is here."""

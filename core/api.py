@@ -135,6 +135,14 @@ class LockParam(Params, frozen=True):
     take: int = 1  # how many the build takes
 
 
+class TerminalParam(Params, frozen=True):
+    """The terminal that a client sits at."""
+
+    columns: int = 80  # width, 1 to 10000
+    rows: int = 24  # height, 1 to 10000
+    term: str = "xterm-256color"  # what it understands, as in TERM
+
+
 class Submit(Params, frozen=True):
     """Asks for builds: of defined jobs, with what they need, or of a command."""
 
@@ -158,6 +166,8 @@ class Submit(Params, frozen=True):
     retry_when: list[str] = []  # reasons for further attempts: agent-lost (default), failed, error, timeout, exit-N
     retry_wait: float = 0.0  # seconds before a further attempt
     backoff: Backoff = Backoff.CONSTANT  # how that grows
+    terminal: TerminalParam | None = None  # let the processes have a terminal like this one, where it is one build
+    input: bool = False  # let the steps read what is sent by builds.input, where it is one build
 
 
 class ByPipeline(Params, frozen=True):
@@ -176,6 +186,26 @@ class PipelinesWait(ByPipeline, frozen=True):
     """Which pipeline to wait for."""
 
     timeout: float | None = None  # seconds; then error -32001, kind timeout
+
+
+class BuildsInput(Params, frozen=True):
+    """What somebody types for a build that was submitted with `input`."""
+
+    id: str  # as in builds.get
+    stream: str  # any text that is unique to this sitting at a keyboard
+    offset: int  # bytes of this stream that were sent before
+    data: str  # what comes then, at most 65536 bytes, see encoding
+    encoding: str = "utf-8"  # of `data`: utf-8, or base64
+    over: bool = False  # nothing comes behind it: the end of the input, where that is no terminal
+    wait: float = 10.0  # seconds to wait until there is room for some of it, at most 60
+
+
+class BuildsResize(Params, frozen=True):
+    """The size of the window in which a build's terminal is shown."""
+
+    id: str  # as in builds.get
+    columns: int  # width, 1 to 10000
+    rows: int  # height, 1 to 10000
 
 
 class BuildsList(Params, frozen=True):
@@ -462,6 +492,19 @@ class LogPart(msgspec.Struct, frozen=True):
     complete: bool  # nothing will ever follow `next`
 
 
+class InputTaken(msgspec.Struct, frozen=True):
+    """How much of what was typed is taken: it will be read, once."""
+
+    next: int  # offset in the stream behind the last byte that is taken; what comes behind it is to be sent again
+
+
+class WindowResized(msgspec.Struct, frozen=True):
+    """The build's terminal has this size now."""
+
+    columns: int  # width
+    rows: int  # height
+
+
 class OneTask(msgspec.Struct, frozen=True):
     """The task that records a request."""
 
@@ -568,6 +611,22 @@ METHODS: Mapping[str, Method] = {
         Method("builds.get", "One build with its attempts and steps", ById, OneBuild, _READ, _MISSING),
         Method("builds.list", "A page of builds", BuildsList, Builds, _READ, (InvalidInput,)),
         Method("builds.log", "A range of a build's log, waiting for it if asked", BuildsLog, LogPart, _READ, _MISSING),
+        Method(
+            "builds.input",
+            "Type for a build, which reads it in order and at most once; only who submitted it may",
+            BuildsInput,
+            InputTaken,
+            _SUBMIT,
+            (NotFound, NotAllowed, Conflict, InvalidInput),
+        ),
+        Method(
+            "builds.resize",
+            "Tell a build's terminal the size of its window; only who submitted it may",
+            BuildsResize,
+            WindowResized,
+            _SUBMIT,
+            (NotFound, Conflict, InvalidInput),
+        ),
         Method("builds.wait", "Answered when the build has ended", BuildsWait, OneBuild, _READ, (TimedOut,)),
         Method("builds.abort", "Stop a build wherever it is", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),
         Method("builds.cancel", "Withdraw a build that waits", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),

@@ -85,6 +85,10 @@ class Lock(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     take: int = 1  # how many this build takes
 
 
+ANY_PORT = -1
+"""Stands for a port that is free where and when a build runs."""
+
+
 class Service(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A process that runs beside the steps of a build: started before them, stopped after them."""
 
@@ -95,7 +99,7 @@ class Service(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ready_http: str = ""  # address that answers with a status below 400 once it is ready; empty: not looked at
     ready_run: str = ""  # shell text that succeeds once it is ready; empty: not looked at
     ready_s: float = 60.0  # longest time until it is ready; then the build ends as error
-    any_port: bool = False  # a free port is found for it, which all of the build see as SERVICE_<NAME>_PORT
+    port: int = 0  # at which it answers on the loopback, or ANY_PORT; all of the build see SERVICE_<NAME>_PORT; 0: none
 
 
 class Spec(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -48,6 +48,8 @@ class Call(StrEnum):
     LEASE = "worker.lease"  # Lease -> Leased: I am alive
     ASSIGN = "worker.assign"  # Assigned -> nothing: run these
     STOP = "worker.stop"  # StopOrder -> nothing: stop this one
+    INPUT = "build.input"  # Typed -> Taken: what somebody types for a build
+    RESIZE = "build.resize"  # Resized -> nothing: the window that a build is shown in has another size
     LOG = "log.read"  # LogRead -> LogBytes: a range of an attempt's log
     KEEP = "blob.keep"  # Keep -> Kept: hold these contents for the network
     CONTENTS = "contents.read"  # Wanted -> Given: contents of directories
@@ -67,6 +69,8 @@ CALLERS: dict[Call, Who] = {
     Call.LEASE: Who.ITSELF,
     Call.ASSIGN: Who.MASTER,
     Call.STOP: Who.MASTER,
+    Call.INPUT: Who.MEMBER,
+    Call.RESIZE: Who.MEMBER,
     Call.LOG: Who.MEMBER,
     Call.KEEP: Who.MEMBER,
     Call.CONTENTS: Who.MEMBER,
@@ -197,6 +201,33 @@ class LogBytes(msgspec.Struct, frozen=True, array_like=True):
     offset: int = 0  # of the first byte
     data: bytes = b""  # the bytes
     size: int = 0  # of the log now
+
+
+class Typed(msgspec.Struct, frozen=True, array_like=True):
+    """What somebody types for a build: bytes of a stream, which are taken in order and at most once."""
+
+    key: str  # build.number: the attempt that reads it
+    stream: str  # of the sitting: any text that is unique to it
+    offset: int  # bytes of the stream that were sent before
+    data: bytes  # what comes then
+    over: bool  # nothing comes behind them
+    requester: str  # who types, as user@agent; a client of the agent that sends it
+    wait: float = 0.0  # seconds to wait until there is room for some of it
+
+
+class Taken(msgspec.Struct, frozen=True, array_like=True):
+    """How much of what was typed has been taken."""
+
+    next: int  # offset behind the last byte that was: what comes behind it is to be sent again
+
+
+class Resized(msgspec.Struct, frozen=True, array_like=True):
+    """Another size of the window that a build's terminal is shown in."""
+
+    key: str  # build.number
+    columns: int  # width
+    rows: int  # height
+    requester: str  # who sits there, as user@agent; a client of the agent that sends it
 
 
 class Keep(msgspec.Struct, frozen=True, array_like=True):

@@ -118,6 +118,14 @@ class PipelineState(StrEnum):
     SKIPPED = "skipped"  # by its conditions, nothing was to run
 
 
+class Terminal(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The terminal that somebody sits at."""
+
+    columns: int = 80  # width
+    rows: int = 24  # height
+    term: str = "xterm-256color"  # what it understands: TERM
+
+
 class Context(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What is rare about a build: kept apart, so that a hundred thousand plain ones do not pay for it."""
 
@@ -128,6 +136,8 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     inherited: dict[str, dict[str, str]] = {}  # needed job -> results of its builds
     most: int = 0  # builds of its job that may be with workers at a time; 0: no limit
     most_of_node: int = 0  # as `most`, of its job in its pipeline only
+    terminal: Terminal | None = None  # at which it was made: its processes have one like it; None: they have none
+    input: bool = False  # its steps read what its requester types
 
 
 class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

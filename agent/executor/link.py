@@ -12,10 +12,12 @@ from typing import Self
 import msgspec
 
 from ...core.errors import StorageError, Unavailable
+from ...core.messages import Resized, Typed
 from ..paths import Paths
 from .protocol import (
     LENGTH,
     MAX_FRAME,
+    VERSION,
     AttemptStatus,
     Configure,
     Forget,
@@ -67,6 +69,7 @@ class ExecutorLink:
         self._on_lost = on_lost
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+        self._version = 0
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
         self._reports: asyncio.Queue[Report | None] = asyncio.Queue()  # None: no more will come
@@ -106,6 +109,7 @@ class ExecutorLink:
             await asyncio.sleep(_LOOK_S)
         link.session, link.pid, link.attempts = hello.session, hello.pid, hello.attempts
         link.begun, link.sure = frozenset(hello.begun), hello.sure
+        link._version = hello.version
         link._tasks = [asyncio.get_running_loop().create_task(one) for one in (link._listen(), link._pass_on())]
         return link
 
@@ -125,22 +129,25 @@ class ExecutorLink:
         """Let it drop ends that are recorded."""
         self._send(Forget(tuple(keys)))
 
-    async def type(self, key: str, stream: str, offset: int, data: bytes, *, over: bool = False) -> Taken:
-        """Type something for an attempt; see Input. Returns when some of it is taken, however long that takes.
+    async def type(self, typed: Typed) -> Taken:
+        """Type something for an attempt. Returns when some of it is taken, however long that takes.
 
-        Raises Unavailable when the executor is gone.
+        Raises Unavailable when the executor is gone, or of an earlier version.
         """
+        if self._version < VERSION:
+            raise Unavailable("the executor there is of an earlier version; its builds read no input")
         number = next(self._numbers)
         future = self._inputs[number] = asyncio.get_running_loop().create_future()
-        self._send(Input(number, key, stream, offset, data, over))
+        self._send(Input(number, typed.key, typed.stream, typed.offset, typed.data, typed.over, typed.requester))
         try:
             return await future
         finally:
             self._inputs.pop(number, None)
 
-    def resize(self, key: str, columns: int, rows: int) -> None:
+    def resize(self, wish: Resized) -> None:
         """Give an attempt's terminal another size."""
-        self._send(Resize(key, columns, rows))
+        if self._version >= VERSION:
+            self._send(Resize(wish.key, wish.columns, wish.rows, wish.requester))
 
     async def quit(self, reason: str) -> None:
         """Have it stop everything and end; return when it has, and its last reports are passed on."""

@@ -11,7 +11,7 @@ import struct
 import msgspec
 
 from ...core.definition import When
-from ...core.model import BuildState, Millis, StepResult
+from ...core.model import BuildState, Millis, StepResult, Terminal
 
 MAX_FRAME = 64 << 20
 """Bytes in one frame; a longer one means that the peer is broken."""
@@ -44,14 +44,6 @@ class ServicePlan(msgspec.Struct, frozen=True, array_like=True):
     port: str = ""  # variable by which all of the attempt see a free port that is found for it; empty: none is
 
 
-class Terminal(msgspec.Struct, frozen=True, array_like=True):
-    """The terminal that an attempt's processes have instead of plain files."""
-
-    columns: int = 80  # width
-    rows: int = 24  # height
-    term: str = "xterm-256color"  # what it understands: TERM
-
-
 class Plan(msgspec.Struct, frozen=True, array_like=True):
     """Everything the executor needs to run one attempt: prepare, services, steps, end of the services, collect.
 
@@ -76,6 +68,7 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     secrets: tuple[str, ...] = ()  # texts that are masked in whatever it writes
     nice: bool = False  # gives way to everything else on the machine
     workspace: str = ""  # directory that it works in instead of its room's; it is made where it is missing, and kept
+    owner: str = ""  # who alone may type for it
 
 
 class Start(msgspec.Struct, frozen=True, tag="start", array_like=True):
@@ -118,7 +111,8 @@ class Input(msgspec.Struct, frozen=True, tag="input", array_like=True):
     stream: str  # who types: any text, unique to one sitting
     offset: int  # bytes that this stream sent before; what was taken already is passed over
     data: bytes  # the bytes
-    over: bool = False  # nothing comes behind them: the end of the input, where that is a pipe
+    over: bool  # nothing comes behind them: the end of the input, where that is a pipe
+    owner: str  # who types
 
 
 class Resize(msgspec.Struct, frozen=True, tag="resize", array_like=True):
@@ -127,6 +121,7 @@ class Resize(msgspec.Struct, frozen=True, tag="resize", array_like=True):
     key: str  # which
     columns: int  # width
     rows: int  # height
+    owner: str  # who sits there
 
 
 class Quit(msgspec.Struct, frozen=True, tag="quit", array_like=True):
@@ -175,6 +170,7 @@ class Taken(msgspec.Struct, frozen=True, tag="taken", array_like=True):
     number: int  # of the Input that is answered
     next: int  # offset behind the last byte that was taken: what comes behind it is to be sent again
     refused: str = ""  # why nothing is taken, and never will be
+    foreign: bool = False  # because it is another's build
 
 
 Reply = Hello | Report | Taken

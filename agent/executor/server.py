@@ -175,8 +175,8 @@ class Server:
                 self._in_flight = False
             case Input():
                 self._on_input(request)
-            case Resize(key, columns, rows):
-                if key in self._running:
+            case Resize(key, columns, rows, owner):
+                if key in self._running and self._running[key].plan.owner == owner:
                     self._running[key].resize(columns, rows)
             case Quit(reason):
                 self._quit(reason)
@@ -195,12 +195,17 @@ class Server:
             self._waiting.append(course)
 
     def _on_input(self, wish: Input) -> None:
+        course = self._known.get(wish.key)
         keyboard = self._keyboards.get(wish.key)
-        if keyboard is not None:
-            keyboard.take(wish)
+        if course is None:
+            self._answer(Taken(wish.number, 0, "it does not run here any more"))
+        elif keyboard is None:
+            self._answer(Taken(wish.number, 0, "it reads no input"))
+        elif wish.owner != course.plan.owner:
+            why = f"only {course.plan.owner}, who submitted it, may type for it"
+            self._answer(Taken(wish.number, 0, why, foreign=True))
         else:
-            known = wish.key in self._known
-            self._answer(Taken(wish.number, 0, "it takes no input" if known else "it does not run here any more"))
+            keyboard.take(wish)
 
     def _answer(self, taken: Taken) -> None:
         if self._agent is not None:

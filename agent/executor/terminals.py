@@ -8,7 +8,7 @@ import os
 import sys
 import termios
 
-from .protocol import Terminal
+from ...core.model import Terminal
 
 _UTF8 = 0x4000  # IUTF8 of Linux, which the termios module does not have: erasing takes whole characters
 MAX_SIDE = 10_000

@@ -21,6 +21,7 @@ from ..logreading import LogReader
 from ..master import Master
 from ..paths import Paths
 from ..peers import Peers
+from ..sittings import Sittings
 from ..trees import Trees
 from ..vault import Vault
 from ..worker import Worker
@@ -34,6 +35,7 @@ from .records import Records
 from .schedules import Schedules
 from .secrets import Secrets
 from .summary import Summary
+from .typing import Typing
 
 
 class Service:
@@ -55,6 +57,7 @@ class Service:
         trees: Trees,
         entrance: Entrance,
         vault: Vault,
+        sittings: Sittings,
         reserve: int,
         stop: Callable[[str], Awaitable[None]],
         leave: Callable[[str], Awaitable[None]],
@@ -89,6 +92,7 @@ class Service:
             summary,
             Secrets(self._desk, vault),
             Schedules(self._desk),
+            Typing(self._desk, sittings),
         )
         self._handlers = {method: _handler(method, parts) for method in api.METHODS if method != "events.subscribe"}
 

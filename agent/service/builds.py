@@ -2,7 +2,7 @@
 
 from typing import cast
 
-import msgspec
+from msgspec.structs import replace
 
 from ...core import api, views
 from ...core.commands import NewBuild, StopBuild, Submit
@@ -17,6 +17,7 @@ from . import commanding
 from .desk import Desk, check_size
 from .endings import Endings
 from .records import Records
+from .typing import interactive
 
 COMMANDS_PROJECT = "run"
 """The project that commands, as opposed to jobs, are counted under."""
@@ -51,7 +52,7 @@ class Builds:
         if params.job is not None and params.jobs:
             raise InvalidInput("both `job` and `jobs` are given; keep one of them")
         cause = "submit" if params.job is not None or params.jobs else "run"
-        found = self._of_command(params) if cause == "run" else self._of_jobs(params, cause)
+        found = interactive(self._of_command(params) if cause == "run" else self._of_jobs(params, cause), params)
         self._desk.check_room()
         command = Submit(
             at=self._desk.master.time(),
@@ -145,7 +146,9 @@ class Builds:
         build = await self._desk.find.build(params.id)
         spec = await self.spec_of(build.spec, build.label)
         self._desk.check_room()
-        context = None if build.context is None else msgspec.structs.replace(build.context, held=False)
+        context = build.context
+        if context is not None:  # nobody sits at a terminal for this one
+            context = replace(context, held=False, terminal=None, input=False)
         new = NewBuild(build.project, build.job, build.spec, build.parameters, build.priority, context)
         command = Submit(
             at=self._desk.master.time(),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..definition import Service, When
+from ..definition import ANY_PORT, Service, When
 from ..names import check_name, wrong_name, wrong_variable
 from ..shapes import (
     DURATION,
@@ -73,6 +73,14 @@ STEPS: Shape[tuple[Placed[dict[str, Any]], ...]] = listing(
 )
 
 _PORT = whole(1, 65535)
+
+
+def _read_port(node: Tree, key: str, problems: Problems) -> int | None:
+    if isinstance(node, Scalar) and node.text == "auto":
+        return ANY_PORT
+    return _PORT.read(node, key, problems)
+
+
 _READY = mapping(
     {
         "tcp": Key(_PORT, "port on the loopback that answers once it is ready"),
@@ -85,9 +93,13 @@ _SERVICE = mapping(
     {
         "run": Key(LINE, "shell text that it runs, in the foreground", required=True),
         "env": Key(ENV, "variables for this service"),
-        "ready": Key(_READY, "how to see that it is ready; the steps wait for it"),
+        "ready": Key(_READY, "how to see that it is ready, its port by default; the steps wait for it"),
+        "port": Key(
+            Shape(_read_port, {"anyOf": [_PORT.schema, {"const": "auto"}]}),
+            "where it answers on the loopback, or auto: one that is free; all see it as SERVICE_<NAME>_PORT",
+        ),
     },
-    {"image": "run", "ports": "ready"},
+    {"image": "run", "ports": "port"},
 )
 
 
@@ -110,6 +122,7 @@ def _read_service(node: Tree, key: str, problems: Problems) -> Service | None:
         ready_http=ready.get("http") or "",
         ready_run=ready.get("run") or "",
         ready_s=ready.get("within") or 60.0,
+        port=found.get("port") or 0,
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from job_orchestra.agent.logreading import MAX_PART
+from job_orchestra.agent.routing import HERE
 from job_orchestra.core import api
 from job_orchestra.core.errors import (
     InvariantError,
@@ -41,7 +42,9 @@ from job_orchestra.core.messages import (
     More,
     Prepare,
     Report,
+    Resized,
     StopOrder,
+    Typed,
     Wanted,
     WorkerJoin,
     pack,
@@ -131,9 +134,7 @@ async def client(s: Scene) -> None:
     """A member passes on what its clients want; whoever decides decides alone, and nobody ends another's agent."""
     for method in api.METHODS.values():
         wish = ClientCall(method.name, b"{}", "eve@other")
-        if method.name in {"network.status", "network.digest", "network.links", "events.subscribe"} or (
-            method.name.startswith("agent.")
-        ):
+        if method.name in HERE:
             with pytest.raises(InvariantError, match="cannot be passed on"):
                 await s.call(s.other, s.worker, Call.CLIENT, wish)
         elif method.permission is not api.Permission.READ:
@@ -141,6 +142,27 @@ async def client(s: Scene) -> None:
                 await s.call(s.other, s.worker, Call.CLIENT, wish)
     wish = ClientCall("builds.list", b"{}", "eve@other")
     assert b'"builds"' in unpack(await s.call(s.other, s.worker, Call.CLIENT, wish), Answer).body
+
+
+async def typing(s: Scene) -> None:
+    """Who types is believed of an agent's own clients only; the executor knows whose build it is (test_streams)."""
+    mine = Typed(s.attempt.key, "x", 0, b"rm -rf /\n", over=False, requester="eve@c")
+    with pytest.raises(NotAllowed, match="cannot speak for ann@a"):
+        await s.call(s.other, s.worker, Call.INPUT, replace(mine, requester="ann@a"))
+    with pytest.raises(NotFound, match="does not run here"):
+        await s.call(s.other, s.worker, Call.INPUT, replace(mine, key="00000001.1"))
+    with pytest.raises(NotFound, match="no builds run here"):
+        await s.call(s.other, s.master, Call.INPUT, mine)
+    await s.call(s.other, s.worker, Call.INPUT, mine)
+    assert s.hand.typed == [mine]
+
+
+async def resizing(s: Scene) -> None:
+    mine = Resized(s.attempt.key, 1, 1, "eve@c")
+    with pytest.raises(NotAllowed, match="cannot speak for ann@a"):
+        await s.call(s.other, s.worker, Call.RESIZE, replace(mine, requester="ann@a"))
+    with pytest.raises(NotFound, match="does not run here"):
+        await s.call(s.other, s.worker, Call.RESIZE, replace(mine, key="00000001.1"))
 
 
 async def log(s: Scene) -> None:
@@ -215,6 +237,8 @@ WALK: dict[Call, Callable[[Scene], Awaitable[None]]] = {
     Call.LEASE: lease,
     Call.ASSIGN: assign,
     Call.STOP: stop,
+    Call.INPUT: typing,
+    Call.RESIZE: resizing,
     Call.LOG: log,
     Call.KEEP: keep,
     Call.CONTENTS: contents,

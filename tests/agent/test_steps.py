@@ -41,6 +41,17 @@ jobs:
   json-results: "echo '{\\"n\\": 3, \\"ok\\": true, \\"text\\": \\"x\\"}' > \\"$ORCHESTRA_RESULTS\\""
   bad-results: echo nonsense > "$ORCHESTRA_RESULTS"
   workspace: 'pwd; echo "$ORCHESTRA_WORKSPACE"; touch file; ls; test "$TMPDIR" = "$ORCHESTRA_TMP"'
+  served:
+    services:
+      web:
+        run: exec python3 -m http.server $SERVICE_WEB_PORT
+        port: auto
+        ready: { http: "http://localhost:$SERVICE_WEB_PORT/", within: 30s }
+      other: { run: 'exec python3 -m http.server $SERVICE_OTHER_PORT', port: auto }
+    run:
+      - test $SERVICE_WEB_PORT -ne $SERVICE_OTHER_PORT
+      - python3 -c "import os, socket; socket.create_connection(('localhost', int(os.environ['SERVICE_OTHER_PORT'])))"
+  unserved: { run: echo not this, services: { db: 'echo no disk; exit 3' } }
   elsewhere: { run: "true", runs-on: [moon-base] }
 """
 
@@ -154,6 +165,21 @@ def test_output_that_is_not_utf8_is_kept_byte_for_byte(running_agent: AgentProce
         part = net.call("builds.log", id=build.id, offset=65, limit=26)
         assert (part.encoding, part.data, part.next) == ("utf-8", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", 91)
         assert net.call("builds.log", id=build.id, offset=250, limit=10).encoding == "base64"
+
+
+def test_services_stand_beside_the_steps(running_agent: AgentProcess) -> None:
+    view, log = run(running_agent, "served")
+    assert states(view) == {
+        "service:web": "succeeded",
+        "service:other": "succeeded",
+        "run-1": "succeeded",
+        "run-2": "succeeded",
+    }
+    assert b"--- service web ---" in log
+    view, log = run(running_agent, "unserved")
+    assert view.state in {BuildState.ERROR, BuildState.FAILED}, "before or after the first step began"
+    assert view.reason == "service db failed with exit code 3: no disk"
+    assert log.endswith(b"--- service db ---\nno disk\n")
 
 
 def test_step_states_are_all_ended(running_agent: AgentProcess) -> None:

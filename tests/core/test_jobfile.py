@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from job_orchestra.core import jobfile
 from job_orchestra.core.definition import (
+    ANY_PORT,
     Artifacts,
     Backoff,
     Cache,
@@ -166,7 +167,7 @@ def test_a_project_with_all_that_people_know() -> None:
             caches=(Cache("py-${{ matrix.python }}-${{ hash('uv.lock') }}", (".venv",), ("py-",)),),
             services=(
                 Service("redis", "redis-server --port 6400", ready_tcp=6400, ready_s=5.0),
-                Service("mail", "./mail.sh", env={"QUIET": "1"}),
+                Service("mail", "./mail.sh", env={"QUIET": "1"}, port=ANY_PORT),
             ),
         ),
         parameters=(Parameter("marker", "pytest marker", default=""),),

@@ -10,7 +10,8 @@ from job_orchestra.agent.master import NO_SECRETS
 from job_orchestra.agent.mastery import MasterWay
 from job_orchestra.agent.worker import Worker
 from job_orchestra.core.definition import Spec
-from job_orchestra.core.errors import OrchestraError
+from job_orchestra.core.errors import NotFound, OrchestraError
+from job_orchestra.core.messages import Resized, Taken, Typed
 from job_orchestra.core.model import AgentRecord, Attempt, Build, BuildState, Stop
 from tests.kit.builders import T0
 from tests.kit.meshes import until
@@ -27,6 +28,7 @@ class Hand(Worker):
         self._unsure = asyncio.Event()
         self.has: dict[str, Attempt] = {}  # build id -> as it was ordered, or told last
         self.stopped: dict[str, Stop] = {}  # build id -> how
+        self.typed: list[Typed] = []
         self.over: tuple[str, ...] | None = None  # keys that did not count when it joined last; None: it did not yet
 
     def employ(self, record: AgentRecord, way: MasterWay) -> None:
@@ -107,3 +109,17 @@ class Hand(Worker):
 
     async def close(self) -> None:
         """See Worker."""
+
+    async def type(self, typed: Typed) -> Taken:
+        """See Worker."""
+        self._check(typed.key)
+        self.typed.append(typed)
+        return Taken(typed.offset + len(typed.data))
+
+    async def resize(self, wish: Resized) -> None:
+        """See Worker."""
+        self._check(wish.key)
+
+    def _check(self, key: str) -> None:
+        if not self.holds(key):
+            raise NotFound("it does not run here any more")

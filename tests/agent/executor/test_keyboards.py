@@ -25,7 +25,7 @@ class Desk:
     def type(self, offset: int, data: bytes, stream: str = "me", *, over: bool = False) -> list[tuple[int, str]]:
         """Return what is answered at once."""
         before = len(self.answers)
-        self.keyboard.take(Input(before, "b.1", stream, offset, data, over))
+        self.keyboard.take(Input(before, "b.1", stream, offset, data, over, "ann"))
         return [(one.next, one.refused) for one in self.answers[before:]]
 
     def read(self, size: int) -> bytes:

@@ -8,8 +8,9 @@ import pytest
 
 from job_orchestra.agent.executor.keyboards import QUEUE_BYTES
 from job_orchestra.agent.executor.link import ExecutorLink
-from job_orchestra.agent.executor.protocol import Terminal
-from job_orchestra.core.model import BuildState
+from job_orchestra.agent.executor.protocol import Taken
+from job_orchestra.core.messages import Resized, Typed
+from job_orchestra.core.model import BuildState, Terminal
 from tests.kit.executors import AgentEnd
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="terminals of Linux")
@@ -20,6 +21,12 @@ TERMINAL = Terminal(100, 30, "xterm")
 async def shown(end: AgentEnd, key_log: str, text: bytes) -> None:
     """Wait until a log holds a text."""
     await end.until(lambda: Path(key_log).exists() and text in Path(key_log).read_bytes())
+
+
+async def type_in(
+    link: ExecutorLink, key: str, stream: str, offset: int, data: bytes, *, over: bool = False, who: str = ""
+) -> Taken:
+    return await link.type(Typed(key, stream, offset, data, over, who))
 
 
 async def test_steps_on_a_terminal_see_one_of_that_size(end: AgentEnd, link: ExecutorLink) -> None:
@@ -43,16 +50,16 @@ async def test_steps_on_a_terminal_see_one_of_that_size(end: AgentEnd, link: Exe
 
 async def test_what_is_typed_on_a_terminal_is_read_and_echoed(end: AgentEnd, link: ExecutorLink) -> None:
     plan = end.shell(1, 'read -r line; echo "got $line"', "read -r line; echo $line", terminal=TERMINAL, input=True)
-    assert "does not run here" in (await link.type(plan.key, "me", 0, b"fir")).refused
+    assert "does not run here" in (await type_in(link, plan.key, "me", 0, b"fir")).refused
     link.start([plan])
-    assert (await link.type(plan.key, "me", 0, b"fir")).next == 3
-    assert (await link.type(plan.key, "me", 0, b"first\n")).next == 6, "what was taken is passed over"
-    assert (await link.type(plan.key, "me", 9, b"x")).next == 6, "something before it is missing"
+    assert (await type_in(link, plan.key, "me", 0, b"fir")).next == 3
+    assert (await type_in(link, plan.key, "me", 0, b"first\n")).next == 6, "what was taken is passed over"
+    assert (await type_in(link, plan.key, "me", 9, b"x")).next == 6, "something before it is missing"
     await shown(end, plan.log, b"got first")
-    assert (await link.type(plan.key, "other", 0, b"second\n")).next == 7, "another sitting counts for itself"
+    assert (await type_in(link, plan.key, "other", 0, b"second\n")).next == 7, "another sitting counts for itself"
     assert (await end.told_end(plan.key)).state is BuildState.SUCCEEDED
     assert end.log(plan) == b"first\r\ngot first\r\nsecond\r\nsecond\r\n"
-    assert "it does not run here any more" in (await link.type(plan.key, "me", 6, b"x")).refused
+    assert "it does not run here any more" in (await type_in(link, plan.key, "me", 6, b"x")).refused
 
 
 async def test_ctrl_c_reaches_the_foreground_group_and_resizing_is_told(end: AgentEnd, link: ExecutorLink) -> None:
@@ -66,12 +73,12 @@ async def test_ctrl_c_reaches_the_foreground_group_and_resizing_is_told(end: Age
     plan = end.shell(1, script, terminal=TERMINAL, input=True)
     link.start([plan])
     await shown(end, plan.log, b"ready")
-    await link.type(plan.key, "me", 0, b"\x03")
+    await type_in(link, plan.key, "me", 0, b"\x03")
     await shown(end, plan.log, b"interrupted\r\ncode 7\r\nagain")
-    link.resize(plan.key, 55, 22)
-    await link.type(plan.key, "me", 1, b"\n")
+    link.resize(Resized(plan.key, 55, 22, ""))
+    await type_in(link, plan.key, "me", 1, b"\n")
     await shown(end, plan.log, b"22 55")
-    await link.type(plan.key, "me", 2, b"enough\n")
+    await type_in(link, plan.key, "me", 2, b"enough\n")
     assert (await end.told_end(plan.key)).state is BuildState.SUCCEEDED
 
 
@@ -80,9 +87,9 @@ async def test_input_through_a_pipe_comes_whole_and_ends(end: AgentEnd, link: Ex
     link.start([plan])
     sent, data = 0, bytes(range(256)) * 4096
     while sent < len(data):
-        sent = (await link.type(plan.key, "me", sent, data[sent : sent + 2 * QUEUE_BYTES])).next
-    assert (await link.type(plan.key, "me", sent, b"", over=True)).next == sent
-    assert "was sent already" in (await link.type(plan.key, "me", sent, b"more")).refused
+        sent = (await type_in(link, plan.key, "me", sent, data[sent : sent + 2 * QUEUE_BYTES])).next
+    assert (await type_in(link, plan.key, "me", sent, b"", over=True)).next == sent
+    assert "was sent already" in (await type_in(link, plan.key, "me", sent, b"more")).refused
     assert (await end.told_end(plan.key)).state is BuildState.SUCCEEDED
     assert end.log(plan) == f"{sha256(data).hexdigest()}  -\nover\n".encode()
 
@@ -90,9 +97,20 @@ async def test_input_through_a_pipe_comes_whole_and_ends(end: AgentEnd, link: Ex
 async def test_without_input_steps_read_nothing(end: AgentEnd, link: ExecutorLink) -> None:
     plan = end.shell(1, "cat; echo over", terminal=TERMINAL)
     link.start([plan])
-    assert (await link.type(plan.key, "me", 0, b"x")).refused
+    assert (await type_in(link, plan.key, "me", 0, b"x")).refused
     assert (await end.told_end(plan.key)).state is BuildState.SUCCEEDED
     assert end.log(plan) == b"over\r\n"
+
+
+async def test_only_the_owner_types_and_resizes(end: AgentEnd, link: ExecutorLink) -> None:
+    plan = end.shell(1, "read -r line; stty size; echo $line", terminal=TERMINAL, input=True, owner="ann@box")
+    link.start([plan])
+    refused = await type_in(link, plan.key, "me", 0, b"evil\n", who="eve@box")
+    assert (refused.foreign, refused.refused) == (True, "only ann@box, who submitted it, may type for it")
+    link.resize(Resized(plan.key, 1, 1, "eve@box"))
+    assert (await type_in(link, plan.key, "me", 0, b"good\n", who="ann@box")).next == 5
+    assert (await end.told_end(plan.key)).state is BuildState.SUCCEEDED
+    assert end.log(plan) == b"good\r\n30 100\r\ngood\r\n"
 
 
 SECRET = "correct-horse-battery-staple"
