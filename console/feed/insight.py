@@ -1,46 +1,18 @@
-"""What follows from the history: how long a job usually takes, and since when it fails. Pure, but for asking a feed."""
+"""What follows from the history: how long a job usually takes, and how far a build is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from statistics import median
 
-import msgspec
-
-from ...core import api
-from ...core.model import BuildState
+from ...core.browsing import DurationsList, FailingList, FailingView
 from ...core.views import BuildSummary
 from ..format import between
 from .contract import Feed
 
-SAMPLE = 20
-"""Builds of a job that its usual duration is taken from."""
-
-RECENT = 200
-"""Builds that ended last, among which failures are looked for."""
-
 USUAL_FOR_S = 60.0
 """Seconds for which a usual duration is good."""
 
-_BAD = [BuildState.FAILED, BuildState.ERROR, BuildState.LOST]
-
-
-class Regression(msgspec.Struct, frozen=True):
-    """A job whose last build failed."""
-
-    build: BuildSummary  # its last one
-    since: int | None  # number of the first build that failed since one succeeded; None: none ever succeeded
-
-
-def took(builds: Sequence[BuildSummary]) -> float | None:
-    """Return the median of how long builds took, seconds; None where none has ended."""
-    found = [seconds for one in builds if one.finished and (seconds := _seconds(one)) is not None]
-    return median(found) if found else None
-
-
-def _seconds(build: BuildSummary) -> float | None:
-    if build.started is None or build.finished is None:
-        return None
-    return between(build.started, build.finished, datetime.fromisoformat(build.finished))
+MAX_JOBS = 100
+"""Jobs that are asked for at once."""
 
 
 def progress(build: BuildSummary, usual: float | None, now: datetime) -> float | None:
@@ -63,34 +35,19 @@ class Insight:
         """Return the usual duration of a job, seconds, as it was told last."""
         return self._usual.get((project, job), (0.0, None))[1]
 
-    async def usual(self, project: str, job: str) -> float | None:
-        """Return the usual duration of a job, seconds; None where it is not known."""
-        at, known = self._usual.get((project, job), (float("-inf"), None))
-        if self._feed.clock() - at < USUAL_FOR_S:
-            return known
-        where = {"project": project, "job": job, "state": BuildState.SUCCEEDED}
-        found: api.Builds = await self._feed.call("builds.list", where=where, order="-number", limit=SAMPLE)
-        self._usual[project, job] = (self._feed.clock(), took(found.builds))
-        return self._usual[project, job][1]
+    async def learn(self, jobs: Iterable[tuple[str, str]]) -> None:
+        """Ask for the usual durations of jobs (project, name) that are not known well."""
+        now = self._feed.clock()
+        old = (now - USUAL_FOR_S, None)
+        asked = [one for one in dict.fromkeys(jobs) if now - self._usual.get(one, old)[0] >= USUAL_FOR_S]
+        names = [f"{project}/{job}" for project, job in asked[:MAX_JOBS]]
+        if not names:
+            return
+        found: DurationsList = await self._feed.call("jobs.durations", jobs=names)
+        for one in found.durations:
+            self._usual[one.project, one.job] = (now, one.p50 if one.builds else None)
 
-    async def regressions(self, limit: int = 5) -> list[Regression]:
-        """Return jobs whose last build failed, the latest first."""
-        recent: api.Builds = await self._feed.call("builds.list", order="-created", limit=RECENT)
-        last: dict[tuple[str, str], BuildSummary] = {}
-        for build in recent.builds:
-            if build.finished and build.state not in {BuildState.CANCELLED, BuildState.ABORTED, BuildState.SKIPPED}:
-                last.setdefault((build.project, build.job), build)
-        failing = [one for one in last.values() if one.state in _BAD][:limit]
-        return [Regression(one, await self._since(one)) for one in failing]
-
-    async def _since(self, build: BuildSummary) -> int | None:
-        """Return the number of the first build of a job that failed since one succeeded."""
-        job = {"project": build.project, "job": build.job}
-        good: api.Builds = await self._feed.call(
-            "builds.list", where={**job, "state": BuildState.SUCCEEDED}, order="-number", limit=1
-        )
-        if not good.builds:
-            return None
-        after = {**job, "state": _BAD, "number": {"gt": good.builds[0].number}}
-        bad: api.Builds = await self._feed.call("builds.list", where=after, order="number", limit=1)
-        return bad.builds[0].number if bad.builds else build.number
+    async def failing(self) -> list[FailingView]:
+        """Return jobs whose last end was a failure, those that have just begun to fail first."""
+        found: FailingList = await self._feed.call("jobs.failing")
+        return sorted(found.failing, key=lambda one: one.since.created or "", reverse=True)

@@ -14,6 +14,8 @@ class Rows(Protocol):
     """A listing as it is shown: a window that can be moved. Kept by Pages and Listing."""
 
     looked: int  # rows that were looked at, where not all are wanted
+    total: int | None  # rows of the whole listing; None: not known
+    exact: bool  # else there are more than `total`
 
     @property
     def rows(self) -> list[Any]:
@@ -44,6 +46,10 @@ class Rows(Protocol):
         """Begin anew, at the top or at the end."""
         ...
 
+    async def measure(self) -> None:
+        """Learn how many rows there are."""
+        ...
+
     async def down(self) -> bool:
         """Fetch what comes after; False where nothing does."""
         ...
@@ -65,6 +71,8 @@ class Listing:
     at_end = True
     anchored = True
     before = 0
+    total: int | None = None
+    exact = True
 
     def __init__(
         self,
@@ -89,6 +97,10 @@ class Listing:
         for value, descending in reversed(self._order):  # sorting keeps the order of equals: the first counts most
             found.sort(key=lambda row: _key(value(row)), reverse=descending)
         self._rows = found
+
+    async def measure(self) -> None:
+        """See Rows."""
+        self.total = len(self._rows)
 
     async def down(self) -> bool:
         """See Rows."""

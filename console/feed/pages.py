@@ -23,6 +23,9 @@ SCAN = 1000
 SCANS = 4
 """Times that rows are asked for in one go where most of them are not wanted; what was found is shown in between."""
 
+Count: TypeAlias = Callable[[], Awaitable[tuple[int, bool]]]
+"""-> how many rows there are, and whether that is exact or there are more."""
+
 Fetch: TypeAlias = Callable[[bool, str | None, int], Awaitable[tuple[Sequence[Any], str | None]]]
 """(from the end?, cursor, limit) -> rows in that order, cursor of what follows."""
 
@@ -36,9 +39,18 @@ class _Page(msgspec.Struct):
 class Pages:
     """The window. `rows` are what it holds, in the listing's order."""
 
-    def __init__(self, fetch: Fetch, wanted: Callable[[Any], bool] | None = None, size: int = PAGE) -> None:
-        """Look through `fetch`; only at rows that are `wanted`."""
+    def __init__(
+        self,
+        fetch: Fetch,
+        wanted: Callable[[Any], bool] | None = None,
+        size: int = PAGE,
+        count: Count | None = None,
+    ) -> None:
+        """Look through `fetch`; only at rows that are `wanted`. `count` says how many there are."""
+        self.total: int | None = None  # rows of the whole listing; None: not known
+        self.exact = False  # else there are more than `total`
         self._fetch = fetch
+        self._count = count
         self._wanted = wanted
         self._size = size
         self._reversed = False
@@ -86,6 +98,13 @@ class Pages:
             self._reversed = from_end
             self._passed = []
             self._held = [page]
+
+    async def measure(self) -> None:
+        """Learn how many rows there are."""
+        if self._wanted is not None:
+            return
+        if self._count is not None:
+            self.total, self.exact = await self._count()
 
     async def down(self) -> bool:
         """Fetch what comes after `rows`; False where nothing does."""

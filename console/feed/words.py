@@ -1,7 +1,8 @@
 """What people type to filter a listing: `state:failed by:ann tst` is two conditions and a word. Pure.
 
-Conditions are answered by whoever has the data; words are looked for here, forgiving what was left out: the characters
-of a word have to come in its order and close together (`tst` finds `test`).
+Conditions are answered by whoever has the data. Words are looked for here, forgiving what was left out: the characters
+of a word have to come in its order and close together (`tst` finds `test`). A large collection has its words in an
+index, where they are looked for by their beginnings; there `~tst` asks to look at the rows themselves, forgivingly.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,13 +19,14 @@ class Wish(msgspec.Struct, frozen=True):
     """What a filter asks for."""
 
     where: dict[str, Any] = {}  # as in builds.list
-    words: tuple[str, ...] = ()  # in small letters; all must be found
+    words: tuple[str, ...] = ()  # in small letters; all must be found, forgivingly
+    search: str = ""  # words for whoever has the data, by their beginnings
     text: str = ""  # as it was typed
 
     @property
     def empty(self) -> bool:
         """Whether everything is wanted."""
-        return not self.where and not self.words
+        return not self.where and not self.words and not self.search
 
 
 STATES: Mapping[str, Sequence[str]] = {
@@ -35,17 +37,24 @@ STATES: Mapping[str, Sequence[str]] = {
 """Words that stand for several states of builds."""
 
 
-def parse(text: str, fields: Mapping[str, str], numbers: Iterable[str] = ()) -> Wish:
+def parse(text: str, fields: Mapping[str, str], numbers: Iterable[str] = (), *, indexed: bool = False) -> Wish:
     """Return what a filter asks for; `fields` are the names that people may use -> field, `numbers` fields of numbers.
 
-    `name:value`, `name:one,other`, `name:begin*`, `name:>5`; everything else is a word. Raises InvalidInput.
+    `name:value`, `name:one,other`, `name:begin*`, `name:>5`; everything else is a word, and where words are `indexed`
+    those with `~` are looked for forgivingly. Raises InvalidInput.
     """
     where: dict[str, Any] = {}
     words: list[str] = []
+    search: list[str] = []
     for part in text.split():
         name, colon, value = part.partition(":")
         if not colon or not name or not value:
-            words.append(part.lower())
+            if part.startswith("~") and len(part) > 1:
+                words.append(part[1:].lower())
+            elif indexed:
+                search.append(part)
+            else:
+                words.append(part.lower())
             continue
         field = fields.get(name.lower())
         if field is None:
@@ -53,7 +62,7 @@ def parse(text: str, fields: Mapping[str, str], numbers: Iterable[str] = ()) -> 
             hint = f"did you mean {guess}:?" if guess else f"there are: {', '.join(f'{one}:' for one in fields)}"
             raise InvalidInput(f"no field {name!r} to filter by; {hint}")
         where[field] = _condition(field, value, field in set(numbers))
-    return Wish(where, tuple(words), text.strip())
+    return Wish(where, tuple(words), " ".join(search), text.strip())
 
 
 def _condition(field: str, value: str, number: bool) -> Any:  # noqa: ANN401, FBT001 - as in builds.list

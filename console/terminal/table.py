@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from textwrap import wrap
+from time import monotonic
 from typing import Any, ClassVar
 
 from textual import events
@@ -25,6 +26,10 @@ from .scrolling import bar_at
 
 AHEAD = 40
 """Rows beyond the visible ones that are fetched before anybody asks for them."""
+
+
+MEASURE_S = 2.0
+"""Seconds between two times that rows are counted."""
 
 
 class Table(Painted, can_focus=True):
@@ -98,6 +103,7 @@ class Table(Painted, can_focus=True):
         self._top = 0
         self._measure = Measure()
         self._layout = Layout([], [])
+        self._measured = float("-inf")  # when rows were counted last
         self._again = False  # whether what is visible should be fetched anew
         self._looking = False  # whether it is being fetched
         self._texts: dict[int, list[Part]] = {}  # what each visible line showed last
@@ -144,11 +150,16 @@ class Table(Painted, can_focus=True):
         source = self._source
         if source is None or not self._rows:
             return ""
-        if not source.anchored:
-            left = len(self._rows) - self._cursor
-            return f"{left} from the end" if source.at_end else ""
-        more = "" if source.at_end else "+"
-        return f"{source.before + self._cursor + 1}/{source.before + len(self._rows)}{more}"
+        of_all = "" if source.total is None else f"{source.total:,}{'' if source.exact else '+'}"
+        if source.anchored:
+            known = source.before + len(self._rows)
+            return f"{source.before + self._cursor + 1:,}/{of_all or f'{known:,}' + ('' if source.at_end else '+')}"
+        if not source.at_end:
+            return f"of {of_all}" if of_all else ""
+        left = len(self._rows) - self._cursor
+        if source.total is not None and source.exact:
+            return f"{source.total - left + 1:,}/{of_all}"
+        return f"{left} from the end"
 
     @property
     def left_out(self) -> int:
@@ -172,6 +183,15 @@ class Table(Painted, can_focus=True):
             self._cursor = max(0, len(self._rows) - 1)
             self._keep_visible()
         await self._fill()
+        await self._measure_all(source)
+
+    async def _measure_all(self, source: Rows) -> None:
+        """Learn how many rows there are, but not all the time."""
+        at = monotonic()
+        if at - self._measured > MEASURE_S or source.total is None:
+            self._measured = at
+            if await self._had(source, source.measure()):
+                self.post_message(self.Moved(self))
 
     async def _refresh(self) -> None:
         self._looking = True
@@ -184,6 +204,7 @@ class Table(Painted, can_focus=True):
                 ):
                     self._take(stay=self._touched or self._top > 0)
                     await self._fill()
+                    await self._measure_all(source)
         finally:
             self._looking = False
 

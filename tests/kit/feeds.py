@@ -6,7 +6,7 @@ tried with it are tried with what agents say.
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
 import msgspec
@@ -15,13 +15,13 @@ from msgspec.structs import replace
 from job_orchestra.agent.service.output import encoded
 from job_orchestra.console.feed.contract import Heard, Link, Listener, Remembered, Standing
 from job_orchestra.console.feed.memory import Listeners, Memory
-from job_orchestra.core import api, views
+from job_orchestra.core import api, browsing, views
 from job_orchestra.core.errors import Conflict, InvalidInput, NoAgent, NotFound, OrchestraError
 from job_orchestra.core.model import Attempt, Build, BuildState, Task, TaskState
 from job_orchestra.store.asking import conditions, orders
 from job_orchestra.store.contract import Batch
 from job_orchestra.store.memory import MemoryStore
-from job_orchestra.store.query import Filter, Operator, Query
+from job_orchestra.store.query import Counted, Filter, Operator, Query
 
 METHODS = frozenset(api.METHODS) - {"builds.wait", "agent.stop", "agent.leave", "network.digest", "network.links"}
 
@@ -154,12 +154,12 @@ class FakeFeed:
         return api.OneJob(next(one for one in self.jobs if f"{one.project}/{one.name}" == wish.job))
 
     def _builds_list(self, wish: api.BuildsList) -> api.Builds:
-        found = self._page("builds", wish.where, wish.order, wish.limit, wish.after)
+        found = self._page("builds", wish, wish.order)
         return api.Builds([views.summary(one) for one in found.rows], found.next)
 
     def _builds_get(self, wish: api.ById) -> api.OneBuild:
         build = self._build(wish.id)
-        attempts = self._page("attempts", {"build": build.id}, "number", 100, None).rows
+        attempts = self._page("attempts", api.StoreQuery("attempts", {"build": build.id}), "number").rows
         return api.OneBuild(views.whole(build, attempts))
 
     def _builds_explain(self, wish: api.ById) -> api.Why:
@@ -196,12 +196,34 @@ class FakeFeed:
         return self._stop(wish, "builds.cancel")
 
     def _tasks_list(self, wish: api.TasksList) -> api.Tasks:
-        found = self._page("tasks", wish.where, "-id", wish.limit, wish.after)
+        found = self._page("tasks", wish, "-id")
         return api.Tasks([views.task(one) for one in found.rows], found.next)
 
-    def _store_query(self, wish: api.StoreQuery) -> api.Rows:
-        found = self._page(wish.collection, wish.where, wish.order, wish.limit, wish.after)
-        return api.Rows(wish.collection, [msgspec.to_builtins(row) for row in found.rows], found.next)
+    def _store_query(self, wish: api.StoreQuery) -> browsing.Rows:
+        found = self._page(wish.collection, wish, wish.order)
+        return browsing.Rows(wish.collection, [msgspec.to_builtins(row) for row in found.rows], found.next)
+
+    def _store_count(self, wish: api.StoreCount) -> browsing.Counting:
+        filters = [self._named(one) for one in conditions(wish.where)]
+        found = self.store.count(Query(wish.collection, tuple(filters), search=wish.search))
+        return browsing.Counting(found.rows, found.counted is Counted.EXACT)
+
+    def _jobs_durations(self, wish: api.JobsDurations) -> browsing.DurationsList:
+        found = [self.store.durations(*name.split("/", 1)) for name in wish.jobs]
+        return browsing.DurationsList(
+            [
+                browsing.DurationsView(one.project, one.job, one.builds, one.p50_s, one.p90_s, one.p99_s, one.longest_s)
+                for one in found
+            ]
+        )
+
+    def _jobs_failing(self, _: api.NoParams) -> browsing.FailingList:
+        return browsing.FailingList(
+            [
+                browsing.FailingView(one.project, one.job, views.summary(one.since), one.succeeded, one.last)
+                for one in self.store.failing()
+            ]
+        )
 
     def _events_subscribe(self, _: api.Subscribe) -> api.Subscribed:
         return api.Subscribed(subscribed=True)
@@ -223,9 +245,9 @@ class FakeFeed:
             raise NotFound(f"no build {text}")
         return cast("Build", found)
 
-    def _page(self, collection: str, where: Mapping[str, Any], order: str, limit: int, after: str | None) -> Any:  # noqa: ANN401 - of any type
-        filters = [self._named(one) for one in conditions(where)]
-        return self.store.find(Query(collection, tuple(filters), orders(order), limit, after))
+    def _page(self, collection: str, wish: Any, order: str) -> Any:  # noqa: ANN401 - parameters of any listing
+        filters = [self._named(one) for one in conditions(wish.where)]
+        return self.store.find(Query(collection, tuple(filters), orders(order), wish.limit, wish.after, wish.search))
 
     def _named(self, one: Filter) -> Filter:
         if one.field == "agent" and one.operator is Operator.EQ:

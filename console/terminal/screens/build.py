@@ -134,7 +134,7 @@ class BuildScreen(LogTaking, BuildActions):
             if not self._names:
                 agents: api.Agents = await self.feed.call("agents.list")
                 self._names = {one.id: one.name for one in agents.agents}
-            await self.console.insight.usual(found.build.project, found.build.job)
+            await self.console.insight.learn([(found.build.project, found.build.job)])
         except NotFound as error:
             self.log_view.empty = clean(str(error))
             self.log_view.refresh()

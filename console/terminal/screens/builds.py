@@ -9,8 +9,10 @@ from typing import Any, ClassVar, cast
 from textual.binding import Binding, BindingType
 
 from ....core import api
+from ....core.browsing import Counting
 from ....core.views import BuildSummary
 from ...feed.listing import Rows
+from ...feed.ordering import at_once
 from ...feed.pages import Pages
 from ...feed.words import Wish
 from ...format import between, duration, size
@@ -93,9 +95,10 @@ class BuildsScreen(BuildActions, Listed):
         "created": "created",
     }
     NUMBERS = frozenset({"number"})
+    SEARCHED = True
     ORDER: ClassVar[Mapping[str, bool]] = {"created": True}
     EMPTY = "No builds yet.\n\nRun one:  orchestra run -- true\nor go to Jobs (3) and trigger one with t."
-    HINT = "words, or state:failed job:test project:shop agent:box by:ann no:>40"
+    HINT = "words, ~wrds, state:failed job:test agent:box by:ann no:>40"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "only('state:bad')", "Failed only", show=False, id="builds.failed"),
@@ -111,20 +114,34 @@ class BuildsScreen(BuildActions, Listed):
         """See Listed."""
         order = self._order()
         backwards = reverse_of(order)
+        asked: dict[str, Any] = {"where": wish.where, **({"search": wish.search} if wish.search else {})}
 
         async def fetch(reverse: bool, after: str | None, limit: int) -> tuple[Sequence[Any], str | None]:
             found: api.Builds = await self.feed.call(
-                "builds.list", where=wish.where, order=backwards if reverse else order, limit=limit, after=after
+                "builds.list", **asked, order=backwards if reverse else order, limit=limit, after=after
             )
             return found.builds, found.next
 
-        return Pages(fetch, self.wanted(wish))
+        async def count() -> tuple[int, bool]:
+            found: Counting = await self.feed.call("store.count", collection="builds", **asked)
+            return found.rows, found.exact
 
-    def _order(self) -> str:
+        return Pages(fetch, self.wanted(wish), count=count)
+
+    def check_order(self, order: dict[str, bool]) -> str:
+        """See Listed: a million builds are not sorted while somebody waits."""
+        if at_once("builds", self._order(order).split(","), self.wish.where):
+            return ""
+        return (
+            "Builds are not kept in that order. One way only (all ascending or all descending), by job then number, by "
+            "state then age, by who asked, or by age; filter by project and job first for numbers."
+        )
+
+    def _order(self, order: Mapping[str, bool] | None = None) -> str:
         by_name = {one.name: one.order for one in COLUMNS}
         parts = [
             ("-" if down else "") + field
-            for name, down in self.table.order.items()
+            for name, down in (self.table.order if order is None else order).items()
             for field in by_name.get(name, "").split(",")
             if field
         ]

@@ -108,7 +108,8 @@ class HelpScreen(Place):
 
 
 _FILTERS = (
-    ("tst shop", "rows in which both are found, forgiving what was left out"),
+    ("shop test", "rows with words that begin so; in short tables also with what was left out (tst)"),
+    ("~tst", "the same, forgiving, in large tables: looks at row by row"),
     ("state:failed,lost", "a field has one of these values; live, ended and bad stand for several states"),
     ("job:te*", "a field begins with this"),
     ("no:>40", "a number is larger; also >=, <, <="),

@@ -32,6 +32,7 @@ class Listed(Place):
     COLUMNS: ClassVar[Sequence[Column]] = ()
     FIELDS: ClassVar[Mapping[str, str]] = {}  # names that one may filter by -> fields
     NUMBERS: ClassVar[frozenset[str]] = frozenset()  # fields that hold numbers
+    SEARCHED: ClassVar[bool] = False  # words are looked for in an index
     EMPTY: ClassVar[str] = "Nothing here."
     FILTERED: ClassVar[str] = "Nothing like that. esc shows everything."
     HINT: ClassVar[str] = "filter: words, or name:value"
@@ -177,13 +178,13 @@ class Listed(Place):
 
     def _try(self, text: str) -> None:
         try:
-            wish = parse(text, self.FIELDS, self.NUMBERS)
+            wish = parse(text, self.FIELDS, self.NUMBERS, indexed=self.SEARCHED)
         except InvalidInput as error:
             self._complaint = clean(str(error))
             self.say_status()
             return
         self._complaint = ""
-        if (wish.where, wish.words) != (self.wish.where, self.wish.words):
+        if (wish.where, wish.words, wish.search) != (self.wish.where, self.wish.words, self.wish.search):
             self.wish = wish
             self.ask()
         self.say_status()
@@ -239,12 +240,21 @@ class Listed(Place):
             self._order_by(event.column.name, further=event.further)
 
     def _order_by(self, name: str, *, further: bool) -> None:
-        order = self.table.order
+        order = dict(self.table.order)
         if further:
             order[name] = not order[name] if name in order else False
         else:
-            self.table.order = {name: not order[name] if list(order) == [name] else False}
+            order = {name: not order[name] if list(order) == [name] else False}
+        problem = self.check_order(order)
+        if problem:
+            self.console.tell(problem)
+            return
+        self.table.order = order
         self.ask()
+
+    def check_order(self, order: dict[str, bool]) -> str:  # noqa: ARG002 - screens may look at it
+        """Return why rows cannot be had in an order (column name -> descending); empty: they can."""
+        return ""
 
     def action_columns(self) -> None:
         """Choose which columns are shown."""

@@ -11,10 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 
 from ....core import api
+from ....core.browsing import FailingView
 from ....core.errors import OrchestraError
 from ....core.views import AgentView, BuildSummary
 from ...feed.contract import Link
-from ...feed.insight import Regression, progress
+from ...feed.insight import progress
 from ...feed.listing import Listing
 from ...format import between, duration
 from .. import commands
@@ -58,10 +59,20 @@ def _slots(agent: AgentView, _: datetime) -> Part:
     return f"{used}/{total}", Tone.BUSY if used else Tone.DIM
 
 
-def _since(found: Regression, _: datetime) -> Part:
-    if found.since is None:
-        return "ever", Tone.DIM
-    return f"#{found.since}", Tone.BAD
+def _failing_job(found: FailingView, _: datetime) -> Part:
+    return clean(f"{found.project}/{found.job}"), Tone.PLAIN
+
+
+def _since(found: FailingView, _: datetime) -> Part:
+    return f"#{found.since.number}", Tone.BAD
+
+
+def _for(found: FailingView, now: datetime) -> Part:
+    return duration(between(found.since.finished or found.since.created, None, now)), Tone.DIM
+
+
+def _last(found: FailingView, _: datetime) -> Part:
+    return f"#{found.last}", Tone.DIM
 
 
 class OverviewScreen(BuildActions):
@@ -92,7 +103,7 @@ class OverviewScreen(BuildActions):
         self.waiting_table = Table(self._waiting_columns(), _key, empty="Nothing waits.", id="waiting")
         self.agent_table = Table(self._agent_columns(), _key, empty="No agents.", id="agents")
         self.failing_table = Table(
-            self._failing_columns(), lambda one: one.build.id, empty="No job's last build failed.", id="failing"
+            self._failing_columns(), lambda one: one.since.id, empty="No job's last build failed.", id="failing"
         )
         self._tables = (self.running_table, self.waiting_table, self.agent_table, self.failing_table)
 
@@ -137,12 +148,11 @@ class OverviewScreen(BuildActions):
     @staticmethod
     def _failing_columns() -> Sequence[Column]:
         return (
-            Column(
-                "job", "FAILING", lambda one, _: (clean(f"{one.build.project}/{one.build.job}"), Tone.PLAIN), 16, 32, 0
-            ),
+            Column("job", "FAILING", _failing_job, 16, 32, 0),
             Column("since", "SINCE", _since, 5, 8, 1, right=True),
-            Column("last", "LAST", lambda one, _: (f"#{one.build.number}", Tone.DIM), 4, 8, 3, right=True),
-            Column("why", "WHY", lambda one, _: (clean(one.build.reason), Tone.DIM), 12, 60, 2),
+            Column("for", "FOR", _for, 6, 7, 3, right=True),
+            Column("last", "LAST", _last, 4, 8, 4, right=True),
+            Column("why", "WHY", lambda one, _: (clean(one.since.reason), Tone.DIM), 12, 60, 2),
         )
 
     def _progress(self, build: BuildSummary, now: datetime) -> Part:
@@ -189,8 +199,7 @@ class OverviewScreen(BuildActions):
         found: api.Builds = await self.feed.call(
             "builds.list", where={"state": ["running", "assigned"]}, order="-created", limit=SHOWN
         )
-        for job in dict.fromkeys((one.project, one.job) for one in found.builds):
-            await self.console.insight.usual(*job)
+        await self.console.insight.learn((one.project, one.job) for one in found.builds)
         return found.builds
 
     async def _fetch_waiting(self) -> Sequence[BuildSummary]:
@@ -215,8 +224,8 @@ class OverviewScreen(BuildActions):
         self._names = {one.id: one.name for one in found.agents}
         return found.agents
 
-    async def _fetch_failing(self) -> Sequence[Regression]:
-        return await self.console.insight.regressions()
+    async def _fetch_failing(self) -> Sequence[FailingView]:
+        return await self.console.insight.failing()
 
     def tick(self) -> None:
         """See Place."""
@@ -260,7 +269,7 @@ class OverviewScreen(BuildActions):
     def targets(self) -> list[BuildSummary]:
         """See BuildActions."""
         found = self._focused_table.selected
-        builds = [one.build if isinstance(one, Regression) else one for one in found]
+        builds = [one.since if isinstance(one, FailingView) else one for one in found]
         return [one for one in builds if isinstance(one, BuildSummary)]
 
     @on(Table.Opened)
@@ -271,7 +280,7 @@ class OverviewScreen(BuildActions):
         if isinstance(row, AgentView):
             self.console.show_builds(f"agent:{row.name}")
         else:
-            self.console.show(BuildScreen(cast("BuildSummary", row.build if isinstance(row, Regression) else row)))
+            self.console.show(BuildScreen(cast("BuildSummary", row.since if isinstance(row, FailingView) else row)))
 
     def command(self) -> str:
         """See Place."""

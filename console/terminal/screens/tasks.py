@@ -8,7 +8,8 @@ from typing import Any, ClassVar, cast
 
 import msgspec
 
-from ....core import api, views
+from ....core import browsing, views
+from ....core.browsing import Counting
 from ....core.model import Task
 from ....core.views import TaskView
 from ...feed.listing import Rows
@@ -55,6 +56,7 @@ class TasksScreen(Listed):
         "id": "id",
     }
     NUMBERS = frozenset({"id"})
+    SEARCHED = True
     ORDER: ClassVar[Mapping[str, bool]] = {"at": True}
     EMPTY = "Nothing was asked of this network yet."
     HINT = "words, or by:ann@box kind:builds.submit state:refused about:ID"
@@ -66,15 +68,20 @@ class TasksScreen(Listed):
     def source(self, wish: Wish) -> Rows:
         """See Listed."""
         down = next(iter(self.table.order.values()), True)
+        asked: dict[str, Any] = {"collection": "tasks", "where": wish.where}
+        if wish.search:
+            asked["search"] = wish.search
 
         async def fetch(reverse: bool, after: str | None, limit: int) -> tuple[Sequence[Any], str | None]:
             order = "-id" if down is not reverse else "id"
-            found: api.Rows = await self.feed.call(
-                "store.query", collection="tasks", where=wish.where, order=order, limit=limit, after=after
-            )
+            found: browsing.Rows = await self.feed.call("store.query", **asked, order=order, limit=limit, after=after)
             return [views.task(msgspec.convert(row, Task)) for row in found.rows], found.next
 
-        return Pages(fetch, self.wanted(wish))
+        async def count() -> tuple[int, bool]:
+            found: Counting = await self.feed.call("store.count", **asked)
+            return found.rows, found.exact
+
+        return Pages(fetch, self.wanted(wish), count=count)
 
     def on_open(self, row: Any) -> None:  # noqa: ANN401 - a TaskView
         """See Listed."""

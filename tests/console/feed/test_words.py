@@ -36,6 +36,12 @@ def test_filters(text: str, where: dict[str, object] | None, words: tuple[str, .
     assert found.empty == (not where and not words)
 
 
+def test_where_words_are_in_an_index_only_some_are_looked_for_here() -> None:
+    found = parse("web ~Tst by:ann", FIELDS, indexed=True)
+    assert (found.search, found.words, found.where) == ("web", ("tst",), {"requester": "ann"})
+    assert not found.empty
+
+
 @pytest.mark.parametrize(("text", "hint"), [("stat:x", "did you mean state:"), ("no:many", "number"), ("zz:1", "by:")])
 def test_mistakes_name_what_is_right(text: str, hint: str) -> None:
     with pytest.raises(InvalidInput, match=hint):
