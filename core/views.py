@@ -210,6 +210,9 @@ class JobView(msgspec.Struct, frozen=True):
     timeout: float | None  # seconds
     shell: list[str]  # program and options
     steps: list[StepDefinition]  # in order
+    needs: list[NeedView] = []  # what must have ended before
+    condition: str = ""  # `if`; empty: none
+    matrix: dict[str, list[str]] = {}  # key -> values by which it is multiplied; empty: it is one build
 
 
 class TaskView(msgspec.Struct, frozen=True):
@@ -406,6 +409,9 @@ def job(definition: Job) -> JobView:
         timeout=spec.timeout_s,
         shell=list(spec.shell),
         steps=[_step(one) for one in spec.steps],
+        needs=[NeedView(one.job, one.when) for one in definition.needs],
+        condition=definition.condition,
+        matrix={key: list(values) for key, values in definition.matrix.axes.items()} if definition.matrix else {},
     )
 
 

@@ -6,11 +6,11 @@ from typing import Any, cast
 import msgspec
 
 from ...core import api, views
-from ...core.browsing import CollectionView, Counting, FieldView, Rows, StoreView
+from ...core.browsing import Counting, Rows, StoreView
 from ...core.model import Task
 from ...store.asking import conditions, orders
-from ...store.collections import COLLECTIONS, Collection
 from ...store.query import Counted, Filter, Operator, Query
+from ...store.showing import store_view
 from .desk import Desk
 
 
@@ -40,17 +40,7 @@ class Records:
     async def store_describe(self, _: api.NoParams) -> StoreView:
         """Return what the store is, and what there is to browse."""
         found = await self._desk.read("describe")
-        sizes = {one.collection: one.rows for one in found.sizes}
-        return StoreView(
-            url=found.url,
-            kind=found.kind,
-            schema=found.schema,
-            applied=found.applied,
-            bytes=found.bytes,
-            behind=self._desk.history.backlog,
-            problem=self._desk.history.problem,
-            collections=[_view(one, sizes.get(name, 0)) for name, one in COLLECTIONS.items()],
-        )
+        return store_view(found, behind=self._desk.history.backlog, problem=self._desk.history.problem)
 
     async def page(  # noqa: PLR0913, PLR0917 - what a page is asked for with
         self, collection: str, where: Mapping[str, Any], order: str, limit: int, after: str | None, search: str = ""
@@ -67,18 +57,3 @@ class Records:
         if one.field != "agent" or one.operator is not Operator.EQ or not isinstance(one.value, str) or not one.value:
             return one
         return Filter(one.field, one.operator, self._desk.find.agent(one.value).id)
-
-
-def _view(collection: Collection, rows: int) -> CollectionView:
-    return CollectionView(
-        name=collection.name,
-        caption=collection.caption,
-        rows=rows,
-        key=list(collection.key),
-        newest_first=collection.newest_first,
-        searched=list(collection.texts),
-        fields=[
-            FieldView(name, one.kind, one.caption, one.optional, name in collection.ordered, list(one.choices))
-            for name, one in collection.fields.items()
-        ],
-    )

@@ -8,7 +8,6 @@ from ...core.browsing import (
     DurationsList,
     DurationsView,
     FailingList,
-    FailingView,
     TalliesView,
     TallyView,
     UsageList,
@@ -16,6 +15,7 @@ from ...core.browsing import (
 )
 from ...core.errors import InvalidInput
 from ...core.model import Millis
+from ...store.showing import durations_view, failing_view
 from .desk import Desk
 
 MAX_JOBS = 100
@@ -46,15 +46,13 @@ class Summary:
                 message = f"{name[:60]!r} names no job; write project/name"
                 raise InvalidInput(message)
             one = await self._desk.read("durations", project, job)
-            found.append(DurationsView(project, job, one.builds, one.p50_s, one.p90_s, one.p99_s, one.longest_s))
+            found.append(durations_view(one))
         return DurationsList(found)
 
     async def jobs_failing(self, _: api.NoParams) -> FailingList:
         """Return the jobs that fail, and since when."""
         found = await self._desk.read("failing")
-        return FailingList(
-            [FailingView(one.project, one.job, views.summary(one.since), one.succeeded, one.last) for one in found]
-        )
+        return FailingList([failing_view(one) for one in found])
 
     async def agents_usage(self, params: api.AgentsUsage) -> UsageList:
         """Return what agents did, by day."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job_orchestra.core import views
-from job_orchestra.core.definition import Parameter, Spec, Step, When
+from job_orchestra.core.definition import Matrix, Need, Parameter, Spec, Step, When
 from job_orchestra.core.model import BuildState, StepResult, StepState, TaskState
 from tests.kit.builders import T0, agent, attempt, build, job, task
 
@@ -231,6 +231,9 @@ def test_a_job_with_all_its_defaults_written_out() -> None:
         parameters=(Parameter("level", choices=("1", "2")),),
         description="tests",
         priority=3,
+        needs=(Need("lint", When.ALWAYS),),
+        matrix=Matrix({"python": ("3.11", "3.13")}),
+        condition="branch == 'main'",
     )
     assert shape(views.job(one)) == {
         "project": "shop",
@@ -248,6 +251,9 @@ def test_a_job_with_all_its_defaults_written_out() -> None:
             {"name": "build", "run": "make", "env": {}, "when": "success", "timeout": None},
             {"name": "tell", "run": ["mail", "-s"], "env": {"A": "b"}, "when": "always", "timeout": 5.0},
         ],
+        "needs": [{"job": "lint", "when": "always"}],
+        "condition": "branch == 'main'",
+        "matrix": {"python": ["3.11", "3.13"]},
     }
 
 

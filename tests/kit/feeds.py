@@ -22,6 +22,7 @@ from job_orchestra.store.asking import conditions, orders
 from job_orchestra.store.contract import Batch
 from job_orchestra.store.memory import MemoryStore
 from job_orchestra.store.query import Counted, Filter, Operator, Query
+from job_orchestra.store.showing import durations_view, failing_view, store_view
 
 METHODS = frozenset(api.METHODS) - {"builds.wait", "agent.stop", "agent.leave", "network.digest", "network.links"}
 
@@ -35,6 +36,7 @@ class FakeFeed:
         self.store = MemoryStore()
         self.agents: list[views.AgentView] = []
         self.jobs: list[views.JobView] = []
+        self.schedules: list[views.ScheduleView] = []
         self.requests: list[api.JoinRequest] = []
         self.logs: dict[str, bytes] = {}  # attempt's key -> what it wrote
         self.reasons: dict[str, list[str]] = {}  # build id -> what builds.explain says
@@ -210,20 +212,23 @@ class FakeFeed:
 
     def _jobs_durations(self, wish: api.JobsDurations) -> browsing.DurationsList:
         found = [self.store.durations(*name.split("/", 1)) for name in wish.jobs]
-        return browsing.DurationsList(
-            [
-                browsing.DurationsView(one.project, one.job, one.builds, one.p50_s, one.p90_s, one.p99_s, one.longest_s)
-                for one in found
-            ]
-        )
+        return browsing.DurationsList([durations_view(one) for one in found])
 
     def _jobs_failing(self, _: api.NoParams) -> browsing.FailingList:
-        return browsing.FailingList(
-            [
-                browsing.FailingView(one.project, one.job, views.summary(one.since), one.succeeded, one.last)
-                for one in self.store.failing()
-            ]
-        )
+        return browsing.FailingList([failing_view(one) for one in self.store.failing()])
+
+    def _store_describe(self, _: api.NoParams) -> browsing.StoreView:
+        return store_view(self.store.describe())
+
+    def _schedules_list(self, _: api.SchedulesList) -> api.Schedules:
+        return api.Schedules(self.schedules)
+
+    def _schedules_set(self, wish: api.ScheduleSet) -> api.OneTask:
+        return self._task("schedules.set", wish.schedule, "enabled" if wish.enabled else "disabled")
+
+    def _schedules_fire(self, wish: api.ScheduleFire) -> api.Submitted:
+        project, _, _ = wish.schedule.partition("/")
+        return api.Submitted(None, [views.BuildLine("madeup00", project, "test", 41, BuildState.PENDING)])
 
     def _events_subscribe(self, _: api.Subscribe) -> api.Subscribed:
         return api.Subscribed(subscribed=True)

@@ -1,0 +1,140 @@
+"""A feed from a store, with no network at all: history to look at, nothing that can be done.
+
+Answers the methods that are about the history, from the same records and in the same shapes as an agent does. Reads in
+a thread of its own, so that a slow database holds nothing up.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import msgspec
+
+from ...core import api, browsing, views
+from ...core.errors import InvalidInput, NotFound
+from ...core.model import AgentRecord, Build, Task
+from ...store.asking import conditions, orders
+from ...store.contract import Store
+from ...store.query import Counted, Query
+from ...store.showing import durations_view, failing_view, store_view
+from ..format import plain
+from .contract import Link, Listener, Remembered, Standing
+from .memory import Listeners, Memory
+
+
+class StoreFeed:
+    """A feed from an open store."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        """Read from `store`, which is somebody else's to close."""
+        self.clock = clock
+        self._store = store
+        self._memory = Memory()
+        self._listeners = Listeners()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-read")
+        self._answers: dict[str, Callable[[Any], Any]] = {
+            "builds.list": self._builds_list,
+            "builds.get": self._builds_get,
+            "tasks.list": self._tasks_list,
+            "agents.list": self._agents_list,
+            "jobs.list": self._jobs_list,
+            "jobs.get": self._jobs_get,
+            "jobs.durations": self._jobs_durations,
+            "jobs.failing": self._jobs_failing,
+            "store.describe": self._store_describe,
+            "store.query": self._store_query,
+            "store.count": self._store_count,
+        }
+        self.methods: AbstractSet[str] = frozenset(self._answers)
+
+    @property
+    def standing(self) -> Standing:
+        """See Feed."""
+        return Standing(Link.STORE, source=plain(self._store.url), heard=self.clock())
+
+    async def run(self) -> None:
+        """See Feed: nothing happens in a store that is only read."""
+        await asyncio.Event().wait()
+
+    def remembered(self, method: str, **params: object) -> Remembered | None:
+        """See Feed."""
+        return self._memory.find(method, params)
+
+    def listen(self, hear: Listener) -> Callable[[], None]:
+        """See Feed."""
+        return self._listeners.add(hear)
+
+    async def call(self, method: str, **params: object) -> Any:  # noqa: ANN401 - the method decides the type
+        """See Feed."""
+        answer = self._answers.get(method)
+        if answer is None:
+            raise InvalidInput(f"{method} takes an agent; this is the store {plain(self._store.url)} alone")
+        given = {name: value for name, value in params.items() if value is not None}
+        try:
+            wish = msgspec.convert(given, api.METHODS[method].params)
+        except msgspec.ValidationError as error:
+            raise InvalidInput(f"wrong parameters for {method}: {error}") from None
+        found = await asyncio.get_running_loop().run_in_executor(self._reader, answer, wish)
+        self._memory.keep(method, params, found, self.clock())
+        return found
+
+    def close(self) -> None:
+        """End the thread."""
+        self._reader.shutdown()
+
+    # -- answers, in the reader's thread
+
+    def _page(self, collection: str, wish: Any, order: str) -> Any:  # noqa: ANN401 - parameters of any listing
+        where = tuple(conditions(wish.where))
+        return self._store.find(Query(collection, where, orders(order), wish.limit, wish.after, wish.search))
+
+    def _builds_list(self, wish: api.BuildsList) -> api.Builds:
+        page = self._page("builds", wish, wish.order)
+        return api.Builds([views.summary(one) for one in page.rows], page.next)
+
+    def _builds_get(self, wish: api.ById) -> api.OneBuild:
+        build = cast("Build | None", self._store.get("builds", wish.id))
+        if build is None:
+            raise NotFound(f"no build {wish.id[:60]} in this store")
+        attempts = self._page("attempts", api.StoreQuery("attempts", {"build": build.id}, limit=1000), "number")
+        return api.OneBuild(views.whole(build, attempts.rows))
+
+    def _tasks_list(self, wish: api.TasksList) -> api.Tasks:
+        page = self._page("tasks", wish, "-id")
+        return api.Tasks([views.task(cast("Task", one)) for one in page.rows], page.next)
+
+    def _agents_list(self, _: api.NoParams) -> api.Agents:
+        records: list[AgentRecord] = list(self._store.scan("agents"))
+        shown = [views.agent(one, reachable=False, used=0, roles=(), addresses=one.addresses) for one in records]
+        return api.Agents([msgspec.structs.replace(one, state="recorded") for one in shown])
+
+    def _jobs_list(self, wish: api.JobsList) -> api.Jobs:
+        found = [views.job(one) for one in self._store.scan("jobs")]
+        return api.Jobs([one for one in found if wish.project in {None, one.project}])
+
+    def _jobs_get(self, wish: api.JobsGet) -> api.OneJob:
+        found = self._store.get("jobs", tuple(wish.job.split("/", 1)))
+        if found is None:
+            raise NotFound(f"no job {wish.job[:60]} in this store")
+        return api.OneJob(views.job(found))
+
+    def _jobs_durations(self, wish: api.JobsDurations) -> browsing.DurationsList:
+        found = [self._store.durations(*name.split("/", 1)) for name in wish.jobs]
+        return browsing.DurationsList([durations_view(one) for one in found])
+
+    def _jobs_failing(self, _: api.NoParams) -> browsing.FailingList:
+        return browsing.FailingList([failing_view(one) for one in self._store.failing()])
+
+    def _store_describe(self, _: api.NoParams) -> browsing.StoreView:
+        return store_view(self._store.describe())
+
+    def _store_query(self, wish: api.StoreQuery) -> browsing.Rows:
+        page = self._page(wish.collection, wish, wish.order)
+        return browsing.Rows(wish.collection, [msgspec.to_builtins(one) for one in page.rows], page.next)
+
+    def _store_count(self, wish: api.StoreCount) -> browsing.Counting:
+        found = self._store.count(Query(wish.collection, tuple(conditions(wish.where)), search=wish.search))
+        return browsing.Counting(found.rows, found.counted is Counted.EXACT)
