@@ -6,7 +6,7 @@ collection is one entry in COLLECTIONS; and in core.changes a dictionary `Change
 go back.
 
 A record is kept whole, as a document. Beside it are the *fields*: typed columns, by which one filters and orders. What
-a field holds is taken from the record, never the other way round.
+a field holds is taken from the record, never the other way round, and of a text it is the beginning (`comparable`).
 """
 
 from collections.abc import Callable, Mapping
@@ -21,11 +21,19 @@ from ..core.ids import is_build_id, serial_of
 from ..core.model import LIVE_STATES, AgentRecord, Attempt, Build, BuildState, Pipeline, PipelineState, Task, TaskState
 from ..core.nearest import nearest
 
+MAX_LENGTH = 255
+"""Characters of a text that are compared. More do not fit into the indexes of every database."""
+
+
+def comparable(text: str) -> str:
+    """Return what a field holds of a text: its beginning, without the one character that not every database takes."""
+    return text[:MAX_LENGTH].replace("\0", "\u2400")
+
 
 class Kind(StrEnum):
     """What a field holds."""
 
-    TEXT = "text"  # any text
+    TEXT = "text"  # any text, of which the first 255 characters count
     INTEGER = "integer"  # a whole number
     INSTANT = "instant"  # milliseconds since the epoch; the database's own type where it has one
 
@@ -93,7 +101,8 @@ class Collection(msgspec.Struct, frozen=True):
     def value(self, record: Any, field: str) -> Any:  # noqa: ANN401 - a record of this type, and what its field holds
         """Return what one of a record's columns holds."""
         derive = self.fields[field].derive
-        return getattr(record, field) if derive is None else derive(record)
+        value = getattr(record, field) if derive is None else derive(record)
+        return comparable(value) if self.fields[field].kind is Kind.TEXT else value
 
     def key_of(self, record: Any) -> Any:  # noqa: ANN401 - a record of this type; a key
         """Return what `get` finds a record by: a value, or a tuple of several."""

@@ -12,7 +12,7 @@ import msgspec
 from ..core.errors import StorageError, Unfinished
 from ..core.ledger import Remembered
 from ..core.model import Attempt, Build, BuildState, Millis
-from .collections import COLLECTIONS, Collection, Part, collection_of
+from .collections import COLLECTIONS, Collection, Part, collection_of, comparable
 from .contract import SCHEMA_VERSION, Batch
 from .query import Count, Filter, Operator, Page, Query, Resolved, page_of, resolve
 from .statistics import (
@@ -62,7 +62,7 @@ class MemoryStore:
             self._put(batch.records)
             for name, keys in batch.removed.items():
                 for key in keys:
-                    self._rows[name].pop(key, None)
+                    self._rows[name].pop(_comparable(key), None)
             self._meta.update(batch.meta)
             self._applied = batch.index
             return True
@@ -128,7 +128,7 @@ class MemoryStore:
     def get(self, collection: str, key: object) -> Any | None:  # noqa: ANN401 - the collection decides the type
         """See Store."""
         with self._finished():
-            return self._rows[collection_of(collection).name].get(key)
+            return self._rows[collection_of(collection).name].get(_comparable(key))
 
     def find(self, query: Query) -> Page:
         """See Store."""
@@ -297,7 +297,7 @@ class MemoryStore:
         """See Store."""
         rows = self._rows[collection_of(collection).name]
         with self._finished():
-            gone = [key for key in dict.fromkeys(keys) if key in rows]
+            gone = [key for key in dict.fromkeys(_comparable(key) for key in keys) if key in rows]
             if collection == "builds":
                 gone = [key for key in gone if rows[key].state not in COLLECTIONS["builds"].alive]
                 builds = set(gone)
@@ -342,6 +342,12 @@ def _count_days(attempt: Attempt, days: Counter[tuple[str, Millis]], busy: Count
     for day, ended, took in shares(attempt.started, attempt.finished):
         days[attempt.agent, day] += ended
         busy[attempt.agent, day] += took
+
+
+def _comparable(key: Any) -> Any:  # noqa: ANN401 - a key of any collection
+    if isinstance(key, tuple):
+        return tuple(_comparable(one) for one in key)
+    return comparable(key) if isinstance(key, str) else key
 
 
 def _behind(resolved: Resolved, row: object) -> bool:

@@ -1,11 +1,19 @@
-"""From a URL to a store: `sqlite:///absolute/path.db`, `memory:`. Each kind is imported when it is asked for."""
+"""From a URL to a store: `sqlite:///absolute/path.db`, `postgresql://...`. Each kind is imported when it is asked for.
+
+A further kind comes from an installed package, as an entry point of the group `job_orchestra.stores`: its name is the
+scheme, and what it names is called with the URL and returns a Store (docs/stores.md).
+"""
 
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
-from ..core.errors import InvalidInput
+from ..core.errors import InvalidInput, StorageError
 from ..core.nearest import nearest
 from .contract import Store
+
+GROUP = "job_orchestra.stores"
+"""Entry points of stores that others wrote."""
 
 
 def open_store(url: str) -> Store:
@@ -15,13 +23,32 @@ def open_store(url: str) -> Store:
     cannot be used; each with the remedy.
     """
     scheme, colon, rest = url.partition(":")
-    opener = _OPENERS.get(scheme)
-    if not colon or opener is None:
-        guess = nearest(scheme, _OPENERS)
-        hint = f"did you mean {guess}:?" if guess else f"there are: {', '.join(f'{one}:' for one in _OPENERS)}"
-        message = f"{url[:120]!r} names no store; {hint} (for example sqlite:///var/lib/orchestra/history.db)"
-        raise InvalidInput(message)
-    return opener(rest)
+    opener = _OPENERS.get(scheme) if colon else None
+    if opener is not None:
+        return opener(rest)
+    others = {one.name: one for one in entry_points(group=GROUP)}
+    if colon and scheme in others:
+        return _provided(others[scheme].load, url)
+    known = [*_OPENERS, *others]
+    guess = nearest(scheme, known)
+    hint = f"did you mean {guess}:?" if guess else f"there are: {', '.join(f'{one}:' for one in known)}"
+    message = f"{_shown(url)!r} names no store; {hint} (for example sqlite:///var/lib/orchestra/history.db)"
+    raise InvalidInput(message)
+
+
+def _shown(url: str) -> str:
+    """Return a URL without user and password, as it may be shown."""
+    before, slashes, rest = url.partition("//")
+    return f"{before}{slashes}{rest.rpartition('@')[2]}"[:120]
+
+
+def _provided(load: Callable[[], Callable[[str], Store]], url: str) -> Store:
+    try:
+        opener = load()
+    except (ImportError, AttributeError) as problem:
+        message = f"the package that provides the store {_shown(url)!r} cannot be used: {problem}; install it anew"
+        raise StorageError(message) from problem
+    return opener(url)
 
 
 def _sqlite(rest: str) -> Store:
@@ -38,6 +65,28 @@ def _sqlite(rest: str) -> Store:
     return SqlStore.sqlite(path)
 
 
+def _postgresql(rest: str) -> Store:
+    _check_server("postgresql", rest)
+    try:
+        from .sql.postgresql import Postgresql
+    except ImportError as problem:
+        raise _no_driver("postgresql", problem) from None
+    from .sql.store import SqlStore
+
+    return SqlStore(Postgresql(f"postgresql:{rest}"))
+
+
+def _mysql(rest: str) -> Store:
+    _check_server("mysql", rest)
+    try:
+        from .sql.mysql import Mysql
+    except ImportError as problem:
+        raise _no_driver("mysql", problem) from None
+    from .sql.store import SqlStore
+
+    return SqlStore(Mysql(f"mysql:{rest}"))
+
+
 def _memory(rest: str) -> Store:
     from .memory import MemoryStore
 
@@ -47,4 +96,23 @@ def _memory(rest: str) -> Store:
     return MemoryStore()
 
 
-_OPENERS: dict[str, Callable[[str], Store]] = {"sqlite": _sqlite, "memory": _memory}
+def _check_server(scheme: str, rest: str) -> None:
+    place, _, database = rest.removeprefix("//").partition("/")
+    if not rest.startswith("//") or not place or not database.partition("?")[0]:
+        message = f"{_shown(f'{scheme}:{rest}')!r} names no database; write {scheme}://user:password@host/database"
+        raise InvalidInput(message)
+
+
+def _no_driver(scheme: str, problem: ImportError) -> StorageError:
+    return StorageError(
+        f"a store at {scheme}: needs a driver that is not installed ({problem.name}); install it with: "
+        f"pipx install --force 'job-orchestra[{scheme}]' (or: pip install 'job-orchestra[{scheme}]')"
+    )
+
+
+_OPENERS: dict[str, Callable[[str], Store]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+    "mysql": _mysql,
+    "memory": _memory,
+}

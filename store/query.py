@@ -12,7 +12,7 @@ import msgspec
 
 from ..core.errors import InvalidInput
 from ..core.views import instant
-from .collections import Collection, Field, Kind, collection_of, field_of
+from .collections import Collection, Field, Kind, collection_of, comparable, field_of
 from .words import words
 
 MAX_LIMIT = 1000
@@ -148,6 +148,16 @@ def _filter(collection: Collection, one: Filter) -> Filter:
     return Filter(one.field, one.operator, _value(one.field, field, one.value))
 
 
+def of_key(collection: Collection, key: object) -> tuple[Filter, ...]:
+    """Return the conditions that hold of the record with a key, as `get` takes it."""
+    values = key if isinstance(key, tuple) else (key,)
+    found = [
+        Filter(name, Operator.EQ, comparable(value) if isinstance(value, str) else value)
+        for name, value in zip(collection.names, values, strict=True)
+    ]
+    return implied(collection, tuple(found))
+
+
 def _terms(collection: Collection, search: str) -> tuple[str, ...]:
     if search and not collection.texts:
         message = f"{collection.name} have no texts to search; filter them by {', '.join(collection.fields)}"
@@ -160,8 +170,10 @@ def _terms(collection: Collection, search: str) -> tuple[str, ...]:
 
 
 def _value(name: str, field: Field, value: Any) -> Any:  # noqa: ANN401 - whatever a client sent
-    if value is None or _fits(field, value):
-        return value
+    if value is None:
+        return None
+    if _fits(field, value):
+        return comparable(value) if field.kind is Kind.TEXT else value
     if field.kind is Kind.INSTANT and isinstance(value, str):
         try:
             return instant(value)

@@ -193,8 +193,8 @@ def bind(resolved: Resolved, fetch: Fetch) -> Resolved | None:
                 return None
     if not bounds:
         return resolved
-    bounds = [*bounds, *_numbers(resolved, bounds, fetch)]
-    return msgspec.structs.replace(resolved, where=(*resolved.where, *bounds))
+    where = (*resolved.where, *bounds, *_numbers(resolved, bounds, fetch))
+    return msgspec.structs.replace(resolved, where=where)
 
 
 def _edges(operator: Operator) -> tuple[tuple[bool, Operator], ...]:

@@ -20,6 +20,10 @@ class Dialect(Protocol):
     errors: tuple[type[Exception], ...]  # of the driver, beside peewee's
     nulls_first: bool  # missing values come first in ascending order without being told so
 
+    def creating(self) -> AbstractContextManager[Any]:
+        """Keep others from creating tables meanwhile; all or nothing where the database can."""
+        ...
+
     def writing(self) -> AbstractContextManager[Any]:
         """Begin a transaction that nobody else's can interleave with."""
         ...
@@ -30,6 +34,10 @@ class Dialect(Protocol):
 
     def flush(self) -> None:
         """Make what is committed durable."""
+        ...
+
+    def check(self) -> None:
+        """Raise StorageError where the database is too old, or is not what the URL says."""
         ...
 
     def kind(self) -> str:
@@ -48,16 +56,20 @@ class Dialect(Protocol):
         """Write a copy of everything into a new file."""
         ...
 
-    def take_place(self, copy: Path) -> None:
-        """Let a copy take the place of everything; no connection is open, and none is after it."""
+    def at(self, copy: Path) -> "Dialect":
+        """Return the way to a copy."""
         ...
 
-    def reopen(self) -> None:
-        """Open the database anew."""
+    def replace_by(self, copy: Path) -> None:
+        """Let a copy take the place of everything; connections of all threads end with it."""
         ...
 
     def explain(self, sql: str, values: Any) -> list[str]:  # noqa: ANN401 - the parameters of a statement
         """Return how the database answers a query, one line per step."""
+        ...
+
+    def forget(self) -> None:
+        """Give up this thread's connection where it may be broken; the next question opens another one."""
         ...
 
     def translate(self, problem: Exception, doing: str) -> StorageError:

@@ -47,6 +47,11 @@ class _RowId(peewee.IntegerField):
 
 
 class _Types(Types):
+    keyed = True
+
+    def text(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
+        return peewee.TextField(**options)
+
     def row_id(self) -> peewee.Field:
         return _RowId(primary_key=True)
 
@@ -66,6 +71,10 @@ class Sqlite(Dialect):
         self._path = path
         self.database = _Database(path)
 
+    def creating(self) -> AbstractContextManager[Any]:
+        """See Dialect."""
+        return self.database.atomic("IMMEDIATE")
+
     def writing(self) -> AbstractContextManager[Any]:
         """See Dialect."""
         return self.database.atomic("IMMEDIATE")
@@ -80,6 +89,9 @@ class Sqlite(Dialect):
         if busy:
             message = f"{self.url} is being read for so long that it could not be flushed; it is tried again later"
             raise StorageError(message)
+
+    def check(self) -> None:
+        """See Dialect: it comes with Python."""
 
     def kind(self) -> str:
         """See Dialect."""
@@ -109,20 +121,25 @@ class Sqlite(Dialect):
             message = f"cannot write the backup {target}: {problem}; name a new file in a directory with room"
             raise StorageError(message) from None
 
-    def take_place(self, copy: Path) -> None:
+    def at(self, copy: Path) -> Dialect:
+        """See Dialect."""
+        return Sqlite(copy)
+
+    def replace_by(self, copy: Path) -> None:
         """See Dialect. A crash before the copy is in place leaves the store as it was when it was last flushed."""
+        self.database.close_all()
         for suffix in ("-wal", "-shm"):
             self._beside(suffix).unlink(missing_ok=True)
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
         copy.replace(self._path)
-
-    def reopen(self) -> None:
-        """See Dialect."""
         self.database = _Database(self._path)
 
     def explain(self, sql: str, values: Any) -> list[str]:  # noqa: ANN401 - the parameters of a statement
         """See Dialect."""
         return [str(row[3]) for row in self.database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()]
+
+    def forget(self) -> None:
+        """See Dialect: a file is there or not."""
 
     def translate(self, problem: Exception, doing: str) -> StorageError:
         """See Dialect."""

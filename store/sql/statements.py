@@ -10,11 +10,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..collections import COLLECTIONS, Collection
+from ..collections import COLLECTIONS, MAX_LENGTH, Collection, Kind, comparable
 from ..words import words_of
 
 ROWS = 200
 """Rows of one statement. Larger: fewer statements; SQLite takes at most 32,766 values in one."""
+
+BYTES = 4 << 20
+"""Bytes of documents in one statement, but for one that is larger. Servers take some 16 MiB at a time."""
 
 _T = TypeVar("_T")
 _encoder = msgspec.json.Encoder()
@@ -31,6 +34,17 @@ class Syntax:
     def name(self, name: str) -> str:
         """Return a name of a table or column, quoted."""
         return f"{self._quote}{name}{self._quote}"
+
+    def index(self, name: str, table: str, fields: Iterable[str], *, unique: bool, given: str) -> str:
+        """Return the statement that creates an index; with `given` only of rows where that text is not empty."""
+        columns = ", ".join(self.indexed(one) for one in fields)
+        kind = "UNIQUE INDEX" if unique else "INDEX"
+        where = f" WHERE {self.name(given)} <> ''" if given else ""
+        return f"CREATE {kind} {self.name(name)} ON {self.name(table)} ({columns}){where}"
+
+    def indexed(self, column: str) -> str:
+        """Return a column as an index takes it: missing values come first."""
+        return self.name(column)
 
     def insert(self, table: str, columns: Iterable[str], rows: int) -> str:
         """Return the beginning of a statement that puts in so many rows."""
@@ -76,15 +90,23 @@ class Syntax:
 def row_of(collection: Collection) -> Callable[[Any], tuple[Any, ...]]:
     """Return the function from a record to the values of its row."""
     plain = [name for name, one in collection.fields.items() if one.derive is None]
+    texts = [place for place, one in enumerate(collection.fields.values()) if one.kind is Kind.TEXT]
     derived = [one.derive for one in collection.fields.values() if one.derive is not None]
     if plain != list(collection.fields)[len(derived) :]:
         raise TypeError(f"{collection.name}: derived fields come first")
     values: Callable[[Any], tuple[Any, ...]] = attrgetter(*plain) if len(plain) > 1 else lambda _: ()
-    if collection.texts and not collection.large:
-        return lambda one: (*values(one), f" {' '.join(words_of(collection, one))} ", document(one))
-    if derived:
-        return lambda one: (*[make(one) for make in derived], *values(one), document(one))
-    return lambda one: (*values(one), document(one))
+    searched = bool(collection.texts) and not collection.large
+
+    def row(record: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a record of the collection
+        found = [*[make(record) for make in derived], *values(record)]
+        for place in texts:
+            if len(found[place]) > MAX_LENGTH or "\0" in found[place]:
+                found[place] = comparable(found[place])
+        if searched:
+            found.append(f" {' '.join(words_of(collection, record))} ")
+        return (*found, document(record))
+
+    return row
 
 
 def document(record: object) -> str:
@@ -102,8 +124,19 @@ ROW_OF = {name: row_of(one) for name, one in COLLECTIONS.items()}
 """The functions from a record of each collection to the values of its row."""
 
 
-def parts(items: Iterable[_T]) -> Iterator[tuple[_T, ...]]:
-    """Yield the items in parts that fit into one statement."""
-    rest = iter(items)
-    while part := tuple(islice(rest, ROWS)):
+def parts(items: Iterable[_T], size: Callable[[_T], int] | None = None) -> Iterator[list[_T]]:
+    """Yield the items in parts that fit into one statement: ROWS of them, or BYTES as `size` counts them."""
+    if size is None:
+        rest = iter(items)
+        while part := list(islice(rest, ROWS)):
+            yield part
+        return
+    part, room = list[_T](), BYTES
+    for one in items:
+        room -= size(one)
+        if part and (room < 0 or len(part) == ROWS):
+            yield part
+            part, room = [], BYTES - size(one)
+        part.append(one)
+    if part:
         yield part

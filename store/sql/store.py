@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -14,20 +15,21 @@ from ...core.errors import Damaged, NewerSchema, OlderSchema, StorageError, Unfi
 from ...core.ledger import Remembered
 from ...core.model import Build, BuildState, Millis
 from .. import stretches
-from ..collections import COLLECTIONS, Collection, Part, collection_of
+from ..collections import COLLECTIONS, Collection, Part, collection_of, comparable
 from ..contract import SCHEMA_VERSION, Batch
-from ..query import MAX_COUNT, Count, Counted, Filter, Operator, Order, Page, Query, implied, resolve
+from ..query import MAX_COUNT, Count, Counted, Filter, Operator, Order, Page, Query, implied, of_key, resolve
 from ..statistics import FAILURES, LAST_BUILDS, Description, Durations, Failing, Size, Tally, Usage, durations, suspects
 from ..stretches import Stretch
 from ..sums import SUMMED, Known, Sums, by_tallies
 from . import selecting
 from .dialect import Dialect
 from .sqlite import RESTORE, Sqlite
-from .statements import COLUMNS, ROW_OF, parts
-from .tables import META, SIZES, TALLIES, USAGE, VOCABULARY, Tables
+from .statements import COLUMNS, ROW_OF, document, parts
+from .tables import META, SIZES, TALLIES, USAGE, VOCABULARY, Instant, Tables
 
 _LEDGER = "ledger/"
 _UNFINISHED = "unfinished"
+_LAYOUT = "layout"
 _DECODERS = {name: msgspec.json.Decoder(one.type).decode for name, one in COLLECTIONS.items()}
 
 
@@ -53,7 +55,9 @@ class SqlStore:
 
     def _open(self) -> None:
         self._tables = Tables(self._dialect.database, self._dialect.types)
+        self._instants = _instants(self._tables)
         with self._guard("open"):
+            self._dialect.check()
             found = int(self._get_meta("schema") or 0) if self._tables.meta.table_exists() else 0
             if found > SCHEMA_VERSION:
                 message = (
@@ -67,12 +71,12 @@ class SqlStore:
                     f"{SCHEMA_VERSION}; bring it up to date with: orchestra store migrate"
                 )
                 raise OlderSchema(message)
-            missing = {one._meta.table_name for one in self._tables.all}.difference(self._db.get_tables())  # noqa: SLF001 - peewee's way
-            if missing:  # all, or those of collections that a later version added
-                with self._db.atomic():
-                    self._db.create_tables(self._tables.all)
-                    if not found:
+            if not found or self._get_meta(_LAYOUT) != self._tables.layout:  # all, or what a later version added
+                with self._dialect.creating():
+                    self._tables.create(self._dialect.syntax)
+                    if not self._get_meta("schema"):
                         self._put_meta({"schema": str(SCHEMA_VERSION), "applied": "0"})
+                    self._put_meta({_LAYOUT: self._tables.layout})
             self._applied = int(self._get_meta("applied") or 0)
 
     @property
@@ -93,7 +97,7 @@ class SqlStore:
             for name, keys in batch.removed.items():
                 self._remove(COLLECTIONS[name], keys, sums)
             self._add(sums)
-            self._put_meta({_LEDGER + name: value for name, value in batch.meta.items()})
+            self._put_meta(_packed(batch.meta))
             self._put_meta({"applied": str(batch.index)})
         self._applied = batch.index
         return True
@@ -101,10 +105,11 @@ class SqlStore:
     def _put(self, collection: Collection, records: Sequence[Any], sums: Sums, *, new: bool = False) -> None:
         syntax, columns, row_of = self._dialect.syntax, COLUMNS[collection.name], ROW_OF[collection.name]
         upsert = syntax.put_new if collection.name == "specs" else syntax.upsert
-        for part in parts(records):
-            rows = [row_of(one) for one in part]
-            before = {} if new else self._known(collection, [row[0] for row in rows])
-            self._note(collection, rows, before, sums)
+        instants = self._instants.get(collection.name, [])
+        for found in parts(map(row_of, records), _bytes):
+            before = {} if new else self._known(collection, [row[0] for row in found])
+            self._note(collection, found, before, sums)
+            rows = [_converted(row, instants) for row in found] if instants else found
             self._run(upsert(collection.name, columns, collection.key, len(rows)), rows)
 
     def _note(self, collection: Collection, rows: list[tuple[Any, ...]], before: dict[Any, Known], sums: Sums) -> None:
@@ -129,9 +134,7 @@ class SqlStore:
         model: Any = self._tables.collections[collection.name]
         removed = 0
         for key in keys:
-            values = key if isinstance(key, tuple) else (key,)
-            where = tuple(Filter(name, Operator.EQ, one) for name, one in zip(collection.names, values, strict=True))
-            same = [selecting.condition(getattr(model, one.field), one) for one in implied(collection, where)]
+            same = [selecting.condition(getattr(model, one.field), one) for one in of_key(collection, key)]
             names = (*collection.key, *SUMMED[collection.name])
             row = model.select(*(getattr(model, one) for one in names)).where(*same).tuples().first()
             if row is None:
@@ -155,7 +158,8 @@ class SqlStore:
         for part in parts(tallies):
             key = ("project", "job", "state")
             self._run(syntax.add(TALLIES, key, ("builds",), ("last",), len(part)), part)
-        usage = [(day, agent, sums.attempts[agent, day], busy) for (agent, day), busy in sums.busy.items()]
+        day_of: Any = self._tables.usage.day.db_value  # type: ignore[attr-defined] - peewee has no types
+        usage = [(day_of(day), agent, sums.attempts[agent, day], busy) for (agent, day), busy in sums.busy.items()]
         for part in parts(usage):
             self._run(syntax.add(USAGE, ("day", "agent"), ("attempts", "busy_ms"), (), len(part)), part)
         vocabulary = [(*key, count) for key, count in sums.words.items() if count]
@@ -226,7 +230,7 @@ class SqlStore:
     def _ledger_meta(self) -> dict[str, str]:
         meta: Any = self._tables.meta
         rows = meta.select(meta.name, meta.value).tuples()
-        return {name.removeprefix(_LEDGER): value for name, value in rows if name.startswith(_LEDGER)}
+        return dict(msgspec.json.decode(value) for name, value in rows if name.startswith(_LEDGER))
 
     # -- reading
 
@@ -238,10 +242,8 @@ class SqlStore:
     def get(self, collection: str, key: object) -> Any | None:  # noqa: ANN401 - the collection decides the type
         """See Store."""
         found = collection_of(collection)
-        values = key if isinstance(key, tuple) else (key,)
-        where = tuple(Filter(name, Operator.EQ, one) for name, one in zip(found.names, values, strict=True))
         with self._read():
-            return next(iter(self._fetch(Stretch(found, implied(found, where), ()), 1)), None)
+            return next(iter(self._fetch(Stretch(found, of_key(found, key), ()), 1)), None)
 
     def find(self, query: Query) -> Page:
         """See Store."""
@@ -385,7 +387,7 @@ class SqlStore:
 
     def inspect(self, copy: Path) -> Remembered:
         """See Store."""
-        other = type(self).sqlite(copy)
+        other = type(self)(self._dialect.at(copy))
         try:
             return other.live(0)
         finally:
@@ -394,9 +396,7 @@ class SqlStore:
     def restore(self, copy: Path) -> None:
         """See Store."""
         with self._guard("restore"), self._writing:
-            self._dialect.close()
-            self._dialect.take_place(copy)
-            self._dialect.reopen()
+            self._dialect.replace_by(copy)
             self._open()
 
     # -- upkeep
@@ -406,7 +406,8 @@ class SqlStore:
         with self._guard("clear"), self._writing, self._dialect.writing():
             for model in self._tables.all:
                 model.delete().execute()
-            self._put_meta({"schema": str(SCHEMA_VERSION), "applied": "0", _UNFINISHED: "1"})
+            kept = {"schema": str(SCHEMA_VERSION), _LAYOUT: self._tables.layout}
+            self._put_meta({**kept, "applied": "0", _UNFINISHED: "1"})
         self._applied = 0
 
     def load(self, records: Mapping[str, Sequence[Any]]) -> None:
@@ -422,7 +423,7 @@ class SqlStore:
         """See Store."""
         with self._guard("write to"), self._writing, self._dialect.writing():
             self._check_unfinished()
-            self._put_meta({_LEDGER + name: value for name, value in meta.items()})
+            self._put_meta(_packed(meta))
             self._put_meta({"applied": str(index)})
             model: Any = self._tables.meta
             model.delete().where(model.name == _UNFINISHED).execute()
@@ -516,4 +517,40 @@ class SqlStore:
         try:
             yield
         except (peewee.PeeweeException, *self._dialect.errors) as problem:
+            self._dialect.forget()
             raise self._dialect.translate(problem, doing) from problem
+
+
+def _packed(meta: Mapping[str, str]) -> dict[str, str]:
+    """Return the ledger's counters and settings as rows: their names may be longer, or stranger, than a key can be."""
+    rows: dict[str, str] = {}
+    for name, value in meta.items():
+        key = _LEDGER + name
+        if key != comparable(key):
+            key = _LEDGER + sha256(name.encode()).hexdigest()
+        rows[key] = document((name, value))
+    return rows
+
+
+def _bytes(row: tuple[Any, ...]) -> int:
+    """Return how much a row takes in a statement, about."""
+    return len(row[-1])
+
+
+def _instants(tables: Tables) -> dict[str, list[tuple[int, Any]]]:
+    """Return by collection the places of instants in a row, and how they are written; none where they are numbers."""
+    found: dict[str, list[tuple[int, Any]]] = {}
+    for name, one in COLLECTIONS.items():
+        model: Any = tables.collections[name]
+        places = [(at, getattr(model, field)) for at, field in enumerate(one.fields)]
+        kept = [(at, column.db_value) for at, column in places if isinstance(column, Instant)]
+        if kept:
+            found[name] = kept
+    return found
+
+
+def _converted(row: tuple[Any, ...], instants: list[tuple[int, Any]]) -> tuple[Any, ...]:
+    values = list(row)
+    for place, convert in instants:
+        values[place] = convert(values[place])
+    return tuple(values)

@@ -5,26 +5,39 @@ table of its words, in which each word leads to its records in their order.
 """
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import peewee
 
-from ..collections import COLLECTIONS, Collection, Kind
+from ..collections import COLLECTIONS, MAX_LENGTH, Collection, Index, Kind
+from .statements import Syntax
 
 META, SIZES, TALLIES, USAGE, VOCABULARY = "meta", "sizes", "tallies", "agent_days", "vocabulary"
 """Tables beside the collections: the store's own state, and the sums (sums.py)."""
 
 
+class Instant(peewee.Field):
+    """A column of a database that has a type for instants: `db_value` and `python_value` turn them from and into ms."""
+
+
 class Types:
-    """The columns' types; a dialect may say others."""
+    """The columns' types and what goes with them. A dialect may say others."""
+
+    keyed = False  # whether a table is told to keep its rows in the order of its key (others do so, or never)
+    partial = True  # whether an index may leave out rows
 
     def text(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
-        """Return a column for texts, compared by code points."""
-        return peewee.TextField(**options)
+        """Return a column for the compared part of texts: by code points."""
+        return peewee.CharField(max_length=MAX_LENGTH, **options)
 
-    def long_text(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
+    def document(self) -> peewee.Field:
         """Return a column for texts of any length, which are never compared."""
-        return peewee.TextField(**options)
+        return peewee.TextField()
+
+    def record(self) -> peewee.Field:
+        """Return a column for a record as JSON."""
+        return self.document()
 
     def integer(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
         """Return a column for whole numbers."""
@@ -35,7 +48,7 @@ class Types:
         return self.integer(primary_key=True)
 
     def instant(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
-        """Return a column for milliseconds since the epoch."""
+        """Return a column for milliseconds since the epoch; in statements, its `db_value` says how they are written."""
         return self.integer(**options)
 
 
@@ -49,7 +62,7 @@ class Tables:
         self.collections = {name: self._collection(one) for name, one in COLLECTIONS.items()}
         self.words = {name: self._words(one) for name, one in COLLECTIONS.items() if one.large and one.texts}
         text, number = types.text, types.integer
-        self.meta = self._table(META, {"name": text(primary_key=True), "value": types.long_text()})
+        self.meta = self._table(META, {"name": text(primary_key=True), "value": types.document()})
         self.sizes = self._table(SIZES, {"collection": text(primary_key=True), "count": number()})
         self.tallies = self._table(
             TALLIES,
@@ -71,6 +84,26 @@ class Tables:
         beside = (self.meta, self.sizes, self.tallies, self.usage, self.vocabulary)
         return [*self.collections.values(), *self.words.values(), *beside]
 
+    def create(self, syntax: Syntax) -> None:
+        """Create what is missing: tables, and indexes of tables that are there."""
+        for model in self.all:
+            model.create_table(safe=True)
+        for name, collection in COLLECTIONS.items():
+            known = {one.name for one in self._database.get_indexes(name)}
+            for index in collection.indexes:
+                if index_name(name, index) not in known:
+                    given = index.given if self._types.partial else ""
+                    self._database.execute_sql(
+                        syntax.index(index_name(name, index), name, index.fields, unique=index.unique, given=given)
+                    )
+
+    @property
+    def layout(self) -> str:
+        """A text that differs when there is something else to create."""
+        tables = [f"{name}({','.join(one.fields)})" for name, one in COLLECTIONS.items()]
+        indexes = [index_name(name, index) for name, one in COLLECTIONS.items() for index in one.indexes]
+        return sha256(" ".join((*tables, *indexes)).encode()).hexdigest()[:16]
+
     def _collection(self, collection: Collection) -> type[peewee.Model]:
         columns: dict[str, Any] = {}
         for name, field in collection.fields.items():
@@ -82,23 +115,9 @@ class Tables:
             make = {Kind.TEXT: self._types.text, Kind.INTEGER: self._types.integer, Kind.INSTANT: self._types.instant}
             columns[name] = make[field.kind](null=field.optional)
         if collection.texts and not collection.large:
-            columns["words"] = self._types.long_text()
-        columns["doc"] = self._types.long_text()
-        model = self._table(collection.name, columns, collection.key if len(collection.key) > 1 else ())
-        for index in collection.indexes:
-            fields = [getattr(model, one) for one in index.fields]
-            given = getattr(model, index.given) != peewee.SQL("''") if index.given else None
-            model.add_index(
-                peewee.ModelIndex(
-                    model, fields, unique=index.unique, where=given, name=self.index_name(collection, index.fields)
-                )
-            )
-        return model
-
-    @staticmethod
-    def index_name(collection: Collection, fields: tuple[str, ...]) -> str:
-        """Return what an index is called."""
-        return "_".join((collection.name, *fields))
+            columns["words"] = self._types.document()
+        columns["doc"] = self._types.record()
+        return self._table(collection.name, columns, collection.key if len(collection.key) > 1 else ())
 
     def _words(self, collection: Collection) -> type[peewee.Model]:
         columns = {"word": self._types.text(), collection.key[0]: self._types.integer()}
@@ -107,7 +126,11 @@ class Tables:
     def _table(self, name: str, columns: Mapping[str, Any], key: tuple[str, ...] = ()) -> type[peewee.Model]:
         meta: dict[str, Any] = {"database": self._database, "table_name": name, "legacy_table_names": False}
         if key:
-            # rows that are found by their key alone are kept in its order, where a database can
-            meta |= {"primary_key": peewee.CompositeKey(*key), "without_rowid": True}
+            meta |= {"primary_key": peewee.CompositeKey(*key), "without_rowid": self._types.keyed}
         options = type("Meta", (), meta)
         return type(name.title().replace("_", ""), (peewee.Model,), {**columns, "Meta": options})
+
+
+def index_name(table: str, index: Index) -> str:
+    """Return what an index is called."""
+    return "_".join((table, *index.fields))

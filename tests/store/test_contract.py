@@ -23,30 +23,68 @@ from job_orchestra.store.collections import COLLECTIONS, Kind
 from job_orchestra.store.contract import Batch, Store
 from job_orchestra.store.opening import open_store
 from job_orchestra.store.query import MAX_CHOICES, MAX_LIMIT, RANGE, Filter, Operator, Order, Page, Query
+from tests.conftest import needs
 from tests.kit.builders import T0, agent, attempt, batch, build, job, pipeline_record, spec, task
+from tests.kit.databases import QUOTED, MysqlServer, PostgresqlServer, Server
 from tests.kit.lives import lives
 
 S = BuildState
 EQ, IN, PREFIX = Operator.EQ, Operator.IN, Operator.PREFIX
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
+SERVERS: dict[str, type[Server]] = {
+    "postgresql": PostgresqlServer,
+    "mysql": MysqlServer,
+}
+
+
+def running(kind: type[Server]) -> Server:
+    """Return a database server that was started."""
+    needs(not kind.missing(), f"{kind.__name__}: the server is not installed")
+    server = kind()
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="module", params=["memory", "sqlite", *SERVERS])
 def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Store]]:
     """Return a function that opens a new, empty store."""
     folder, numbers, opened = tmp_path_factory.mktemp("stores"), count(), list[Store]()
+    server = running(SERVERS[request.param]) if request.param in SERVERS else None
 
     def new() -> Store:
-        opened.append(open_store("memory:" if request.param == "memory" else f"sqlite:///{folder}/{next(numbers)}.db"))
+        url = (
+            server.new()
+            if server
+            else "memory:"
+            if request.param == "memory"
+            else f"sqlite:///{folder}/{next(numbers)}.db"
+        )
+        opened.append(open_store(url))
         return opened[-1]
 
     yield new
     for one in opened:
         one.close()
+    if server is not None:
+        server.remove()
+
+
+@pytest.fixture(scope="module")
+def used(make: Callable[[], Store]) -> Store:
+    return make()
 
 
 @pytest.fixture
-def store(make: Callable[[], Store]) -> Store:
-    return make()
+def store(used: Store) -> Store:
+    return emptied(used)
+
+
+def emptied(store: Store) -> Store:
+    """Return a store as if it were new. Making a new one takes some databases long."""
+    store.clear()
+    store.finish(0, {})
+    return store
 
 
 EVERYTHING = batch(
@@ -98,7 +136,8 @@ def content(store: Store) -> dict[str, object]:
 # -- writing
 
 
-def test_a_new_store_is_empty(store: Store) -> None:
+def test_a_new_store_is_empty(make: Callable[[], Store]) -> None:
+    store = make()
     assert store.applied() == 0
     assert store.live(0) == Remembered(0)
     assert all(store.find(Query(name)) == Page(()) for name in COLLECTIONS)
@@ -255,17 +294,24 @@ def test_requests_are_remembered_since_an_instant(store: Store) -> None:
     assert store.live(T0 + 10).requests == {}
 
 
-@settings(max_examples=20)
-@given(lives, st.data())
-def test_a_ledger_comes_back_from_the_store(
-    make: Callable[[], Store], life: list[Command], data: st.DataObject
-) -> None:
-    store, ledger = make(), Ledger()
-    for index, command in enumerate(life, 1):
-        assert store.write(batch_of(ledger.apply(index, [command])[1]))
-        if data.draw(st.booleans()):
-            assert Ledger(store.live(0)).digest() == ledger.digest()
-    assert Ledger(store.live(0)).digest() == ledger.digest()
+def test_a_ledger_comes_back_from_the_store(store: Store) -> None:
+    @settings(max_examples=_examples(store, 20))
+    @given(lives, st.data())
+    def check(life: list[Command], data: st.DataObject) -> None:
+        emptied(store)
+        ledger = Ledger()
+        for index, command in enumerate(life, 1):
+            assert store.write(batch_of(ledger.apply(index, [command])[1]))
+            if data.draw(st.booleans()):
+                assert Ledger(store.live(0)).digest() == ledger.digest()
+        assert Ledger(store.live(0)).digest() == ledger.digest()
+
+    check()
+
+
+def _examples(store: Store, number: int) -> int:
+    """Return how many examples are tried: fewer where each takes a server's time."""
+    return number // 5 if store.shared else number
 
 
 # -- flush, backup
@@ -278,7 +324,23 @@ def test_what_is_flushed_was_applied(store: Store) -> None:
     assert store.applied() == 5
 
 
-def test_a_backup_is_a_new_file(store: Store, tmp_path: Path) -> None:
+def test_a_shared_store_is_no_file(store: Store, tmp_path: Path) -> None:
+    if not store.shared:
+        pytest.skip("it is a file, or none but this process has it")
+    for what in (store.backup, store.inspect, store.restore):
+        with pytest.raises(StorageError, match="orchestra store export"):
+            what(tmp_path / "copy")
+
+
+@pytest.fixture
+def own(store: Store) -> Store:
+    if store.shared:
+        pytest.skip("it is no file")
+    return store
+
+
+def test_a_backup_is_a_new_file(own: Store, tmp_path: Path) -> None:
+    store = own
     store.write(EVERYTHING)
     target = tmp_path / "copy"
     store.backup(target)
@@ -287,24 +349,24 @@ def test_a_backup_is_a_new_file(store: Store, tmp_path: Path) -> None:
     assert store.applied() == 6
 
 
-def test_a_backup_never_replaces_a_file(store: Store, tmp_path: Path) -> None:
+def test_a_backup_never_replaces_a_file(own: Store, tmp_path: Path) -> None:
     target = tmp_path / "copy"
     target.write_bytes(b"mine")
     with pytest.raises(StorageError) as refused:
-        store.backup(target)
+        own.backup(target)
     assert str(target) in str(refused.value)
     assert "name a new file" in str(refused.value)
     assert target.read_bytes() == b"mine"
 
 
-def test_a_backup_that_cannot_be_written(store: Store, tmp_path: Path) -> None:
+def test_a_backup_that_cannot_be_written(own: Store, tmp_path: Path) -> None:
     target = tmp_path / "missing" / "copy"
     with pytest.raises(StorageError) as refused:
-        store.backup(target)
+        own.backup(target)
     assert str(refused.value).startswith(f"cannot write the backup {target}: ")
     assert str(refused.value).endswith("; name a new file in a directory with room")
     assert not target.exists()
-    assert store.write(EVERYTHING), "the store goes on"
+    assert own.write(EVERYTHING), "the store goes on"
 
 
 # -- find, against a model
@@ -466,15 +528,18 @@ def queries(draw: st.DrawFn) -> Query:
     return Query(collection, tuple(where), order, limit=draw(st.integers(1, 9)))
 
 
-@settings(max_examples=400)
-@given(queries())
-def test_pages_hold_what_a_model_finds(full: Store, query: Query) -> None:
-    wanted = expected(query)
-    whole = full.find(replace(query, limit=MAX_LIMIT))
-    assert list(whole.rows) == wanted
-    assert whole.next is None
-    paged = every(full, query.collection, where=query.where, order=query.order, limit=query.limit)
-    assert paged == wanted
+def test_pages_hold_what_a_model_finds(full: Store) -> None:
+    @settings(max_examples=_examples(full, 400))
+    @given(queries())
+    def check(query: Query) -> None:
+        wanted = expected(query)
+        whole = full.find(replace(query, limit=MAX_LIMIT))
+        assert list(whole.rows) == wanted
+        assert whole.next is None
+        paged = every(full, query.collection, where=query.where, order=query.order, limit=query.limit)
+        assert paged == wanted
+
+    check()
 
 
 def test_a_page_goes_on_where_the_last_one_ended_whatever_is_written_meanwhile(store: Store) -> None:
@@ -631,4 +696,5 @@ def test_any_cursor_is_understood_or_refused(full: Store, text: str) -> None:
 
 
 def test_the_url_says_how_it_was_opened(store: Store) -> None:
-    assert store.url.startswith(("memory:", "sqlite:///"))
+    assert store.url.startswith(("memory:", "sqlite:///", "postgresql://orchestra@", "mysql://orchestra@"))
+    assert QUOTED not in store.url

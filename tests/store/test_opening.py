@@ -1,5 +1,6 @@
 """From a URL to a store."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from job_orchestra.store.memory import MemoryStore
 from job_orchestra.store.opening import open_store
 from job_orchestra.store.sql.store import SqlStore
 
+OPTIONS = "ssl_ca, ssl_cert, ssl_key, ssl_verify_cert, ssl_verify_identity, unix_socket"
+ALL = "sqlite:, postgresql:, mysql:, memory:"
 EXAMPLE = "(for example sqlite:///var/lib/orchestra/history.db)"
 
 
@@ -35,9 +38,18 @@ def test_memory() -> None:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("", f"'' names no store; there are: sqlite:, memory: {EXAMPLE}"),
-        ("/var/x.db", f"'/var/x.db' names no store; there are: sqlite:, memory: {EXAMPLE}"),
-        ("mysql://h/x", f"'mysql://h/x' names no store; there are: sqlite:, memory: {EXAMPLE}"),
+        ("", f"'' names no store; there are: {ALL} {EXAMPLE}"),
+        ("/var/x.db", f"'/var/x.db' names no store; there are: {ALL} {EXAMPLE}"),
+        ("mysq://ann:secret@h/x", f"'mysq://h/x' names no store; did you mean mysql:? {EXAMPLE}"),
+        ("mysql:x", "'mysql:x' names no database; write mysql://user:password@host/database"),
+        (
+            "postgresql://ann:secret@h",
+            "'postgresql://h' names no database; write postgresql://user:password@host/database",
+        ),
+        (
+            "mysql://h/x?tls=1",
+            f"the store's URL has an unknown option 'tls'; there are: {OPTIONS}",
+        ),
         ("sqlit:///x", f"'sqlit:///x' names no store; did you mean sqlite:? {EXAMPLE}"),
         ("memory", f"'memory' names no store; did you mean memory:? {EXAMPLE}"),
         ("sqlite", f"'sqlite' names no store; did you mean sqlite:? {EXAMPLE}"),
@@ -55,6 +67,20 @@ def test_urls_that_name_none(url: str, told: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         open_store(url)
     assert str(refused.value) == told
+
+
+@pytest.mark.parametrize(("scheme", "driver"), [("postgresql", "psycopg"), ("mysql", "pymysql")])
+def test_a_missing_driver_is_told_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, driver: str
+) -> None:
+    monkeypatch.delitem(sys.modules, f"job_orchestra.store.sql.{scheme}", raising=False)
+    monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(StorageError) as refused:
+        open_store(f"{scheme}://ann:secret@localhost/history")
+    assert str(refused.value) == (
+        f"a store at {scheme}: needs a driver that is not installed ({driver}); install it with: "
+        f"pipx install --force 'job-orchestra[{scheme}]' (or: pip install 'job-orchestra[{scheme}]')"
+    )
 
 
 def test_a_store_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ store.write(Batch(2, {{"builds": builds(BuildState.CANCELLED, range(1, 600))}}, 
     [
         ("_put", "arguments[0].name == 'builds' and len(arguments[1]) == 599"),
         ("_add", "self._applied == 1"),
-        ("_put_meta", "arguments[0].get('ledger/counters') == 'two'"),
+        ("_put_meta", "'two' in str(arguments[0].get('ledger/counters'))"),
         ("_put_meta", "arguments[0].get('applied') == '2'"),
     ],
 )

@@ -1,0 +1,199 @@
+"""PostgreSQL, through psycopg 3: one database for all agents, of whom the master writes.
+
+Instants are `timestamptz`, documents are `json`, texts compare by code points whatever the database's locale.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import peewee
+import psycopg
+from psycopg import conninfo
+from psycopg.types.string import TextLoader
+
+from ...core.errors import DiskFull, StorageError
+from ..collections import MAX_LENGTH
+from .server import CONNECT_S, STATEMENT_S, Server, without_password
+from .statements import Syntax
+from .tables import META, Instant, Types
+
+OLDEST = 120000
+"""The first version that is good enough (12), as the server counts: later ones keep what they are asked for."""
+
+_LOCK = 0x4A4F5354  # any number that others do not take for an advisory lock
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_LOWEST = -62_135_596_800_000  # the year 1, in milliseconds
+_HIGHEST = 253_402_300_799_999  # the end of the year 9999
+
+
+class _Timestamp(Instant):
+    field_type = "TIMESTAMPTZ(3)"
+
+    def db_value(self, value: int | None) -> datetime | None:
+        """Return milliseconds since the epoch as the driver takes them; what no calendar has is its edge."""
+        return None if value is None else _EPOCH + timedelta(milliseconds=min(max(value, _LOWEST), _HIGHEST))
+
+    def python_value(self, value: datetime | None) -> int | None:
+        """Return milliseconds since the epoch."""
+        return None if value is None else (value - _EPOCH) // timedelta(milliseconds=1)
+
+
+class _Text(peewee.Field):
+    field_type = f'VARCHAR({MAX_LENGTH}) COLLATE "C"'
+
+
+class _Document(peewee.TextField):
+    field_type = "json"  # in small letters: peewee makes jsonb of JSON, which does not take every text
+
+
+class _Types(Types):
+    def text(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
+        return _Text(**options)
+
+    def record(self) -> peewee.Field:
+        return _Document()
+
+    def instant(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
+        return _Timestamp(**options)
+
+
+class _Syntax(Syntax):
+    def indexed(self, column: str) -> str:
+        return f"{self.name(column)} NULLS FIRST"
+
+    def larger(self, one: str, other: str) -> str:
+        return f"GREATEST({one}, {other})"
+
+
+class _Database(peewee.PostgresqlDatabase):
+    """PostgreSQL with a connection per thread, all of which can be closed at the end."""
+
+    def __init__(self, url: str) -> None:
+        options = {
+            "connect_timeout": CONNECT_S,
+            "options": f"-c statement_timeout={STATEMENT_S * 1000} -c client_min_messages=warning",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "application_name": "job-orchestra",
+        }
+        given = conninfo.conninfo_to_dict(url)
+        options = {name: value for name, value in options.items() if name not in given}
+        super().__init__(conninfo.make_conninfo(url), prefer_psycopg3=True, **options)
+        self._opened: list[psycopg.Connection[Any]] = []
+
+    def _connect(self) -> Any:  # noqa: ANN401 - a connection
+        connection = psycopg.connect(self.database, autocommit=True, **self.connect_params)
+        connection.adapters.register_loader("json", TextLoader)  # documents are read as texts
+        self._opened = [one for one in self._opened if not one.closed]
+        self._opened.append(connection)
+        return connection
+
+    def close_all(self) -> None:
+        """Close the connections of all threads."""
+        while self._opened:
+            self._opened.pop().close()
+
+
+class Postgresql(Server):
+    """See Dialect."""
+
+    dump = "pg_dump"
+    errors = (psycopg.Error, OSError)
+    nulls_first = False
+
+    def __init__(self, url: str) -> None:
+        """Speak to the database that a URL names, as libpq reads it."""
+        self.url = without_password(url)
+        self.types = _Types()
+        self.syntax = _Syntax(parameter="%s")
+        try:
+            self.database = _Database(url)
+        except psycopg.Error as problem:
+            raise self.unusable(f"the URL cannot be read: {problem}") from None
+
+    @contextmanager
+    def creating(self) -> Iterator[None]:
+        """See Dialect."""
+        with self.database.atomic():
+            self.database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """See Dialect: the row of the applied index is locked first, so that writers follow each other."""
+        with self.database.atomic():
+            self.database.execute_sql(f"SELECT value FROM {META} WHERE name = 'applied' FOR UPDATE")  # noqa: S608 - only our own words
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See Dialect."""
+        inside = self.database.transaction_depth() > 0
+        with self.database.atomic():
+            if not inside:
+                self.database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield
+
+    def check(self) -> None:
+        """See Dialect."""
+        version = self.database.connection().info.server_version
+        if version < OLDEST:
+            raise self.unusable(f"the server is PostgreSQL {version // 10000}, and {OLDEST // 10000} is needed")
+
+    def kind(self) -> str:
+        """See Dialect."""
+        version = self.database.connection().info.server_version
+        return f"PostgreSQL {version // 10000}.{version % 10000}"
+
+    def bytes(self) -> int:
+        """See Dialect: of all tables with their indexes."""
+        tables = self.database.get_tables()
+        sizes = "SELECT SUM(pg_total_relation_size(quote_ident(one)::regclass)) FROM unnest(%s::text[]) AS one"
+        return int(self.database.execute_sql(sizes, (tables,)).fetchone()[0] or 0)
+
+    def reclaim(self) -> None:
+        """See Dialect. Who reads waits meanwhile, table by table."""
+        self.database.execute_sql("SET statement_timeout = 0")
+        try:
+            for table in self.database.get_tables():
+                self.database.execute_sql(f"VACUUM (FULL, ANALYZE) {self.syntax.name(table)}")
+        finally:
+            self.database.execute_sql(f"SET statement_timeout = {STATEMENT_S * 1000}")
+
+    def explain(self, sql: str, values: Any) -> list[str]:  # noqa: ANN401 - the parameters of a statement
+        """See Dialect."""
+        return [row[0] for row in self.database.execute_sql(f"EXPLAIN {sql}", values).fetchall()]
+
+    def forget(self) -> None:
+        """See Dialect."""
+        if not self.database.transaction_depth() and not self.database.is_closed():
+            self.database.close()
+
+    def translate(self, problem: Exception, doing: str) -> StorageError:
+        """See Dialect."""
+        cause: BaseException = problem
+        while not isinstance(cause, psycopg.Error) and cause.__context__ is not None:
+            cause = cause.__context__
+        state = getattr(cause, "sqlstate", None) or ""
+        said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
+        match state:
+            case "28P01" | "28000":
+                remedy = "check user and password in the store's URL, and pg_hba.conf on the server"
+            case "3D000":
+                remedy = "create it first: createdb NAME"
+            case "42501":
+                remedy = "the user needs to own the database, or: GRANT CREATE, USAGE ON SCHEMA public TO user"
+            case "53100":
+                return DiskFull(f"the disk of the store {self.url} is full: {said}; free some space on that server")
+            case "57014":
+                remedy = f"it took more than {STATEMENT_S} seconds; look at what else the server does"
+            case _:
+                remedy = "check that the server runs and can be reached from here"
+        return StorageError(f"cannot {doing} the store {self.url}: {said}; {remedy}")
+
+    def close(self) -> None:
+        """See Dialect."""
+        self.database.close_all()
