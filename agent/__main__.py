@@ -50,6 +50,9 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--store", metavar="URL", help="Database of the history [ORCHESTRA_STORE]."),
         click.option("--reserve", type=int, metavar="BYTES", help="Disk space that stays free [ORCHESTRA_RESERVE]."),
         click.option("--blob-quota", type=int, metavar="BYTES", help="What kept logs may take [ORCHESTRA_BLOB_QUOTA]."),
+        click.option(
+            "--content-quota", type=int, metavar="BYTES", help="What directories may take [ORCHESTRA_CONTENT_QUOTA]."
+        ),
         click.option("--log-limit", type=int, metavar="BYTES", help="Largest log of a build [ORCHESTRA_LOG_LIMIT]."),
         click.option("--pass-env", multiple=True, metavar="NAME", help="Variable that builds see; repeatable."),
         click.option("--listen", metavar="HOST:PORT", help="Where other agents reach this one [default: everywhere]."),

@@ -5,7 +5,10 @@ Refuses to know when a build starts (worker) and how a workspace is filled (work
 
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NamedTuple
+
+import msgspec
 
 from ..core.definition import Spec
 from ..core.model import Attempt
@@ -49,6 +52,14 @@ class Furnisher:
         path = self._paths.order(attempt.key)
         order.write(path, Order(str(self._paths.contents), spec.source.archive))
         return Furnished(_program(prepare.__name__, str(path)))
+
+    def ordered(self) -> set[str]:
+        """Return the directories (hex) that attempts which have not ended are to begin in."""
+        found: set[str] = set()
+        for path in self._paths.orders.iterdir():
+            with suppress(OSError, msgspec.MsgspecError):
+                found.add(order.read(path).tree)
+        return found - {""}
 
     def clear(self, key: str) -> None:
         """Forget an attempt that has ended."""

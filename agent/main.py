@@ -48,6 +48,7 @@ from .settings import Settings
 from .sittings import Sittings
 from .snapshots import StoreSnapshots, finish_install
 from .standing import Standing
+from .tidying import Tidier, archives
 from .transport import MeshTransport
 from .trees import Trees
 from .vault import Vault
@@ -113,6 +114,8 @@ class Agent:
         bulk.offer(lambda name: snapshots.resolve(name) or self.keeper.resolve(name))
         bulk.admit(self._is_member)
         self.way = MasterWay(self.identity.id, self.replica, self.master, self.peers, mesh)
+        self._furnisher = Furnisher(paths, self.trees, self.keeper.fetch)
+        self._tidier = Tidier(self.trees, self._needed, quota=settings.content_quota, reserve=settings.reserve)
         self.worker = self._worker() if settings.worker else None
         if self.worker is not None:
             self.way.when_unsure(self.worker.join_again)
@@ -171,7 +174,7 @@ class Agent:
             self.way,
             ballast=self._ballast,
             archive=self.keeper,
-            furnisher=Furnisher(self.paths, self.trees, self.keeper.fetch),
+            furnisher=self._furnisher,
             planner=Planner(
                 self.paths, self.identity.name, pass_on=self.settings.pass_env, log_limit=self.settings.log_limit
             ),
@@ -190,6 +193,10 @@ class Agent:
         if found.labels != worker.record.labels:
             worker.record = replace(worker.record, labels=found.labels)
             worker.join_again()
+
+    def _needed(self) -> set[str]:
+        """Return the directories (hex) that live builds begin in, as far as this agent knows."""
+        return archives(self.replica.ledger.specs.values()) | self._furnisher.ordered()
 
     def _save_roster(self, found: roster.RosterFile) -> None:
         try:
@@ -220,7 +227,7 @@ class Agent:
         serving += [
             loop.create_task(one)
             for one in (
-                *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run()),
+                *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run(), self._tidier.run()),
                 self.standing.found(self.replica, self.master),
                 *(
                     self._leases.run(),

@@ -36,7 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     worker: bool = True  # runs builds at all
     store: str = ""  # URL of the store; empty: SQLite in the data directory
     log_limit: int = 1 << 40  # bytes a build's log may reach before the build is ended
-    blob_quota: int = 0  # bytes that kept logs and packed directories may take, compressed; 0: no limit
+    blob_quota: int = 0  # bytes that kept logs may take, compressed; 0: no limit
+    content_quota: int = 10 << 30  # bytes that shipped directories and caches may take, compressed; 0: no limit
     reserve: int = 100 * _MIB  # bytes of disk that stay free: below it new work is refused
     pass_env: tuple[str, ...] = ()  # further variables of the agent's environment that builds see; `*` at the end
     listen: str = ""  # HOST:PORT, HOST or :PORT for other agents; empty: all interfaces, port 7711 or another free one
@@ -110,9 +111,10 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
     settings.amounts()
     for one in settings.peer:
         addresses.split(one)
-    if settings.blob_quota < 0:
-        message = f"blob-quota must be 0 (no limit) or more bytes, not {settings.blob_quota}"
-        raise InvalidInput(message)
+    for name in ("blob_quota", "content_quota"):
+        if getattr(settings, name) < 0:
+            message = f"{name.replace('_', '-')} must be 0 (no limit) or more bytes, not {getattr(settings, name)}"
+            raise InvalidInput(message)
     if settings.slots < 0:
         message = f"slots must be 0 (one per processor) or more, not {settings.slots}"
         raise InvalidInput(message)

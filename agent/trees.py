@@ -8,12 +8,13 @@ directories are for, and who should have them (keeping).
 
 import asyncio
 import logging
+import math
 import secrets
 import shutil
 import struct
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -49,7 +50,20 @@ BUNDLES = 16
 RESERVE = 50 << 20
 """Bytes of disk that stay free whatever is fetched."""
 
+LATELY_S = 600
+"""Seconds for which what was used, or asked for, stays: longer than from packing to the order of a build."""
+
 _LENGTH = struct.Struct("!I")
+_ASKED = 1000  # directories that were asked for, before old ones are looked for
+
+
+class NoRoom(DiskFull):
+    """A directory is larger than what is free."""
+
+    def __init__(self, size: int, free: int) -> None:
+        """Of `size` bytes, where `free` are."""
+        super().__init__(f"a directory of {size >> 20} MiB does not fit: {free >> 20} MiB are free; free some")
+        self.size = size
 
 
 class Trees:
@@ -62,15 +76,26 @@ class Trees:
         self._bulk = bulk
         self._mesh = mesh
         self._fetching: dict[Digest, asyncio.Lock] = {}
+        self._asked: dict[Digest, float] = {}  # directories that somebody may count on -> since when
         self._bundles: OrderedDict[str, None] = OrderedDict()  # names, oldest first
         outgoing.mkdir(mode=0o700, exist_ok=True)
         for left in outgoing.iterdir():
             left.unlink()
+        self.make_room: Callable[[int], Awaitable[bool]] = _no_room
+        """Frees so many bytes of the disk, as far as possible; returns whether it could; see Tidier."""
         mesh.handle(Call.CONTENTS, self._on_wanted)
 
     def has(self, root: str) -> bool:
-        """Whether a directory (hex) is on this machine, whole. Quick."""
-        return self.contents.holds(digest_of(root))
+        """Whether a directory (hex) is on this machine, whole, and stays so for LATELY_S. Quick."""
+        digest = digest_of(root)
+        if len(self._asked) > _ASKED:
+            self._asked = {one: at for one, at in self._asked.items() if self.asked_for(one)}
+        self._asked[digest] = time.monotonic()  # before it is looked up: who forgets looks here when it is gone
+        return self.contents.holds(digest)
+
+    def asked_for(self, root: Digest) -> bool:
+        """Whether somebody counts on a directory because `has` was asked for it lately. May be called in any thread."""
+        return time.monotonic() - self._asked.get(root, -math.inf) < LATELY_S
 
     async def fetch(self, root: str, why: Why, name: str, holders: Sequence[AgentRecord]) -> None:
         """Have a directory on this machine, held for a reason; asked for at `holders`, one after the other.
@@ -81,7 +106,8 @@ class Trees:
         lock = self._fetching.setdefault(digest, asyncio.Lock())
         try:
             async with lock:
-                if not await asyncio.to_thread(self.contents.holds, digest):
+                # counted as a use: what was just used is not forgotten before it is held
+                if not await asyncio.to_thread(self.contents.use, digest):
                     await self._fetch(digest, why, name, holders)
                 await asyncio.to_thread(self.contents.hold, digest, why, name)
         finally:
@@ -93,9 +119,7 @@ class Trees:
         for holder in holders:
             began = time.monotonic()
             try:
-                async with self._staying():
-                    size = await self._fetch_from(holder, root)
-                    await asyncio.to_thread(self.contents.hold, root, why, name)
+                size = await self._fetch_and_hold(holder, root, why, name)
             except OrchestraError as error:
                 log.info("trees.elsewhere: %s: %s: %s", root.hex()[:12], holder.name, error)
                 problem = error
@@ -104,6 +128,20 @@ class Trees:
             log.info("trees.fetched: %s from %s: %d bytes in %.3f s", root.hex()[:12], holder.name, size, took)
             return
         raise problem
+
+    async def _fetch_and_hold(self, holder: AgentRecord, root: Digest, why: Why, name: str) -> int:
+        """Fetch a directory from one member, after having made room where that lacks; return the bytes that came."""
+        try:
+            async with self._staying():
+                size = await self._fetch_from(holder, root)
+                await asyncio.to_thread(self.contents.hold, root, why, name)
+        except NoRoom as problem:
+            if not await self.make_room(problem.size):
+                raise
+            async with self._staying():
+                size = await self._fetch_from(holder, root)
+                await asyncio.to_thread(self.contents.hold, root, why, name)
+        return size
 
     @asynccontextmanager
     async def _staying(self) -> AsyncIterator[None]:
@@ -139,7 +177,7 @@ class Trees:
     def _check_room(self, tree: Tree) -> None:
         free = shutil.disk_usage(self.contents.folder).free
         if tree.size > free - RESERVE:
-            raise DiskFull(f"a directory of {tree.size >> 20} MiB does not fit: {free >> 20} MiB are free; free some")
+            raise NoRoom(tree.size, free)
 
     async def _ask(self, holder: AgentRecord, digests: Sequence[Digest]) -> int:
         """Fetch small contents, as far as they are lacking, from one member; return the bytes that came."""
@@ -251,6 +289,10 @@ class Trees:
             oldest, _ = self._bundles.popitem(last=False)
             (self._outgoing / oldest).unlink(missing_ok=True)
         return Given((), count, name)
+
+
+async def _no_room(_: int) -> bool:
+    return False
 
 
 def digest_of(text: str) -> Digest:

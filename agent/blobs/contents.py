@@ -7,7 +7,7 @@
 
 Used by several processes at a time: the agent, a client that packs a directory, the programs that fill a workspace and
 collect from it. A directory (core/manifest.py) is *held* for a reason; contents that no held directory needs are
-forgotten at the next `sweep`. Methods block. Refuses to know what directories mean, and where else they are.
+forgotten at the next sweep (forgetting). Methods block. Refuses to know what directories mean, and where else they are.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ from typing import BinaryIO, NamedTuple, Self
 import zstandard
 
 from ...core import manifest
-from ...core.errors import Damaged, DiskFull, NewerSchema, NotFound, StorageError
+from ...core.errors import Conflict, Damaged, DiskFull, NewerSchema, NotFound, StorageError
 from ...core.manifest import Digest, Entry, Tree, Written
 from .seekable import FRAME
 from .store import Blobs
@@ -45,7 +45,12 @@ BUSY_S = 60.0
 USED_GRAIN_S = 60
 """Seconds by which a last use may be off; see blobs."""
 
+_HELD = """
+    SELECT root, why, name, size, used FROM held WHERE (?1 IS NULL OR why = ?1) AND (?2 IS NULL OR name = ?2)
+    ORDER BY used DESC
+"""
 _FORMAT = 1
+_DELETED = 5000  # contents forgotten in one transaction
 _FRAME_LIMIT = SMALL + (SMALL >> 8) + 64  # Zstandard's bound
 _SHAPE = f"""
     BEGIN IMMEDIATE;
@@ -184,28 +189,27 @@ class Contents:
         now, last = int(time.time()), self._last_use(root)
         if last is not None and not 0 <= now - last < USED_GRAIN_S:
             with self.transaction() as db:
-                db.execute("UPDATE held SET used = ? WHERE root = ?", (now, root))
+                return bool(db.execute("UPDATE held SET used = ? WHERE root = ?", (now, root)).rowcount)
         return last is not None
 
     def _last_use(self, root: Digest) -> int | None:
         with self._guard("read"), self._lock:
             return self._db.execute("SELECT max(used) FROM held WHERE root = ?", (root,)).fetchone()[0]
 
-    def held(self, why: Why, name: str | None = None) -> list[Held]:
-        """Return the directories that are held for something, the last used first."""
-        query = "SELECT root, why, name, size, used FROM held WHERE why = ?"
-        words: list[str] = [why.value]
-        if name is not None:
-            query += " AND name = ?"
-            words.append(name)
+    def held(self, why: Why | None = None, name: str | None = None) -> list[Held]:
+        """Return the directories that are held (None: for whatever), the last used first."""
         with self._guard("read"), self._lock:
-            found = self._db.execute(query + " ORDER BY used DESC", words).fetchall()
+            found = self._db.execute(_HELD, (why and why.value, name)).fetchall()
         return [Held(root, Why(reason), text, size, used) for root, reason, text, size, used in found]
 
-    def release(self, root: Digest, why: Why, name: str = "") -> None:
-        """Let a directory go: what only it needed is forgotten at the next sweep."""
+    def release(self, root: Digest, why: Why, name: str = "", *, unused_since: int | None = None) -> bool:
+        """Let a directory go: what only it needed is forgotten at the next sweep. Return whether it went.
+
+        With `unused_since`, only if that is still its last use.
+        """
+        query = "DELETE FROM held WHERE root = ?1 AND why = ?2 AND name = ?3 AND (?4 IS NULL OR used = ?4)"
         with self.transaction() as db:
-            db.execute("DELETE FROM held WHERE root = ? AND why = ? AND name = ?", (root, why.value, name))
+            return bool(db.execute(query, (root, why.value, name, unused_since)).rowcount)
 
     # -- forgetting
 
@@ -223,37 +227,36 @@ class Contents:
                 self._db.execute(f"PRAGMA {name}").fetchone()[0]
                 for name in ("page_count", "freelist_count", "page_size")
             )
-        return (pages - free) * size + self.large.total
+        return (pages - free) * size + self.large.recount()
 
-    def sweep(self) -> bool:
-        """Forget contents that no held directory needs; False where somebody is just putting one together."""
+    def sizes(self) -> dict[Digest, int]:
+        """Return the bytes that each content takes at rest."""
+        with self._guard("read"), self._lock:
+            found = dict(self._db.execute("SELECT digest, length(frame) FROM content"))
+        for digest, size in self.large.sizes():
+            found[bytes.fromhex(digest)] = size
+        return found
+
+    def forget(self, digests: Sequence[Digest]) -> None:
+        """Remove contents, and give the space back. Nothing that is held may need them."""
+        for at in range(0, len(digests), _DELETED):
+            with self.transaction() as db:
+                db.executemany("DELETE FROM content WHERE digest = ?", [(one,) for one in digests[at : at + _DELETED]])
+        with self._guard("write to"), self._lock:
+            # as a script: `execute` would take but the first of its steps, each of which gives back one page
+            self._db.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+        for digest in digests:
+            self.large.remove(digest.hex())
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let nobody put a directory together meanwhile: for who forgets. Raises Conflict where somebody just does."""
         try:
             with self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
-                self._sweep()
+                yield
         except BlockingIOError:
-            return False
-        return True
-
-    def _sweep(self) -> None:
-        with self._guard("read"), self._lock:
-            roots = [root for (root,) in self._db.execute("SELECT DISTINCT root FROM held")]
-        needed: set[Digest] = set()
-        for root in roots:
-            needed.add(root)
-            for leaf in self.tree(root).digests():
-                if leaf not in needed:
-                    needed.add(leaf)
-                    needed.update(one.digest for one in manifest.read_leaf(self.read(leaf)) if one.is_file)
-        with self._guard("read"), self._lock:
-            gone = [one for one in self._db.execute("SELECT digest FROM content") if one[0] not in needed]
-        for at in range(0, len(gone), _DELETED):
-            with self.transaction() as db:
-                db.executemany("DELETE FROM content WHERE digest = ?", gone[at : at + _DELETED])
-        with self._guard("write"), self._lock:
-            self._db.execute("PRAGMA incremental_vacuum")
-        for digest in list(self.large.digests()):
-            if bytes.fromhex(digest) not in needed:
-                self.large.remove(digest)
+            message = f"a directory is just being put together in {self.folder}; try again in a moment"
+            raise Conflict(message) from None
 
     # -- inside
 
@@ -294,9 +297,6 @@ class Contents:
                 raise Damaged(message) from None
             message = f"cannot {doing} {self.folder}: {problem}; check the disk and the permissions"
             raise StorageError(message) from None
-
-
-_DELETED = 5000  # contents forgotten in one transaction
 
 
 class Writer:

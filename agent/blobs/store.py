@@ -160,13 +160,21 @@ class Blobs:
         with self._lock:
             return self._count()
 
+    def recount(self) -> int:
+        """Return the bytes of all blobs at rest, looked up anew: other processes may put some, too."""
+        with self._lock:
+            self._total = None
+            return self._count()
+
     def shortfall(self, needed: int) -> int:
         """Return the bytes that are to be forgotten before `needed` more at rest can be put."""
         return max(0, self.total + needed - self.quota) if self.quota else 0
 
-    def digests(self) -> Iterator[str]:
-        """Yield what is here, in no order."""
-        return (entry.name for entry in self._entries())
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Yield what is here, in no order, with its bytes at rest."""
+        for entry in self._entries():
+            with suppress(FileNotFoundError):
+                yield entry.name, entry.stat(follow_symlinks=False).st_size
 
     def remove(self, digest: str) -> None:
         """Forget a blob, if it is here. Who reads it at the moment reads on."""
@@ -210,10 +218,7 @@ class Blobs:
 
     def _count(self) -> int:
         if self._total is None:
-            self._total = 0
-            for entry in self._entries():
-                with suppress(FileNotFoundError):
-                    self._total += entry.stat(follow_symlinks=False).st_size
+            self._total = sum(size for _, size in self.sizes())
         return self._total
 
     def _sweep(self) -> None:

@@ -85,7 +85,7 @@ class Network:
             notices.append(f"the store does not follow: {self._desk.history.problem}")
         if self._keeper.full:
             notices.append(
-                f"the logs and packed directories in {self._desk.paths.blobs} have reached blob-quota: raise it"
+                f"the logs in {self._desk.paths.blobs} have reached blob-quota: raise it, or remove old builds"
             )
         if self._desk.free() < self._desk.reserve:
             notices.append(

@@ -48,7 +48,7 @@ def test_a_file_is_put_like_its_content(blobs: Blobs, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(CONTENTS["noise over three frames"])
     assert blobs.put_file(tmp_path / "file") == digest(CONTENTS["noise over three frames"])
     assert blobs.put_file(tmp_path / "file") == blobs.put(CONTENTS["noise over three frames"])
-    assert len(list(blobs.digests())) == 1
+    assert len(list(blobs.sizes())) == 1
 
 
 def test_many_are_put_at_once_and_survive_a_restart(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_wrong_file_from_elsewhere_is_refused(blobs: Blobs, tmp_path: Path, wh
     (tmp_path / "fetched").write_bytes(files[what])
     with pytest.raises(Damaged):
         blobs.adopt(tmp_path / "fetched", digest(content))
-    assert list(blobs.digests()) == []
+    assert list(blobs.sizes()) == []
 
 
 def test_a_growing_file_is_refused_as_soon_as_more_comes_than_was_promised(blobs: Blobs, tmp_path: Path) -> None:

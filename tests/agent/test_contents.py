@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from job_orchestra.agent.blobs import Contents, Why
+from job_orchestra.agent.blobs import Contents, Why, forgetting
 from job_orchestra.agent.blobs.contents import SMALL, content_of
-from job_orchestra.core.errors import Damaged, NewerSchema, NotFound, StorageError
+from job_orchestra.core.errors import Conflict, Damaged, NewerSchema, NotFound, StorageError
 from job_orchestra.core.manifest import Digest, Entry, write
 
 FILE = stat.S_IFREG | 0o644
@@ -72,10 +72,10 @@ def test_contents_that_nothing_needs_are_forgotten_and_all_others_stay(contents:
     new, new_entries = put(contents, {b"b": b"both", b"d": shared})
     for root in (old, new):
         contents.hold(root, Why.SOURCE)
-    assert contents.sweep()
+    forgetting.sweep(contents)
     assert contents.lacking(one.digest for one in old_entries) == []
     contents.release(old, Why.SOURCE)
-    assert contents.sweep()
+    forgetting.sweep(contents)
     assert not contents.holds(old)
     assert contents.lacking(one.digest for one in old_entries) == [sha256(b"only old").digest(), sha256(large).digest()]
     assert contents.entries(new) == new_entries
@@ -87,16 +87,17 @@ def test_a_directory_held_for_two_reasons_stays_for_the_second(contents: Content
     contents.hold(root, Why.SOURCE)
     contents.hold(root, Why.CACHE, "key")
     contents.release(root, Why.SOURCE)
-    contents.sweep()
+    forgetting.sweep(contents)
     assert contents.holds(root)
 
 
 def test_nothing_is_forgotten_while_somebody_puts_a_directory_together(tmp_path: Path, contents: Contents) -> None:
     with Contents(tmp_path / "contents") as other, other.staying():
         _, (entry,) = put(other, {b"a": b"not held yet"})
-        assert contents.sweep() is False
+        with pytest.raises(Conflict, match="just being put together"):
+            forgetting.sweep(contents)
         assert contents.lacking([entry.digest]) == []
-    assert contents.sweep() is True
+    forgetting.sweep(contents)
     assert contents.lacking([entry.digest]) == [entry.digest]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from job_orchestra.agent.blobs import Contents, Why
+from job_orchestra.agent.blobs import Contents, Why, forgetting
 from job_orchestra.agent.blobs.contents import SMALL
 from job_orchestra.agent.shipping import Packing, list_directory, memory
 from job_orchestra.core.errors import DiskFull, InvalidInput
@@ -106,7 +106,7 @@ def test_a_file_that_was_changed_just_before_it_was_packed_is_read_again(
 def test_what_was_forgotten_meanwhile_is_packed_again(desk: Desk) -> None:
     root = desk.packing().store()
     desk.contents.release(root, Why.SOURCE)
-    assert desk.contents.sweep()
+    forgetting.sweep(desk.contents)
     desk.write("src/3.c", "changed")
     packed = desk.packed()
     assert (packed["src/3.c"], packed["src/4.c"], len(packed)) == (b"changed", b"int a4;\n" * 10, 20)

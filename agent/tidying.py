@@ -1,0 +1,99 @@
+"""Keeps what this machine holds of directories within bounds: by their quota, and by what is free on the disk.
+
+Forgotten is what was used least recently, and never what is needed: for a build that is live as far as this agent
+knows, for one that this machine is about to run, or what was used so lately that a submission may be on its way. What
+builds left as artifacts is not forgotten here: it stays as long as its build. Refuses to know how forgetting is done
+(blobs).
+"""
+
+import asyncio
+import logging
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterable
+
+from ..core.definition import Spec
+from ..core.errors import Conflict, OrchestraError
+from ..core.manifest import Digest
+from .blobs import Held, Why, forgetting
+from .trees import LATELY_S, Trees
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 20.0
+"""Seconds between two looks. Larger: what comes quickly may exceed its bounds for longer."""
+
+SLACK = 0.9
+"""Part of the quota that is left when it was exceeded. Larger: it is exceeded again sooner; smaller: more is lost."""
+
+
+class Tidier:
+    """Tidies up one machine's contents."""
+
+    def __init__(self, trees: Trees, needed: Callable[[], Iterable[str]], *, quota: int = 0, reserve: int = 0) -> None:
+        """Keep what is in `trees` within `quota` bytes (0: any), and twice `reserve` bytes of the disk free.
+
+        `needed` returns the directories (hex) that must stay; it is called in the event loop.
+        """
+        self._trees = trees
+        self._contents = trees.contents
+        self._needed = needed
+        self._quota = quota
+        self._reserve = reserve
+        self._turn = asyncio.Lock()
+        trees.make_room = self.make_room
+
+    async def run(self) -> None:
+        """Tidy up until cancelled."""
+        while True:
+            try:
+                await self.tidy()
+            except OrchestraError as error:
+                log.warning("tidier.later: %s", error)
+            await asyncio.sleep(LOOK_S)
+
+    async def tidy(self) -> list[Held]:
+        """Forget what is too much now; return which directories went. Raises StorageError, Damaged."""
+        async with self._turn:
+            total = await asyncio.to_thread(lambda: self._contents.total)
+            most = self._most(total)
+            return await self._forget(most) if total > most else []
+
+    async def make_room(self, size: int) -> bool:
+        """Free so many bytes of the disk beyond what stays free anyway, as far as possible; whether anything went."""
+        async with self._turn:
+            total = await asyncio.to_thread(lambda: self._contents.total)
+            return bool(await self._forget(min(self._most(total), total - self._short(size))))
+
+    def _most(self, total: int) -> float:
+        """Return the bytes that may stay of what takes `total`."""
+        quota = self._quota or math.inf
+        most = total if total <= quota else quota * SLACK
+        return min(most, total - self._short(0))
+
+    def _short(self, size: int) -> int:
+        """Return the bytes that lack on the disk for `size` more."""
+        free = shutil.disk_usage(self._contents.folder).free
+        return max(0, 2 * self._reserve + size - free)
+
+    async def _forget(self, most: float) -> list[Held]:
+        needed = {bytes.fromhex(one) for one in self._needed()}
+        try:
+            gone = await asyncio.to_thread(
+                forgetting.forget, self._contents, most, lambda one: self._stays(one, needed)
+            )
+        except Conflict:  # somebody is putting a directory together: next time
+            return []
+        if gone:
+            log.info("tidier.forgotten: %d directories of %d bytes", len(gone), sum(one.size for one in gone))
+        return gone
+
+    def _stays(self, one: Held, needed: set[Digest]) -> bool:
+        lately = time.time() - one.used < LATELY_S or self._trees.asked_for(one.root)
+        return one.why is Why.ARTIFACTS or one.root in needed or lately
+
+
+def archives(specs: Iterable[Spec]) -> set[str]:
+    """Return the shipped directories (hex) that builds begin in."""
+    return {one.source.archive for one in specs if one.source.archive}
