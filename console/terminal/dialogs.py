@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.segment import Segment
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.strip import Strip
 from textual.widgets import Button, Input, OptionList, SelectionList, Static
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
@@ -31,6 +33,7 @@ _FRAME = """
     & Button:focus { text-style: bold reverse; }
     & Input { border: tall $panel; }
     & OptionList, & SelectionList { height: auto; max-height: 16; border: none; background: $surface; }
+    & OptionList:focus, & SelectionList:focus { border: none; }
 """
 
 
@@ -159,6 +162,19 @@ class Choice(ModalScreen[str | None]):
         self.dismiss(None)
 
 
+class Ticks(SelectionList[str]):
+    """A list in which what is chosen is told by a sign, not by its colour alone."""
+
+    def render_line(self, y: int) -> Strip:
+        """See Widget."""
+        line = super().render_line(y)
+        place = self.scroll_offset.y + y
+        if place >= self.option_count or self.get_option_at_index(place).value in self.selected:
+            return line
+        left, (_, style, _), *rest = line
+        return Strip([left, Segment(" ", style), *rest], line.cell_length)
+
+
 class Several(ModalScreen[list[str] | None]):
     """Asks for some of a list."""
 
@@ -180,7 +196,7 @@ class Several(ModalScreen[list[str] | None]):
         """See Screen."""
         with Vertical():
             yield Static(Text(self._title), classes="title")
-            yield SelectionList[str](*(Selection(Text(text), value, taken) for value, text, taken in self._choices))
+            yield Ticks(*(Selection(Text(text), value, taken) for value, text, taken in self._choices))
             yield Static(Text("space changes one, enter takes them, esc leaves it"), classes="command")
 
     def action_take(self) -> None:

@@ -1,7 +1,7 @@
 """The foot of every screen: the keys that matter here. What has no room is left to the help, with a sign."""
 
 from textual import events
-from textual.binding import ActiveBinding
+from textual.binding import ActiveBinding, Binding
 from textual.strip import Strip
 from textual.widgets import Input
 
@@ -61,7 +61,7 @@ class KeysLine(Painted):
         typing = self.screen.focused if isinstance(self.screen.focused, Input) else None
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if typing is not None and active.node is not typing:
+            if typing is not None and active.node is not typing and not _works_while_typing(binding):
                 continue  # what is typed goes into the line
             if binding.show and active.enabled and binding.action not in found:
                 found[binding.action] = (self.app.get_key_display(binding), binding.description, active)
@@ -74,3 +74,8 @@ class KeysLine(Painted):
             if begin <= event.x < end:
                 await self.app.run_action(active.binding.action, active.node)
                 return
+
+
+def _works_while_typing(binding: Binding) -> bool:
+    """Whether a key does what it says, though one types into a line."""
+    return binding.key == "escape" or (binding.key.startswith("ctrl+") and binding.key_display is None)

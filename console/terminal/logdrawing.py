@@ -9,6 +9,7 @@ import re
 import time
 from collections import OrderedDict
 from itertools import pairwise
+from textwrap import wrap
 
 from rich.segment import Segment
 from rich.style import Style
@@ -198,16 +199,19 @@ class LogDrawing(Painted):
         return bar_at(y, self._height, min(top, length - self._height), length)
 
     def _nothing(self, y: int, width: int) -> Strip:
-        if y != self._height // 3:
+        lines = wrap(self._why_nothing(), max(10, width - 4))
+        place = y - self._height // 3
+        if not 0 <= place < len(lines):
             return self.drawn([], width)
+        return self.drawn([("  ", Tone.PLAIN), (lines[place], Tone.WARN if self.problem else Tone.DIM)], width)
+
+    def _why_nothing(self) -> str:
         if self.problem:
-            return self.drawn([("  ", Tone.PLAIN), (self.problem, Tone.WARN)], width)
+            return self.problem
         if self.matching is not None:
-            says = "No line matches." if self.matching.done else "Looking ..."
-            return self.drawn([("  ", Tone.PLAIN), (says, Tone.DIM)], width)
+            return "No line matches." if self.matching.done else "Looking ..."
         log = self.bytes
-        says = "Loading ..." if log is None or (log.size and not log.complete) else self.empty
-        return self.drawn([("  ", Tone.PLAIN), (says, Tone.DIM)], width)
+        return "Loading ..." if log is None or (log.size and not log.complete) else self.empty
 
     # -- what is said below
 

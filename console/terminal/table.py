@@ -284,6 +284,8 @@ class Table(Painted, can_focus=True):
         """The widget has another size."""
         self._lay_out()
         self._keep_visible()
+        self.refresh()  # what was drawn in this size already was laid out for the one before
+        self.post_message(self.Moved(self))
         if self.loaded:
             self._want_more()
 

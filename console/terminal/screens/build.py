@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from ....core import api
-from ....core.errors import NotFound, OrchestraError
+from ....core.errors import OrchestraError
 from ....core.views import BuildSummary, BuildView
 from ...feed.contract import Link
 from ...feed.insight import progress
@@ -135,12 +135,11 @@ class BuildScreen(LogTaking, BuildActions):
                 agents: api.Agents = await self.feed.call("agents.list")
                 self._names = {one.id: one.name for one in agents.agents}
             await self.console.insight.learn([(found.build.project, found.build.job)])
-        except NotFound as error:
-            self.log_view.empty = clean(str(error))
-            self.log_view.refresh()
+        except OrchestraError as error:
+            if self.build is None:  # else what was known stays; the head says if nobody answers
+                self.log_view.problem = clean(str(error))
+                self.log_view.refresh()
             return
-        except OrchestraError:
-            return  # the head says that nobody answers; what was known stays
         self._take(found.build)
 
     def _take(self, build: BuildView) -> None:
@@ -148,6 +147,7 @@ class BuildScreen(LogTaking, BuildActions):
         steps = build.steps if attempt == max(1, build.attempt) else []
         if self._shown != (build.id, attempt):
             self._shown = (build.id, attempt)
+            self.log_view.problem = ""
             self.log_view.empty = self._why_no_output(build)
             if "builds.log" in self.feed.methods:
                 self.log_view.show(build.id, attempt, steps)

@@ -40,7 +40,7 @@ class TriggerScreen(Place):
     TriggerScreen .about { color: $text-muted; height: auto; }
     TriggerScreen Input, TriggerScreen Select { margin: 0 0 1 0; }
     TriggerScreen Input { height: 1; border: none; background: $panel; padding: 0 1; }
-    TriggerScreen Input:focus { background: $cursor; }
+    TriggerScreen Input:focus { border: none; background: $cursor; }
     TriggerScreen Input.-wrong { background: $panel; color: $error; }
     TriggerScreen .problem { color: $error; height: auto; }
     TriggerScreen #command { color: $text-muted; height: auto; padding: 1 0 0 0; }

@@ -1,0 +1,32 @@
+"""What every screen looks like, in every state and three sizes, beside the texts in `pictures/`.
+
+`REGENERATE=1 pytest tests/console/terminal/test_pictures.py` writes the texts anew, to be read as a diff.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.kit.screens import PICTURES, SIZES, WAYS, pictured
+
+FOLDER = Path(__file__).parent / "pictures"
+
+
+@pytest.mark.parametrize(("name", "state"), PICTURES, ids=["-".join(one) for one in PICTURES])
+async def test_a_screen_looks_as_it_did(name: str, state: str) -> None:
+    if state == "filled":  # opened anew in each size; the other states are seen while the terminal grows
+        found = [(await pictured(name, state, size))[0] for size in SIZES]
+    else:
+        found = await pictured(name, state, *SIZES)
+    for (width, height), text in zip(SIZES, found, strict=True):
+        expected = FOLDER / name / f"{state}.{width}x{height}.txt"
+        if os.environ.get("REGENERATE"):
+            expected.parent.mkdir(parents=True, exist_ok=True)
+            expected.write_text(text, encoding="utf-8")
+        assert expected.exists(), f"{name} has no picture yet; look at what this writes: REGENERATE=1 pytest {__file__}"
+        assert text == expected.read_text(encoding="utf-8")
+
+
+def test_there_is_no_picture_of_a_screen_that_is_gone() -> None:
+    assert {folder.name for folder in FOLDER.iterdir()} == set(WAYS)
