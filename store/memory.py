@@ -12,6 +12,7 @@ import msgspec
 from ..core.errors import StorageError, Unfinished
 from ..core.ledger import Remembered
 from ..core.model import Attempt, Build, BuildState, Millis
+from .answers import requests_of
 from .collections import COLLECTIONS, Collection, Part, collection_of, comparable
 from .contract import SCHEMA_VERSION, Batch
 from .query import Count, Filter, Operator, Page, Query, Resolved, page_of, resolve
@@ -96,17 +97,14 @@ class MemoryStore:
             running = {one.id for one in found["pipelines"]}
             ended = [one for one in self._rows["builds"].values() if one.pipeline in running and one.state.ended]
             attempts: list[Attempt] = [one for one in self._rows["attempts"].values() if one.build in ids]
-            requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}
-            for one in self._sorted(COLLECTIONS["builds"]):
-                if one.request and one.created >= requests_since:
-                    created, before = requests.get(one.request, (0, ()))
-                    same = created == one.created  # else the id was used again, after a day: its last use counts
-                    requests[one.request] = (one.created, (*before, one.id) if same else (one.id,))
+            recent = [
+                one for one in self._sorted(COLLECTIONS["builds"]) if one.request and one.created >= requests_since
+            ]
             return Remembered(
                 index=self._applied,
                 attempts=tuple(attempts),
                 specs={one.spec: self._rows["specs"][one.spec] for one in builds},
-                requests=requests,
+                requests=requests_of(recent),
                 ended=tuple(sorted(ended, key=lambda one: one.serial)),
                 meta=dict(self._meta),
                 **found,

@@ -5,6 +5,7 @@ scheme, and what it names is called with the URL and returns a Store (docs/store
 """
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -87,6 +88,15 @@ def _mysql(rest: str) -> Store:
     return SqlStore(Mysql(f"mysql:{rest}"))
 
 
+def _mongodb(rest: str, scheme: str = "mongodb") -> Store:
+    _check_server(scheme, rest)
+    try:
+        from .mongo.store import MongoStore
+    except ImportError as problem:
+        raise _no_driver("mongodb", problem) from None
+    return MongoStore(f"{scheme}:{rest}")
+
+
 def _memory(rest: str) -> Store:
     from .memory import MemoryStore
 
@@ -114,5 +124,7 @@ _OPENERS: dict[str, Callable[[str], Store]] = {
     "sqlite": _sqlite,
     "postgresql": _postgresql,
     "mysql": _mysql,
+    "mongodb": _mongodb,
+    "mongodb+srv": partial(_mongodb, scheme="mongodb+srv"),
     "memory": _memory,
 }

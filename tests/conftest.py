@@ -1,14 +1,15 @@
-"""What all tests share: agents, what to do without a service, and hypothesis without deadlines, alike everywhere."""
+"""What all tests share: agents, databases, what to do without a service, and hypothesis without deadlines."""
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.kit.agents import AgentProcess, agent_in
+from tests.kit.databases import SERVERS, Server
 
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("suite")
@@ -29,6 +30,26 @@ def running_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentPro
     """Give an agent that runs for all tests of a module."""
     with agent_in(tmp_path_factory.mktemp("shared") / "agent") as found:
         yield found.start("--slots", "2", "--name", "box")
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Callable[[str], Server]]:
+    """Return a function that gives a database server by its name, and starts it when it is asked for first."""
+    started: dict[str, Server] = {}
+
+    def get(name: str) -> Server:
+        if name not in started:
+            server = SERVERS[name]()
+            if why := server.missing():
+                server.remove()
+                needs(condition=False, reason=why)
+            started[name] = server
+            server.start()
+        return started[name]
+
+    yield get
+    for server in started.values():
+        server.remove()
 
 
 def mount(folder: Path, options: str) -> None:

@@ -15,7 +15,8 @@ from psycopg.types.string import TextLoader
 
 from ...core.errors import DiskFull, StorageError
 from ..collections import MAX_LENGTH
-from .server import CONNECT_S, STATEMENT_S, Server, without_password
+from ..servers import CONNECT_S, STATEMENT_S, without_password
+from .server import Server
 from .statements import Syntax
 from .tables import META, Instant, Types
 

@@ -1,17 +1,11 @@
-"""What databases on a server have in common, as opposed to a file: patience, URLs with passwords, no copy as a file."""
+"""The dialects of databases on a server, which all agents share."""
 
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit, urlunsplit
 
 from ...core.errors import StorageError
+from ..servers import no_file
 from .dialect import Dialect
-
-CONNECT_S = 5
-"""Seconds to connect. The agent tries again; longer only delays the message that nobody answers."""
-
-STATEMENT_S = 60
-"""Seconds that a statement may take. Larger: a stuck server holds up readers for longer."""
 
 
 class Server(Dialect):
@@ -25,31 +19,16 @@ class Server(Dialect):
 
     def backup(self, target: Path) -> NoReturn:
         """See Dialect."""
-        raise self._no_file(target)
+        raise no_file(self.url, target, self.dump)
 
     def at(self, copy: Path) -> NoReturn:
         """See Dialect."""
-        raise self._no_file(copy)
+        raise no_file(self.url, copy, self.dump)
 
     def replace_by(self, copy: Path) -> NoReturn:
         """See Dialect."""
-        raise self._no_file(copy)
-
-    def _no_file(self, path: Path) -> StorageError:
-        return StorageError(
-            f"the store {self.url} is a database of its own and cannot be the file {path}; use {self.dump}, or: "
-            "orchestra store export"
-        )
+        raise no_file(self.url, copy, self.dump)
 
     def unusable(self, why: str) -> StorageError:
         """Return the error for a database that cannot be used as it is."""
         return StorageError(f"cannot use the store {self.url}: {why}")
-
-
-def without_password(url: str) -> str:
-    """Return a URL that may be shown."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username}@{place}"))

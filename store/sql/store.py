@@ -13,14 +13,15 @@ import peewee
 
 from ...core.errors import Damaged, NewerSchema, OlderSchema, StorageError, Unfinished
 from ...core.ledger import Remembered
-from ...core.model import Build, BuildState, Millis
+from ...core.model import Millis
 from .. import stretches
+from ..answers import Answers, requests_of
 from ..collections import COLLECTIONS, Collection, Part, collection_of, comparable
 from ..contract import SCHEMA_VERSION, Batch
-from ..query import MAX_COUNT, Count, Counted, Filter, Operator, Order, Page, Query, implied, of_key, resolve
-from ..statistics import FAILURES, LAST_BUILDS, Description, Durations, Failing, Size, Tally, Usage, durations, suspects
+from ..query import Filter, Operator, Query, implied, of_key, resolve
+from ..statistics import Description, Size, Tally, Usage
 from ..stretches import Stretch
-from ..sums import SUMMED, Known, Sums, by_tallies
+from ..sums import SUMMED, Known, Sums
 from . import selecting
 from .dialect import Dialect
 from .sqlite import RESTORE, Sqlite
@@ -33,7 +34,7 @@ _LAYOUT = "layout"
 _DECODERS = {name: msgspec.json.Decoder(one.type).decode for name, one in COLLECTIONS.items()}
 
 
-class SqlStore:
+class SqlStore(Answers):
     """Tables behind the contract."""
 
     def __init__(self, dialect: Dialect) -> None:
@@ -209,14 +210,9 @@ class SqlStore:
                 for pipeline in found["pipelines"]
                 for one in self._all("builds", build.select(build.doc).where(build.pipeline == pipeline.id, ~alive))
             ]
-            requests: dict[str, tuple[Millis, tuple[str, ...]]] = {}
             recent = (build.request != peewee.SQL("''")) & (build.created >= requests_since)
-            asked = build.select(build.request, build.doc).where(recent).order_by(build.serial)
-            for request, doc in asked.tuples().iterator():
-                record: Build = self._record("builds", doc)
-                before, ids = requests.get(request, (0, ()))
-                same = before == record.created  # else the id was used again, after a day: its last use counts
-                requests[request] = (record.created, (*ids, record.id) if same else (record.id,))
+            asked = build.select(build.doc).where(recent).order_by(build.serial).tuples().iterator()
+            requests = requests_of(self._record("builds", doc) for (doc,) in asked)
             return Remembered(
                 index=int(self._get_meta("applied") or 0),
                 attempts=tuple(self._all("attempts", joined)),
@@ -238,35 +234,6 @@ class SqlStore:
         """See Store."""
         with self._guard("read"):
             return int(self._get_meta("applied") or 0)
-
-    def get(self, collection: str, key: object) -> Any | None:  # noqa: ANN401 - the collection decides the type
-        """See Store."""
-        found = collection_of(collection)
-        with self._read():
-            return next(iter(self._fetch(Stretch(found, of_key(found, key), ()), 1)), None)
-
-    def find(self, query: Query) -> Page:
-        """See Store."""
-        resolved = resolve(query)
-        with self._read():
-            return stretches.find(resolved, self._fetch, self._vocabulary)
-
-    def count(self, query: Query) -> Count:
-        """See Store."""
-        resolved = resolve(query)
-        with self._read():
-            if not resolved.where and not resolved.terms:
-                return Count(self._sizes().get(resolved.collection.name, 0))
-            holds = by_tallies(resolved)
-            if holds is not None:
-                return Count(sum(one.builds for one in self._tallies() if holds(one)))
-            found = stretches.count(resolved, self._fetch, self._vocabulary, self._number, MAX_COUNT + 1)
-            return Count(MAX_COUNT, Counted.AT_LEAST) if found > MAX_COUNT else Count(found)
-
-    def scan(self, collection: str, after: tuple[Any, ...] | None = None) -> Iterator[Any]:
-        """See Store."""
-        with self._read():
-            yield from stretches.scan(collection_of(collection), after, self._fetch)
 
     @contextmanager
     def steady(self) -> Iterator[bool]:
@@ -323,35 +290,6 @@ class SqlStore:
             raise Damaged(message) from None
 
     # -- sums
-
-    def tallies(self, project: str | None = None, job: str | None = None) -> list[Tally]:
-        """See Store."""
-        with self._read():
-            return self._tallies(project, job)
-
-    def durations(self, project: str, job: str) -> Durations:
-        """See Store."""
-        name = (("project", project), ("job", job), ("state", BuildState.SUCCEEDED))
-        where = tuple(Filter(field, Operator.EQ, value) for field, value in name)
-        stretch = Stretch(COLLECTIONS["builds"], where, (Order("number", descending=True),))
-        with self._read():
-            return durations(project, job, self._fetch(stretch, LAST_BUILDS))
-
-    def failing(self) -> list[Failing]:
-        """See Store."""
-        with self._read():
-            found = [self._failing(*one) for one in suspects(self._tallies())]
-        return [one for one in found if one is not None]
-
-    def _failing(self, project: str, job: str, succeeded: int, last: int) -> Failing | None:
-        name = (Filter("project", Operator.EQ, project), Filter("job", Operator.EQ, job))
-        later = Filter("number", Operator.GT, succeeded)
-        first: Build | None = None
-        for state in FAILURES:
-            where = (*name, Filter("state", Operator.EQ, state), later)
-            for one in self._fetch(Stretch(COLLECTIONS["builds"], where, (Order("number"),)), 1):
-                first = one if first is None or one.number < first.number else first
-        return None if first is None else Failing(project, job, first, succeeded, last)
 
     def usage(self, since: Millis, until: Millis) -> list[Usage]:
         """See Store."""

@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,8 @@ class Server:
         if "user" in self.options:
             shutil.chown(self.folder, str(self.options["user"]))
 
-    @staticmethod
-    def missing() -> bool:
-        """Whether it is not installed."""
+    def missing(self) -> str:
+        """Return why it cannot be started here; empty: it can."""
         raise NotImplementedError
 
     def command(self) -> Sequence[str]:
@@ -61,8 +61,13 @@ class Server:
         """Return the URL of a new, empty database."""
         raise NotImplementedError
 
+    def prepare(self) -> None:
+        """Make what it needs for its first start."""
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        if not (self.folder / "log").exists():
+            self.prepare()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen[bytes](
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, **self.options
@@ -112,9 +117,8 @@ class PostgresqlServer(Server):
 
     options = {"user": "nobody", "group": "nogroup", "extra_groups": ()} if os.geteuid() == 0 else {}
 
-    def __init__(self) -> None:
-        """Make the cluster."""
-        super().__init__()
+    def prepare(self) -> None:
+        """See Server: make the cluster."""
         (self.folder / "password").write_text(PASSWORD)
         (self.folder / "password").chmod(0o644)
         self.run(
@@ -122,10 +126,9 @@ class PostgresqlServer(Server):
             *("--auth=scram-sha-256", "--pwfile", str(self.folder / "password"), "--locale=C", "-E", "UTF8"),
         )
 
-    @staticmethod
-    def missing() -> bool:
-        """Whether it is not installed."""
-        return program("initdb", "/usr/lib/postgresql/*/bin") is None
+    def missing(self) -> str:
+        """See Server."""
+        return "" if program("initdb", "/usr/lib/postgresql/*/bin") else "PostgreSQL is not installed"
 
     @staticmethod
     def _tool(name: str) -> str:
@@ -171,9 +174,8 @@ class PostgresqlServer(Server):
 class MysqlServer(Server):
     """MariaDB, or MySQL where that is installed: user `orchestra` with PASSWORD, who may do everything."""
 
-    def __init__(self) -> None:
-        """Make the data directory."""
-        super().__init__()
+    def prepare(self) -> None:
+        """See Server: make the data directory."""
         install = program("mariadb-install-db", "/usr/bin", "/usr/share/mysql")
         assert install is not None
         user = ("--user=root",) if os.geteuid() == 0 else ()
@@ -182,10 +184,9 @@ class MysqlServer(Server):
             "--auth-root-authentication-method=normal",
         )
 
-    @staticmethod
-    def missing() -> bool:
-        """Whether it is not installed."""
-        return program("mariadbd", "/usr/sbin", "/usr/libexec") is None
+    def missing(self) -> str:
+        """See Server."""
+        return "" if program("mariadbd", "/usr/sbin", "/usr/libexec") else "MariaDB is not installed"
 
     def command(self) -> Sequence[str]:
         """See Server."""
@@ -258,10 +259,9 @@ class MongoServer(Server):
         folders = [str(Path(one) / "fiftyone/db/bin") for one in sys.path if one]
         return program("mongod", *folders)
 
-    @staticmethod
-    def missing() -> bool:
-        """Whether it is not installed."""
-        return MongoServer.program() is None
+    def missing(self) -> str:
+        """See Server."""
+        return "" if self.program() else "MongoDB is not installed"
 
     def command(self) -> Sequence[str]:
         """See Server."""
@@ -308,3 +308,12 @@ class MongoServer(Server):
     def new(self) -> str:
         """See Server."""
         return self.url(f"history{next(self._names)}")
+
+
+SERVERS: Mapping[str, Callable[[], Server]] = {
+    "postgresql": PostgresqlServer,
+    "mysql": MysqlServer,
+    "mongodb": partial(MongoServer, replica_set=True),
+    "mongodb-alone": partial(MongoServer, replica_set=False),
+}
+"""The servers that there are, by the name that tests ask for them."""

@@ -23,51 +23,35 @@ from job_orchestra.store.collections import COLLECTIONS, Kind
 from job_orchestra.store.contract import Batch, Store
 from job_orchestra.store.opening import open_store
 from job_orchestra.store.query import MAX_CHOICES, MAX_LIMIT, RANGE, Filter, Operator, Order, Page, Query
-from tests.conftest import needs
 from tests.kit.builders import T0, agent, attempt, batch, build, job, pipeline_record, spec, task
-from tests.kit.databases import QUOTED, MysqlServer, PostgresqlServer, Server
+from tests.kit.databases import QUOTED, SERVERS, Server
 from tests.kit.lives import lives
 
 S = BuildState
 EQ, IN, PREFIX = Operator.EQ, Operator.IN, Operator.PREFIX
 
 
-SERVERS: dict[str, type[Server]] = {
-    "postgresql": PostgresqlServer,
-    "mysql": MysqlServer,
-}
-
-
-def running(kind: type[Server]) -> Server:
-    """Return a database server that was started."""
-    needs(not kind.missing(), f"{kind.__name__}: the server is not installed")
-    server = kind()
-    server.start()
-    return server
-
-
 @pytest.fixture(scope="module", params=["memory", "sqlite", *SERVERS])
-def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Store]]:
+def make(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database: Callable[[str], Server]
+) -> Iterator[Callable[[], Store]]:
     """Return a function that opens a new, empty store."""
     folder, numbers, opened = tmp_path_factory.mktemp("stores"), count(), list[Store]()
-    server = running(SERVERS[request.param]) if request.param in SERVERS else None
+
+    def url() -> str:
+        if request.param == "memory":
+            return "memory:"
+        if request.param == "sqlite":
+            return f"sqlite:///{folder}/{next(numbers)}.db"
+        return database(request.param).new()
 
     def new() -> Store:
-        url = (
-            server.new()
-            if server
-            else "memory:"
-            if request.param == "memory"
-            else f"sqlite:///{folder}/{next(numbers)}.db"
-        )
-        opened.append(open_store(url))
+        opened.append(open_store(url()))
         return opened[-1]
 
     yield new
     for one in opened:
         one.close()
-    if server is not None:
-        server.remove()
 
 
 @pytest.fixture(scope="module")
@@ -696,5 +680,7 @@ def test_any_cursor_is_understood_or_refused(full: Store, text: str) -> None:
 
 
 def test_the_url_says_how_it_was_opened(store: Store) -> None:
-    assert store.url.startswith(("memory:", "sqlite:///", "postgresql://orchestra@", "mysql://orchestra@"))
+    assert store.url.startswith(
+        ("memory:", "sqlite:///", "postgresql://orchestra@", "mysql://orchestra@", "mongodb://")
+    )
     assert QUOTED not in store.url

@@ -11,7 +11,7 @@ from job_orchestra.store.opening import open_store
 from job_orchestra.store.sql.store import SqlStore
 
 OPTIONS = "ssl_ca, ssl_cert, ssl_key, ssl_verify_cert, ssl_verify_identity, unix_socket"
-ALL = "sqlite:, postgresql:, mysql:, memory:"
+ALL = "sqlite:, postgresql:, mysql:, mongodb:, mongodb+srv:, memory:"
 EXAMPLE = "(for example sqlite:///var/lib/orchestra/history.db)"
 
 
@@ -69,11 +69,19 @@ def test_urls_that_name_none(url: str, told: str) -> None:
     assert str(refused.value) == told
 
 
-@pytest.mark.parametrize(("scheme", "driver"), [("postgresql", "psycopg"), ("mysql", "pymysql")])
+@pytest.mark.parametrize(
+    ("scheme", "driver", "module"),
+    [
+        ("postgresql", "psycopg", "sql.postgresql"),
+        ("mysql", "pymysql", "sql.mysql"),
+        ("mongodb", "pymongo", "mongo.deployment"),
+    ],
+)
 def test_a_missing_driver_is_told_with_what_installs_it(
-    monkeypatch: pytest.MonkeyPatch, scheme: str, driver: str
+    monkeypatch: pytest.MonkeyPatch, scheme: str, driver: str, module: str
 ) -> None:
-    monkeypatch.delitem(sys.modules, f"job_orchestra.store.sql.{scheme}", raising=False)
+    for one in [one for one in sys.modules if one.startswith(f"job_orchestra.store.{module.partition('.')[0]}.")]:
+        monkeypatch.delitem(sys.modules, one)
     monkeypatch.setitem(sys.modules, driver, None)
     with pytest.raises(StorageError) as refused:
         open_store(f"{scheme}://ann:secret@localhost/history")

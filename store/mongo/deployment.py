@@ -1,0 +1,174 @@
+"""A MongoDB deployment: connecting, what it can do, indexes that are there and right, and errors with their remedy."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pymongo
+from bson.codec_options import DatetimeConversion
+from pymongo import IndexModel, errors
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection as MongoCollection
+from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
+
+from ...core.errors import DiskFull, InvalidInput, OrchestraError, StorageError
+from ..collections import COLLECTIONS, Collection
+from ..servers import CONNECT_S, STATEMENT_S, without_password
+from .documents import path_of
+
+OLDEST = (5, 0)
+"""The first version that is good enough: it reads many documents as of one moment."""
+
+META, SIZES, TALLIES, USAGE, VOCABULARY, PENDING = "meta", "sizes", "tallies", "agent_days", "vocabulary", "pending"
+"""Collections beside those of records: the store's own state, the sums (sums.py), and what is about to be put in."""
+
+_BESIDE = {
+    TALLIES: [("project", "job", "state")],
+    USAGE: [("day", "agent")],
+}
+_OUT_OF_DISK = 14031
+_REMEDIES = {
+    13: "the user needs the role readWrite on this database",
+    18: "check user, password and authSource in the store's URL",
+    8000: "check user and password in the store's URL",
+    85: "an index of those fields is there by another name; drop it, and it is made anew",
+    86: "an index of that name is of another kind; drop it, and it is made anew",
+}
+
+
+class Deployment:
+    """The way to one database."""
+
+    def __init__(self, url: str) -> None:
+        """Connect, and learn what there is. Raises StorageError or InvalidInput with the remedy."""
+        self.url = without_password(url)
+        name = urlsplit(url).path.lstrip("/")
+        options: dict[str, Any] = {
+            "serverSelectionTimeoutMS": CONNECT_S * 1000,
+            "connectTimeoutMS": CONNECT_S * 1000,
+            "socketTimeoutMS": STATEMENT_S * 1000,
+            "appname": "job-orchestra",
+            "tz_aware": True,
+            "datetime_conversion": DatetimeConversion.DATETIME_AUTO,
+        }
+        given = urlsplit(url).query.lower()
+        options = {option: value for option, value in options.items() if option.lower() not in given}
+        try:
+            self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(url, **options)
+            self.database: Database[dict[str, Any]] = self.client[name]
+        except (errors.ConfigurationError, errors.InvalidURI, errors.InvalidName, ValueError, TypeError) as problem:
+            message = f"the store's URL cannot be used: {problem}; write mongodb://user:password@host/database"
+            raise InvalidInput(message) from None
+        self._sessions = threading.local()
+        with self.translated("open"):
+            hello = self.client.admin.command("hello")
+            self.replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
+            self._version: str = self.client.server_info()["version"]
+        if tuple(int(one) for one in self._version.split(".")[:2]) < OLDEST:
+            needed = ".".join(str(one) for one in OLDEST)
+            raise StorageError(f"cannot use the store {self.url}: it is MongoDB {self._version}, {needed} is needed")
+
+    @property
+    def kind(self) -> str:
+        """Name, version and kind of the deployment, for people."""
+        return f"MongoDB {self._version}, {'replica set' if self.replicated else 'standing alone'}"
+
+    def collection(self, name: str, *, lasting: bool = True) -> MongoCollection[dict[str, Any]]:
+        """Return a collection; with `lasting` writes are on the disks of a majority when they return."""
+        found = self.database[name]
+        if self.session is not None:
+            return found  # what is written in a transaction lasts when that has ended
+        concern = WriteConcern(w="majority" if self.replicated else 1, j=True) if lasting else WriteConcern(w=1)
+        return found.with_options(write_concern=concern)
+
+    # -- sessions
+
+    @property
+    def session(self) -> ClientSession | None:
+        """What this thread reads and writes in at the moment."""
+        return getattr(self._sessions, "current", None)
+
+    @contextmanager
+    def within(self, session: ClientSession) -> Iterator[None]:
+        """Let this thread read and write in a session."""
+        self._sessions.current = session
+        try:
+            yield
+        finally:
+            self._sessions.current = None
+
+    @contextmanager
+    def steady(self) -> Iterator[bool]:
+        """Let this thread's reads see one state, where the deployment can do that."""
+        if not self.replicated or self.session is not None:
+            yield self.session is not None
+            return
+        with self.client.start_session(snapshot=True) as session, self.within(session):
+            yield True
+
+    # -- indexes
+
+    def create(self) -> None:
+        """Create the collections and indexes that are missing; an index of other fields or kind is refused."""
+        there = set(self.database.list_collection_names())
+        for name in {*COLLECTIONS, META, PENDING, SIZES, TALLIES, USAGE, VOCABULARY} - there:
+            try:
+                self.database.create_collection(name)
+            except errors.CollectionInvalid:
+                continue  # another agent came first
+        for name, made in _indexes():
+            if made:
+                self.database[name].create_indexes(made)
+
+    # -- errors
+
+    @contextmanager
+    def translated(self, doing: str) -> Iterator[None]:
+        """Turn the driver's errors into ours."""
+        try:
+            yield
+        except errors.PyMongoError as problem:
+            raise self._translate(problem, doing) from problem
+
+    def _translate(self, problem: errors.PyMongoError, doing: str) -> OrchestraError:
+        said = str(problem).partition(", full error")[0].partition(", Timeout:")[0]
+        code = getattr(problem, "code", None)
+        if isinstance(problem, errors.BulkWriteError):
+            failed: list[dict[str, Any]] = (problem.details or {}).get("writeErrors", [])
+            code, said = (failed[0].get("code"), str(failed[0].get("errmsg"))) if failed else (code, said)
+        if code == _OUT_OF_DISK or "No space left" in said:
+            return DiskFull(f"the disk of the store {self.url} is full: {said}; free some space on that server")
+        remedy = _REMEDIES.get(code or 0, "check that the server runs and can be reached from here")
+        return StorageError(f"cannot {doing} the store {self.url}: {said}; {remedy}")
+
+
+def _indexes() -> Iterator[tuple[str, list[IndexModel]]]:
+    """Yield the indexes of each collection."""
+    for name, collection in COLLECTIONS.items():
+        yield name, _of_collection(collection)
+    for name, fields in _BESIDE.items():
+        yield name, [IndexModel([(one, 1) for one in each], name="_".join(each)) for each in fields]
+
+
+def _of_collection(collection: Collection) -> list[IndexModel]:
+    made: list[IndexModel] = []
+    if len(collection.key) > 1:
+        made.append(IndexModel([(one, 1) for one in collection.key], name="key", unique=True, sparse=True))
+    for index in collection.indexes:
+        # of something that was removed nothing is left but its key
+        kept = {index.given: {"$gt": ""}} if index.given else {}
+        options: dict[str, Any] = {"partialFilterExpression": kept} if kept else {}
+        made.append(
+            IndexModel(
+                [(path_of(collection, one), 1) for one in index.fields],
+                name="_".join(index.fields),
+                **({"unique": True} if index.unique else {}),
+                **options,
+            )
+        )
+    if collection.texts:
+        made.append(IndexModel([("words", 1), ("_id", 1)], name="words"))
+    return made

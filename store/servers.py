@@ -1,0 +1,29 @@
+"""What stores on a server have in common, as opposed to a file: patience, URLs with passwords, no copy as a file."""
+
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from ..core.errors import StorageError
+
+CONNECT_S = 5
+"""Seconds to connect. The agent tries again; longer only delays the message that nobody answers."""
+
+STATEMENT_S = 60
+"""Seconds that a statement may take. Larger: a stuck server holds up readers for longer."""
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}@{place}"))
+
+
+def no_file(url: str, path: Path, tool: str) -> StorageError:
+    """Return the error for who wants a shared database to be one file; `tool` makes its copies."""
+    return StorageError(
+        f"the store {url} is a database of its own and cannot be the file {path}; use {tool}, or: "
+        "orchestra store export"
+    )
