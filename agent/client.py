@@ -8,13 +8,13 @@
 are the Structs of core/api.py. Errors are those of core/errors.py, with what the agent said.
 """
 
-import asyncio
 import os
-import socket as sockets
+import socket
 import sys
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 
@@ -45,7 +45,6 @@ class _Reply(msgspec.Struct):
 
 
 _replies = msgspec.json.Decoder(list[_Reply] | _Reply)
-_results = {method.name: msgspec.json.Decoder(method.result) for method in api.METHODS.values()}
 
 
 def data_directory(data: Path | None = None) -> Path:
@@ -71,7 +70,7 @@ def belongs(data: Path | None = None) -> bool:
 
 def check_agent(path: Path) -> None:
     """Raise NoAgent unless somebody listens at the socket."""
-    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(os.fspath(path))
         except FileNotFoundError:
@@ -117,7 +116,8 @@ def opened(method: str, reply: _Reply) -> Any:  # noqa: ANN401 - the method deci
         data = reply.error.get("data") or {}
         kind = errors.by_kind(data.get("kind", "")) or _by_code(reply.error.get("code", 0))
         raise kind(reply.error.get("message", ""))
-    return _results[method].decode(reply.result) if method in _results else msgspec.json.decode(reply.result)
+    result: Any = api.METHODS[method].result if method in api.METHODS else Any
+    return msgspec.json.decode(reply.result, type=result)
 
 
 def _by_code(code: int) -> type[errors.OrchestraError]:
@@ -164,11 +164,22 @@ class Shipment:
         self._contents = Contents(paths.contents)
         self.packing = Packing(listing, self._contents, paths.shipped)
 
-    def source(self, progress: Callable[[int], None] = lambda _: None) -> api.SourceParam:
-        """Pack it; return what builds.submit takes as `source`. `progress` is told of bytes that were read."""
+    def source(self, progress: Callable[[int], None] = lambda _: None, *, warm: bool = False) -> api.SourceParam:
+        """Pack it; return what builds.submit takes as `source`. `progress` is told of bytes that were read.
+
+        `warm`: it runs where builds that were shipped from this directory before left what they built.
+        """
         root = self.packing.store(progress)
         head = self.listing.head
-        return api.SourceParam(root.hex(), str(self.listing.top), revision=head.revision, branch=head.branch)
+        place = f"{socket.gethostname()}:{self.listing.top}"
+        return api.SourceParam(
+            archive=root.hex(),
+            describe=place,
+            revision=head.revision,
+            branch=head.branch,
+            tree=sha256(place.encode(errors="surrogateescape")).hexdigest() if warm else "",
+            directory=self.listing.inside,
+        )
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -358,6 +369,8 @@ class AsyncClient:
 
     def __init__(self, data: Path, path: Path | None = None) -> None:
         """Connect to the agent with this data directory, or at the socket `path`. Raises NoAgent when there is none."""
+        import asyncio  # a quarter of what a command takes to start, and none of them needs it
+
         import zmq.asyncio
 
         path = path or Paths(data).scripting
@@ -376,6 +389,8 @@ class AsyncClient:
 
     async def call(self, method: str, *positional: object, **named: object) -> Any:  # noqa: ANN401 - the method decides the type
         """Make one request and return its result as the method's Struct."""
+        import asyncio
+
         self._number += 1
         number = self._number
         future = self._waiting[number] = asyncio.get_running_loop().create_future()

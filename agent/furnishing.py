@@ -11,9 +11,10 @@ from typing import NamedTuple
 import msgspec
 
 from ..core.definition import Spec
-from ..core.model import Attempt
+from ..core.model import Attempt, Build
 from .paths import Paths
 from .trees import Trees
+from .warm import Warm, name_of
 from .workspace import order, prepare
 from .workspace.order import Order
 
@@ -25,33 +26,46 @@ class Furnished(NamedTuple):
     """What an attempt's plan says of its workspace."""
 
     prepare: tuple[str, ...] = ()  # command that fills it; empty: it stays empty
+    workspace: str = ""  # where it is; empty: in the room that the executor finds
 
 
 class Furnisher:
     """Furnishes the workspaces of one machine."""
 
-    def __init__(self, paths: Paths, trees: Trees, fetch: Fetch) -> None:
-        """Furnish from `trees`; what is not there is brought by `fetch`."""
+    def __init__(self, paths: Paths, trees: Trees, warm: Warm, fetch: Fetch) -> None:
+        """Furnish from `trees`, those that stay in `warm`; what is not there is brought by `fetch`."""
         self._paths = paths
         self._trees = trees
+        self._warm = warm
         self._fetch = fetch
 
-    def lacks(self, spec: Spec) -> bool:
-        """Whether something has to be brought before a build can start."""
-        return bool(spec.source.archive) and not self._trees.has(spec.source.archive)
+    def lacks(self, build: Build, spec: Spec) -> bool:
+        """Whether something has to be brought, or waited for, before a build can start."""
+        if not spec.source.archive:
+            return False
+        return not self._trees.has(spec.source.archive) or not self._has_place(build, spec)
 
-    async def bring(self, spec: Spec) -> None:
-        """Bring what is lacking. Raises OrchestraError where that is not possible."""
-        if self.lacks(spec):
+    async def bring(self, build: Build, spec: Spec) -> None:
+        """Bring what is lacking, so that `furnish` may be called at once. Raises OrchestraError where that fails."""
+        if spec.source.archive and not self._trees.has(spec.source.archive):
             await self._fetch(spec.source.archive)
+        if not self._has_place(build, spec):
+            await self._warm.wait(name_of(build.requester, spec.source.tree))
 
-    def furnish(self, attempt: Attempt, spec: Spec) -> Furnished:
+    def _has_place(self, build: Build, spec: Spec) -> bool:
+        return not spec.source.tree or self._warm.available(name_of(build.requester, spec.source.tree))
+
+    def furnish(self, attempt: Attempt, build: Build, spec: Spec) -> Furnished:
         """Order what an attempt needs; return what its plan says of it."""
         if not spec.source.archive:
             return Furnished()
+        workspace = record = ""
+        if spec.source.tree:
+            place = self._warm.take(name_of(build.requester, spec.source.tree), attempt.key)
+            workspace, record = str(place.workspace), str(place.record)
         path = self._paths.order(attempt.key)
-        order.write(path, Order(str(self._paths.contents), spec.source.archive))
-        return Furnished(_program(prepare.__name__, str(path)))
+        order.write(path, Order(str(self._paths.contents), spec.source.archive, record))
+        return Furnished(_program(prepare.__name__, str(path)), workspace)
 
     def ordered(self) -> set[str]:
         """Return the directories (hex) that attempts which have not ended are to begin in."""
@@ -64,6 +78,7 @@ class Furnisher:
     def clear(self, key: str) -> None:
         """Forget an attempt that has ended."""
         self._paths.order(key).unlink(missing_ok=True)
+        self._warm.release(key)
 
 
 def _program(module: str, *words: str) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ from .tidying import Tidier, archives
 from .transport import MeshTransport
 from .trees import Trees
 from .vault import Vault
+from .warm import Warm
 from .wires import Wires, open_wires
 from .worker import Worker
 
@@ -114,7 +115,7 @@ class Agent:
         bulk.offer(lambda name: snapshots.resolve(name) or self.keeper.resolve(name))
         bulk.admit(self._is_member)
         self.way = MasterWay(self.identity.id, self.replica, self.master, self.peers, mesh)
-        self._furnisher = Furnisher(paths, self.trees, self.keeper.fetch)
+        self._furnisher = self._furnishing()
         self._tidier = Tidier(self.trees, self._needed, quota=settings.content_quota, reserve=settings.reserve)
         self.worker = self._worker() if settings.worker else None
         if self.worker is not None:
@@ -150,6 +151,10 @@ class Agent:
         self.router = Router(requester, self.replica, self.peers, mesh, self.service)
         self.departure.connect(self.router.ask)
         self.sittings.connect(self.router.ask)
+
+    def _furnishing(self) -> Furnisher:
+        warm = Warm(self.paths.warm, self.settings.slot_count(self.settings.over(self._facts)), self._writes)
+        return Furnisher(self.paths, self.trees, warm, self.keeper.fetch)
 
     def _journal(self) -> Journal:
         if not self.paths.journal.exists() and self._store.applied():

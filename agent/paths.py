@@ -7,7 +7,6 @@ socket's path is limited to 108 bytes (104 on macOS).
 
 import os
 import stat
-import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -104,6 +103,11 @@ class Paths:
         return self.data / "bundles"
 
     @property
+    def warm(self) -> Path:
+        """Workspaces that stay, with what builds left in them."""
+        return self.data / "warm"
+
+    @property
     def orders(self) -> Path:
         """What is to be done with the workspaces of attempts."""
         return self.data / "orders"
@@ -148,7 +152,7 @@ class Paths:
     @property
     def sockets(self) -> Path:
         """A short directory, private to the user, that is this data directory's own."""
-        root = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+        root = os.environ.get("XDG_RUNTIME_DIR") or _temporary()
         base = Path(root)
         if len(str(base)) > 60:  # noqa: PLR2004 - 108 bytes less our own names, with room to spare
             base = Path("/tmp")  # noqa: S108 - the directory below is made 0700 and its owner is checked
@@ -169,7 +173,7 @@ class Paths:
         """Create the directories, 0700. Raises StorageError, with the remedy, where that is impossible or unsafe."""
         for folder in (
             *(self.data, self.logs, self.work, self.executor, self.blobs, self.data / "incoming"),
-            *(self.contents, self.shipped, self.bundles, self.orders),
+            *(self.contents, self.shipped, self.bundles, self.orders, self.warm),
             *(self.sockets.parent, self.sockets),
         ):
             try:
@@ -184,6 +188,12 @@ class Paths:
         if not os.access(self.data, os.W_OK):
             message = f"cannot write to {self.data}; fix its permissions or choose another directory with --data"
             raise StorageError(message)
+
+
+def _temporary() -> str:
+    import tempfile  # takes as long as all of this module, and is not needed where there is a runtime directory
+
+    return tempfile.gettempdir()
 
 
 def check_private(path: Path) -> None:

@@ -46,8 +46,9 @@ class Planner:
             key=attempt.key,
             log=str(log_file),
             env={**self._environment(attempt, build, spec), **secrets},
-            steps=tuple(_step(one, spec.shell, secrets) for one in spec.steps),
+            steps=tuple(_step(one, spec, secrets) for one in spec.steps),
             prepare=furnished.prepare,
+            workspace=furnished.workspace,
             timeout_s=spec.timeout_s,
             log_limit=self._log_limit,
             secrets=tuple(secrets.values()),
@@ -59,6 +60,7 @@ class Planner:
 
     def _environment(self, attempt: Attempt, build: Build, spec: Spec) -> dict[str, str]:
         env = dict(self._base)
+        env["GIT_CEILING_DIRECTORIES"] = str(self._paths.data)  # a repository around all of this is none of theirs
         env.update(
             CI="true",
             ORCHESTRA_BUILD_ID=build.id,
@@ -81,10 +83,11 @@ def base_environment(own: Mapping[str, str], pass_on: Sequence[str]) -> dict[str
     return {name: value for name, value in own.items() if name in wanted or (prefixes and name.startswith(prefixes))}
 
 
-def _step(step: Step, shell: tuple[str, ...], secrets: Mapping[str, str]) -> StepPlan:
-    argv = (*shell, "-c", step.run) if isinstance(step.run, str) else step.run
+def _step(step: Step, spec: Spec, secrets: Mapping[str, str]) -> StepPlan:
+    argv = (*spec.shell, "-c", step.run) if isinstance(step.run, str) else step.run
     env = {name: value for name, value in step.env.items() if name not in secrets}  # a secret comes before them
-    return StepPlan(name=step.name, argv=argv, env=env, when=step.when, timeout_s=step.timeout_s)
+    where = spec.source.directory
+    return StepPlan(name=step.name, argv=argv, env=env, when=step.when, timeout_s=step.timeout_s, directory=where)
 
 
 def _service(service: Service, shell: tuple[str, ...], secrets: Mapping[str, str]) -> ServicePlan:

@@ -20,7 +20,7 @@ from .ballast import Ballast
 from .executor.link import ExecutorLink
 from .executor.protocol import AttemptStatus, Plan, Report
 from .furnishing import Furnisher
-from .master import NO_SECRETS, WorkerPort
+from .master import NO_SECRETS, WorkerPort, now_ms
 from .paths import Paths
 from .planning import Planner
 
@@ -98,7 +98,7 @@ class Worker:
         self._ballast = ballast
         self._archive = archive
         self._working: set[asyncio.Task[None]] = set()  # keeping logs, bringing what builds need
-        self._bringing: dict[str, tuple[Plan, asyncio.Task[None]]] = {}  # attempts that are not with the executor yet
+        self._bringing: dict[str, asyncio.Task[None]] = {}  # by attempt, of those that are not with the executor yet
         self._lost = asyncio.Event()  # the executor is gone
         self._quitting = False  # the executor was told to end
         self._recalled = asyncio.Event()  # it is known what this executor has
@@ -194,28 +194,33 @@ class Worker:
             if lacking := [name for name in spec.secrets if name not in shown]:
                 self._later(self._give_up(attempt, f"the master could not open {', '.join(lacking)}; its log says why"))
                 continue
-            furnished = self._furnisher.furnish(attempt, spec)
-            plan = self._planner.plan(attempt, build, spec, furnished=furnished, secrets=shown)
-            if self._furnisher.lacks(spec):
-                self._bringing[attempt.key] = plan, self._later(self._bring_and_start(attempt, plan, spec, self._link))
+            if self._furnisher.lacks(build, spec):
+                bringing = self._bring_and_start(attempt, build, spec, shown, self._link)
+                self._bringing[attempt.key] = self._later(bringing)
             else:
-                ready.append(plan)
+                ready.append(self._plan(attempt, build, spec, shown))
         if ready:
             self._link.start(ready)
 
-    async def _bring_and_start(self, attempt: Attempt, plan: Plan, spec: Spec, link: ExecutorLink) -> None:
+    def _plan(self, attempt: Attempt, build: Build, spec: Spec, secrets: Mapping[str, str]) -> Plan:
+        furnished = self._furnisher.furnish(attempt, build, spec)
+        return self._planner.plan(attempt, build, spec, furnished=furnished, secrets=secrets)
+
+    async def _bring_and_start(
+        self, attempt: Attempt, build: Build, spec: Spec, secrets: Mapping[str, str], link: ExecutorLink
+    ) -> None:
         try:
-            await self._furnisher.bring(spec)
+            await self._furnisher.bring(build, spec)
         except OrchestraError as error:
-            del self._bringing[plan.key]
+            del self._bringing[attempt.key]
             await self._give_up(attempt, f"what it needs cannot be brought here: {error}")
         else:
-            del self._bringing[plan.key]
-            link.start([plan])
+            del self._bringing[attempt.key]
+            link.start([self._plan(attempt, build, spec, secrets)])
 
-    async def _give_up(self, attempt: Attempt, reason: str) -> None:
-        """End an attempt that cannot begin."""
-        ended = replace(attempt, state=BuildState.ERROR, reason=reason)
+    async def _give_up(self, attempt: Attempt, reason: str, state: BuildState = BuildState.ERROR) -> None:
+        """End an attempt that does not begin."""
+        ended = replace(attempt, state=state, reason=reason, finished=now_ms())
         self._attempts[attempt.key] = ended
         await self._until_accepted(lambda: self._master.record(self.record.id, [ended]))
         self._drop([attempt.key])
@@ -229,11 +234,13 @@ class Worker:
     def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
         """See WorkerPort."""
         if self._link is not None:
-            if attempt.key in self._bringing:  # the executor is to know what it is told to stop
-                plan, task = self._bringing.pop(attempt.key)
-                task.cancel()
-                self._link.start([plan])
-            self._link.stop(attempt.key, reason, only_waiting=how is Stop.CANCEL)
+            bringing = self._bringing.pop(attempt.key, None)
+            if bringing is not None:  # the executor does not know of it yet
+                bringing.cancel()
+                state = BuildState.CANCELLED if how is Stop.CANCEL else BuildState.ABORTED
+                self._later(self._give_up(self._attempts[attempt.key], reason, state))
+            else:
+                self._link.stop(attempt.key, reason, only_waiting=how is Stop.CANCEL)
 
     async def type(self, typed: Typed) -> Taken:
         """See sittings.Typist."""
@@ -256,9 +263,9 @@ class Worker:
 
     def stop_all(self, reason: str) -> None:
         """Stop everything that is here."""
-        for key, one in self._attempts.items():
-            if self._link is not None and not one.state.ended:
-                self._link.stop(key, reason)
+        for one in list(self._attempts.values()):
+            if not one.state.ended:
+                self.stop(one, Stop.ABORT, reason)
 
     async def quit(self, reason: str) -> None:
         """End the executor with all that runs on it."""

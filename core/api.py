@@ -125,6 +125,8 @@ class SourceParam(Params, frozen=True):
     describe: str = ""  # where it came from
     revision: str = ""  # what was checked out there
     branch: str = ""  # its name
+    tree: str = ""  # name of the place it comes from: the next build that is shipped from there finds what it left
+    directory: str = ""  # where in it the steps begin, relative; empty: at its top
 
 
 class LockParam(Params, frozen=True):

@@ -39,6 +39,8 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     submodules: bool = False  # whether those are checked out too
     sparse: tuple[str, ...] = ()  # directories to check out; empty: all
     depth: int = 0  # commits of history to have; 0: all
+    tree: str = ""  # name of the place that a shipped directory comes from: its workspace stays; empty: a fresh one
+    directory: str = ""  # where in the workspace the steps begin, relative; empty: at its top
 
 
 class Backoff(StrEnum):

@@ -11,7 +11,6 @@ a time. Refuses to know what contents mean, and which of them matter.
 
 import errno
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -257,6 +256,8 @@ class Blobs:
 
     def _write(self, frames: Iterable[bytes | memoryview]) -> tuple[Path, str]:
         """Write content to a new file that has no name of its own yet; return its digest, too."""
+        import tempfile  # takes long, and who only reads does without
+
         with _guard(self._new, "write to"):
             descriptor, name = tempfile.mkstemp(dir=self._new)
             try:

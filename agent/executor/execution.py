@@ -122,7 +122,7 @@ class Execution:
         actions = self._streams.reading if self.course.reads else self._streams.writing
         try:
             offset = os.fstat(self._log).st_size
-            pid = self._launch(step.argv, step.env, actions, serves=False)
+            pid = self._launch(step.argv, step.env, actions, serves=False, directory=step.directory)
         except (OSError, ValueError) as error:
             now = time.monotonic()
             self.course.on_not_started(step, cannot(f"start {step.argv[0]!r}", error), self._clock.at(now), 0)
@@ -134,10 +134,12 @@ class Execution:
         self.course.on_started(step, self._clock.at(now), offset)
         return True
 
-    def _launch(self, argv: Sequence[str], env: Mapping[str, str], actions: Actions, *, serves: bool) -> int:
+    def _launch(
+        self, argv: Sequence[str], env: Mapping[str, str], actions: Actions, *, serves: bool, directory: str = ""
+    ) -> int:
         """Start a process; see services.Launch."""
         whole = {**self._env, **env} if env else self._env
-        pid = self._site.processes.spawn(self._track, argv, whole, actions, serves=serves)
+        pid = self._site.processes.spawn(self._track, argv, whole, actions, serves=serves, directory=directory)
         self._site.owners[pid] = self
         return pid
 

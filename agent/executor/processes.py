@@ -8,6 +8,7 @@ found.
 """
 
 import ctypes
+import errno
 import os
 import shutil
 import signal
@@ -72,15 +73,25 @@ class Processes:
         if LINUX:
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
-    def spawn(
-        self, track: Track, argv: Sequence[str], env: Mapping[str, str], actions: Actions, *, serves: bool
+    def spawn(  # noqa: PLR0913 - what a process is started with
+        self,
+        track: Track,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        actions: Actions,
+        *,
+        serves: bool,
+        directory: str = "",
     ) -> int:
         """Start a process of the attempt `track` in a session of its own, with these descriptors; return its id.
 
-        One that `serves` is told from the others, see `of`. Raises OSError; FileNotFoundError where there is no such
-        program.
+        It begins in `directory`, relative to the workspace. One that `serves` is told from the others, see `of`. Raises
+        OSError; FileNotFoundError where there is no such program.
         """
-        os.chdir(track.workspace)
+        try:
+            os.chdir(f"{track.workspace}/{directory}")
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotADirectoryError(errno.ENOTDIR, f"there is no directory {directory} in its workspace") from None
         path = env.get("PATH", os.defpath)
         program = self._program(argv[0], path)
         if track.nice:

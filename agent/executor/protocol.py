@@ -31,6 +31,7 @@ class StepPlan(msgspec.Struct, frozen=True, array_like=True):
     env: dict[str, str] = {}  # added to the plan's
     when: When = When.SUCCESS  # under which outcome of the steps before it runs
     timeout_s: float | None = None  # longest time it may take
+    directory: str = ""  # where in the workspace it begins, relative; empty: at its top
 
 
 class ServicePlan(msgspec.Struct, frozen=True, array_like=True):

@@ -34,6 +34,7 @@ from .pipelines import Pipelines
 from .records import Records
 from .schedules import Schedules
 from .secrets import Secrets
+from .sources import Sources
 from .summary import Summary
 from .typing import Typing
 
@@ -70,7 +71,8 @@ class Service:
             identity=identity, paths=paths, replica=replica, master=master, history=history, reserve=reserve
         )
         records = Records(self._desk)
-        self._builds = Builds(self._desk, records, keeper, trees)
+        self._sources = Sources(self._desk, keeper, trees)
+        builds = Builds(self._desk, records, self._sources)
         network = Network(
             self._desk,
             peers=peers,
@@ -85,8 +87,8 @@ class Service:
         parts = (
             network,
             Jobs(self._desk),
-            self._builds,
-            Pipelines(self._desk, records, self._builds),
+            builds,
+            Pipelines(self._desk, records, builds),
             Output(self._desk, logs),
             records,
             summary,
@@ -106,7 +108,7 @@ class Service:
         """Do what must be done at the client's own agent before the master decides."""
         decoded = decode(method, params)
         if isinstance(decoded, api.Submit):
-            await self._builds.prepare(decoded)
+            await self._sources.prepare(decoded)
 
     async def reached(self, index: int) -> None:
         """Return when this agent's ledger and store reflect a log index."""

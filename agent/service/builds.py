@@ -6,17 +6,16 @@ from msgspec.structs import replace
 
 from ...core import api, views
 from ...core.commands import NewBuild, StopBuild, Submit
-from ...core.definition import Source, Spec
+from ...core.definition import Spec
 from ...core.errors import Conflict, InvalidInput, NotFound
 from ...core.ledger import Changes
 from ...core.model import Build, BuildState, Stop
 from ...core.submission import Plan, Wish, plan
-from ..keeping import Keeper
-from ..trees import Trees
 from . import commanding
 from .desk import Desk, check_size
 from .endings import Endings
 from .records import Records
+from .sources import Sources, context_of, source_of
 from .typing import interactive
 
 COMMANDS_PROJECT = "run"
@@ -26,12 +25,11 @@ COMMANDS_PROJECT = "run"
 class Builds:
     """The builds."""
 
-    def __init__(self, desk: Desk, records: Records, keeper: Keeper, trees: Trees) -> None:
-        """Accept and stop them through the desk; shipped directories are in `trees`, and shared by `keeper`."""
+    def __init__(self, desk: Desk, records: Records, sources: Sources) -> None:
+        """Accept and stop them through the desk; what they begin with is `sources`'s matter."""
         self._desk = desk
         self._records = records
-        self._keeper = keeper
-        self._trees = trees
+        self._sources = sources
         self._endings = Endings()
         desk.replica.watch(self._on_changes)
 
@@ -39,13 +37,6 @@ class Builds:
         for build in changes.builds.values() if self._endings else ():
             if build.state.ended:
                 self._endings.tell(build.id)
-
-    async def prepare(self, wish: api.Submit) -> None:
-        """Do what must be done at the client's own agent before the master decides: let the network hold a source."""
-        if wish.source is not None:
-            self._check_here(wish.source)
-            self._desk.check_space()
-            await self._keeper.share(wish.source.archive)
 
     async def builds_submit(self, params: api.Submit) -> api.Submitted:
         """Accept builds."""
@@ -83,28 +74,19 @@ class Builds:
             priority=params.priority,
             branch=params.branch,
             revision=params.revision,
-            source=None if params.source is None else self._source(params.source),
+            source=None if params.source is None else source_of(params.source),
         )
         found = plan(list({job.name: job for job in wanted}.values()), jobs, wish)
         for spec in found.specs.values():
             check_size(spec, "a job")
         return found
 
-    def _source(self, given: api.SourceParam | None) -> Source:
-        if given is None:
-            return Source()
-        return Source(given.archive, given.describe, branch=given.branch, revision=given.revision)
-
-    def _check_here(self, given: api.SourceParam) -> None:
-        if not self._trees.has(given.archive):
-            message = f"there is no directory {given.archive[:12]} here; pack it first (orchestra run does)"
-            raise NotFound(message)
-
     def _of_command(self, params: api.Submit) -> Plan:
-        name, spec = commanding.spec_of(params, self._source(params.source))
+        name, spec = commanding.spec_of(params, source_of(params.source))
         check_size(spec, "the command")
         digest = spec.digest()
-        return Plan((NewBuild(COMMANDS_PROJECT, name, digest, {}, params.priority or 0),), {digest: spec})
+        new = NewBuild(COMMANDS_PROJECT, name, digest, {}, params.priority or 0, context_of(spec.source))
+        return Plan((new,), {digest: spec})
 
     async def builds_get(self, params: api.ById) -> api.OneBuild:
         """Return a build."""
@@ -168,9 +150,7 @@ class Builds:
         if spec is None:
             message = f"what {what} ran is no longer kept; submit the job again"
             raise NotFound(message)
-        if spec.source.archive and not self._trees.has(spec.source.archive):
-            message = f"the directory that {what} ran in is no longer kept; use orchestra run again"
-            raise NotFound(message)
+        self._sources.check_kept(spec.source, what)
         return spec
 
     async def builds_explain(self, params: api.ById) -> api.Why:

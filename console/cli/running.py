@@ -36,6 +36,7 @@ from .taking import taken, taking_options
 @click.option(
     "--include", multiple=True, metavar="GLOB", help="Ship ignored files, too, as build/*.bin or **/*.key; repeatable."
 )
+@click.option("--fresh", is_flag=True, help="Begin without what earlier runs in this directory built.")
 @click.option("--no-copy", is_flag=True, help="Ship nothing: run in an empty directory.")
 @click.option("--job", help="Run this job (project/name) in the copy, instead of a command.")
 @click.option(
@@ -52,6 +53,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     name: str | None,
     directory: Path,
     include: Sequence[str],
+    fresh: bool,
     no_copy: bool,
     job: str | None,
     parameter: Sequence[str],
@@ -66,7 +68,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     if bool(command) == bool(job):
         message = "say what to run: a command behind `--`, as in `orchestra run -- make test`, or a job with --job"
         raise click.UsageError(message)
-    source = None if no_copy else shipped(net, directory, include)
+    source = None if no_copy else shipped(net, directory, include, warm=not fresh and not job)
     params: dict[str, Any] = {
         "env": pairs(env, "variable"),
         "runs_on": list(runs_on),

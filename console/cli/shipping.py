@@ -21,11 +21,11 @@ QUIET_S = 1.0
 """Seconds before progress is shown."""
 
 
-def shipped(net: Client, directory: Path, include: Sequence[str]) -> api.SourceParam:
-    """Pack a directory for the agent; return what builds.submit takes as `source`."""
+def shipped(net: Client, directory: Path, include: Sequence[str], *, warm: bool) -> api.SourceParam:
+    """Pack a directory for the agent; return what builds.submit takes as `source`. See Shipment.source for `warm`."""
     with ship(net, directory, include) as shipment:
         _tell(shipment)
-        return shipment.source(_Progress(shipment.packing.new_bytes))
+        return shipment.source(_Progress(shipment.packing.new_bytes), warm=warm)
 
 
 def _tell(shipment: Shipment) -> None:
