@@ -71,7 +71,10 @@ def test_who_moves_is_seen_again(net: Lan, tmp_path: Path) -> None:
 
 
 def test_a_flood_is_survived(net: Lan, tmp_path: Path) -> None:
-    """Thousands of made-up agents, some right in form: the memory stays bounded, and a true one is still seen."""
+    """Thousands of made-up agents, some right in form: the memory stays bounded, and a true one is still seen.
+
+    Whether it is among the last thousand a moment later depends on who is quicker, so nobody asks.
+    """
     one, two, bad = (net.machine(f"192.0.2.{place}/24") for place in (1, 2, 66))
     with discoverer(one, tmp_path / "1", 1) as first:
         for kind in ("garbage", "pointers", "liars", "strangers"):
@@ -81,7 +84,6 @@ def test_a_flood_is_survived(net: Lan, tmp_path: Path) -> None:
             first.sees(2, "192.0.2.2:7711")
             second.sees(1, "192.0.2.1:7711")
             state = first.state()
-            assert announced(2).id in state["sightings"]
             assert LIMIT / 2 < len(state["sightings"]) <= LIMIT
             assert state["counters"]["malformed"]
             assert first.said("log") == []
