@@ -47,6 +47,13 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--slots", type=int, help="Builds at a time [ORCHESTRA_SLOTS; default: one per processor]."),
         click.option("--worker/--no-worker", default=None, help="Run builds on this machine [ORCHESTRA_WORKER]."),
+        click.option("--hours", multiple=True, metavar="HOURS", help="When to run builds, as 18:00-08:00; repeatable."),
+        click.option(
+            "--pause-when-used/--no-pause-when-used", default=None, help="Run none while somebody works here."
+        ),
+        click.option("--idle", type=float, metavar="SECONDS", help="Time after which it counts as not used."),
+        click.option("--pause-on-battery/--no-pause-on-battery", default=None, help="Run none on its battery."),
+        click.option("--nice/--no-nice", default=None, help="Let builds give way to everything else."),
         click.option("--store", metavar="URL", help="Database of the history [ORCHESTRA_STORE]."),
         click.option("--reserve", type=int, metavar="BYTES", help="Disk space that stays free [ORCHESTRA_RESERVE]."),
         click.option("--blob-quota", type=int, metavar="BYTES", help="What kept logs may take [ORCHESTRA_BLOB_QUOTA]."),

@@ -34,6 +34,7 @@ from .journal import Journal
 from .keeping import Keeper
 from .leases import Leases
 from .logreading import LogReader
+from .manners import Manners
 from .master import Master, now_ms
 from .mastery import MasterWay, WorkersDesk
 from .paths import Paths
@@ -118,8 +119,7 @@ class Agent:
         self._furnisher = self._furnishing()
         self._tidier = Tidier(self.trees, self._needed, quota=settings.content_quota, reserve=settings.reserve)
         self.worker = self._worker() if settings.worker else None
-        if self.worker is not None:
-            self.way.when_unsure(self.worker.join_again)
+        self._manners = self._employ(self.worker) if self.worker is not None else None
         logs = LogReader(paths, self.blobs, self.peers, mesh, self._writes)
         WorkersDesk(self.replica, self.master, mesh)
         self._leases = Leases(self.identity.id, self.replica, self.master, mesh.silence)
@@ -175,6 +175,7 @@ class Agent:
                 labels=found.labels,
                 slots=self.settings.slot_count(found),
                 resources=found.resources,
+                offer=self.settings.offer(),
             ),
             self.way,
             ballast=self._ballast,
@@ -184,6 +185,13 @@ class Agent:
                 self.paths, self.identity.name, pass_on=self.settings.pass_env, log_limit=self.settings.log_limit
             ),
         )
+
+    def _employ(self, worker: Worker) -> Manners:
+        """Let the worker hear what concerns it."""
+        self.way.when_unsure(worker.join_again)
+        manners = Manners(worker, self.replica)
+        self.way.on_asked = manners.on_asked
+        return manners
 
     def _on_moved(self, found: tuple[str, ...]) -> None:
         """Let the network know where this agent is now."""
@@ -234,6 +242,7 @@ class Agent:
             for one in (
                 *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run(), self._tidier.run()),
                 self.standing.found(self.replica, self.master),
+                *([self._manners.run()] if self._manners is not None else []),
                 *(
                     self._leases.run(),
                     self._clockwork.run(),

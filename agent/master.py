@@ -55,6 +55,7 @@ class Master:
         self._replica = replica
         self._clock = clock
         self._workers: dict[str, WorkerPort] = {}
+        self._warm: dict[str, frozenset[str]] = {}  # agent id -> keys of what it has at hand, see affinity
         self._scheduler = Scheduler()
         self._quarantine = Quarantine()
         self._ahead: Millis = 0  # how far the ledger's time is before this agent's clock
@@ -71,6 +72,7 @@ class Master:
         """Take over the network as the ledger describes it, or let go of it. Workers come by themselves."""
         self._scheduler = Scheduler()
         self._workers = {}
+        self._warm = {}
         self._quarantine = Quarantine()
         if self._look is not None:
             self._look.cancel()
@@ -81,7 +83,7 @@ class Master:
         # what the last master said to wait for is waited for by its clock, if that was ahead
         self._ahead = max(0, ledger.counters.at - self._clock())
         for record in ledger.agents.values():
-            self._scheduler.on_worker(Worker.of(record, reachable=False))
+            self._see(record)
         for build in ledger.builds.values():
             self._queue(build)
 
@@ -139,7 +141,7 @@ class Master:
         if not self._replica.leading or record.id not in ledger.agents:
             raise NoMaster("this agent does not lead any more, or the worker is no member any more; ask the master")
         self._workers[record.id] = port
-        self._scheduler.on_worker(Worker.of(ledger.agents[record.id], reachable=True))
+        self._see(ledger.agents[record.id])
         known = {attempt.key for attempt in told}
         mine = [one for one in ledger.attempts.values() if one.agent == record.id]
         self._deliver(port, [one for one in mine if one.key not in known])
@@ -151,7 +153,19 @@ class Master:
     def leave(self, agent: str) -> None:
         """Take note that a worker cannot be reached; what it has stays its own until its lease is over."""
         if self._workers.pop(agent, None) is not None and agent in self._replica.ledger.agents:
-            self._scheduler.on_worker(Worker.of(self._replica.ledger.agents[agent], reachable=False))
+            self._see(self._replica.ledger.agents[agent])
+
+    def warm(self, agent: str, keys: frozenset[str]) -> None:
+        """Take note of what a worker has at hand."""
+        record = self._replica.ledger.agents.get(agent)
+        if record is not None and keys != self._warm.get(agent, frozenset()):
+            self._warm[agent] = keys
+            self._see(record)
+
+    def _see(self, record: AgentRecord) -> None:
+        """Let the queue know of a worker as it is now."""
+        warm = self._warm.get(record.id, frozenset())
+        self._scheduler.on_worker(Worker.of(record, reachable=record.id in self._workers, warm=warm))
 
     async def record(self, agent: str, attempts: Iterable[Attempt]) -> None:
         """Take over a worker's report; it is durable on return."""
@@ -184,9 +198,10 @@ class Master:
     def _on_agents(self, changes: Changes) -> None:
         for one in changes.removed_agents:
             self._workers.pop(one, None)
+            self._warm.pop(one, None)
             self._scheduler.on_worker_gone(one)
         for record in changes.agents.values():
-            self._scheduler.on_worker(Worker.of(record, reachable=record.id in self._workers))
+            self._see(record)
             if record.enabled:
                 self._quarantine.forget(record.id)
 

@@ -25,6 +25,7 @@ from ..core.messages import (
     unpack,
 )
 from ..core.model import AgentRecord, Attempt, Build, Stop
+from ..core.offer import OfferChange
 from .agreement import Replica
 from .master import NO_SECRETS, Master, WorkerPort
 from .mesh.contract import Mesh
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 
 LEASE_S = 4.0
 """Seconds between two signs of life of a worker. Larger: less traffic with many agents; smaller: later masters know."""
+
+MAX_WARM = 4_000
+"""Keys that a worker tells of; more are not told."""
 
 CALL_S = 10.0
 """Seconds for a master to answer a worker: to agree on a report may take it an election."""
@@ -52,6 +56,8 @@ class MasterWay:
         self._port: WorkerPort | None = None
         self._session = ""
         self._join_again: Callable[[], None] = lambda: None
+        self.on_asked: Callable[[OfferChange], None] = lambda _: None  # told what people changed about the offer
+        self.warm: Callable[[], frozenset[str]] = frozenset  # says what is at hand here, see affinity
         self._joined_to = ""  # agent id of the master that may give orders here
         self._fence = 0  # its term; orders of an older one are those of a master that was deposed
         peers.on_master(lambda _: self._join_again())
@@ -65,8 +71,11 @@ class MasterWay:
     async def held(self, agent: str) -> Sequence[Attempt]:
         """See worker.MasterPort."""
         if self._replica.leading:
+            self.on_asked(asked_of(self._replica, agent))
             return self._master.held(agent)
-        return unpack(await self._call(Call.HELD, b""), Attempts).attempts
+        known = unpack(await self._call(Call.HELD, b""), Attempts)
+        self.on_asked(known.asked)
+        return known.attempts
 
     async def join(
         self, record: AgentRecord, reports: Sequence[Attempt], begun: tuple[str, ...] | None, port: WorkerPort
@@ -103,10 +112,15 @@ class MasterWay:
         """Give signs of life to a master elsewhere, and join again where it has lost sight of this worker."""
         while True:
             master = self._peers.master
-            if self._session and master and not self._replica.leading:
+            if self._session and self._replica.leading:
+                self._master.warm(self._agent, self.warm())
+            elif self._session and master:
                 try:
-                    reply = await self._mesh.call(master, Call.LEASE, pack(Lease(self._session)))
-                    if not unpack(reply, Leased).joined:
+                    lease = Lease(self._session, tuple(sorted(self.warm())[:MAX_WARM]))
+                    leased = unpack(await self._mesh.call(master, Call.LEASE, pack(lease)), Leased)
+                    if leased.joined:
+                        self.on_asked(leased.asked)
+                    else:
                         self._join_again()
                 except OrchestraError as error:
                     log.debug("worker.lease: %s", error)
@@ -141,6 +155,12 @@ class MasterWay:
         if self._port is None:
             raise NoMaster("this agent does not work; it has joined no master yet")
         return self._port
+
+
+def asked_of(replica: Replica, agent: str) -> OfferChange:
+    """Return what people changed about an agent's offer, as far as the ledger here knows."""
+    record = replica.ledger.agents.get(agent)
+    return OfferChange() if record is None else record.asked
 
 
 _Order: TypeAlias = tuple[Attempt, Build, dict[str, str]]  # the last: secrets that its steps see
@@ -246,7 +266,7 @@ class WorkersDesk:
 
     async def _held(self, sender: str, _: bytes) -> bytes:
         self._check_leading()
-        return pack(Attempts(self._master.held(sender)))
+        return pack(Attempts(self._master.held(sender), asked_of(self._replica, sender)))
 
     async def _join(self, sender: str, payload: bytes) -> bytes:
         self._check_leading()
@@ -269,8 +289,11 @@ class WorkersDesk:
 
     async def _lease(self, sender: str, payload: bytes) -> bytes:
         self._check_leading()
-        session = unpack(payload, Lease).session
-        return pack(Leased(self._replica.term, self._master.joined(sender, session)))
+        lease = unpack(payload, Lease)
+        joined = self._master.joined(sender, lease.session)
+        if joined:
+            self._master.warm(sender, frozenset(lease.warm[:MAX_WARM]))
+        return pack(Leased(self._replica.term, joined, asked_of(self._replica, sender)))
 
     def _check_leading(self) -> None:
         if not self._replica.leading:

@@ -31,6 +31,7 @@ class Planner:
         self._agent = agent
         self._base = base_environment(os.environ, pass_on)
         self._log_limit = log_limit
+        self.nice = False  # builds give way to everything else on the machine
         self._folders: set[Path] = set()
 
     def plan(
@@ -56,6 +57,7 @@ class Planner:
             terminal=rare.terminal,
             input=rare.input,
             owner=build.requester,
+            nice=self.nice,
         )
 
     def _environment(self, attempt: Attempt, build: Build, spec: Spec) -> dict[str, str]:

@@ -14,6 +14,8 @@ import msgspec
 from ..core import addresses
 from ..core.errors import InvalidInput
 from ..core.nearest import nearest
+from ..core.offer import Offer
+from ..core.offer import check as check_offer
 from ..core.requirements import RESOURCE, number
 from .facts import Facts
 from .identity import host_name
@@ -23,7 +25,7 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - only members get in, by their keys
 """All addresses (IPv4) of this machine."""
 
 _MIB = 1 << 20
-_LISTS = frozenset({"pass_env", "interface", "peer"})
+_LISTS = {"pass_env": ",", "interface": ",", "peer": ",", "hours": ";"}  # with what separates them in a variable
 _TABLES = frozenset({"label", "resource"})
 
 
@@ -46,6 +48,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     mdns: bool = True  # announce this agent on the LAN, and look for others
     voter: str = "auto"  # `never`: this agent is never given a vote, as a laptop that comes and goes
     settle: float = 10.0  # seconds that another agent must be in contact before it may get a vote, while this one leads
+    hours: tuple[str, ...] = ()  # when this machine takes builds, as 18:00-08:00 or sat,sun 00:00-24:00; empty: always
+    pause_when_used: bool = False  # takes no builds while somebody uses it
+    idle: float = 300.0  # seconds that nobody may have used it until it takes builds again
+    pause_on_battery: bool = False  # takes no builds while it runs on its battery
+    nice: bool = False  # builds give way to everything else on it
     resource: dict[str, str] = {}  # amounts that builds may take, over those that were found: cpus, memory, gpus, own
 
     def store_url(self, paths: Paths) -> str:
@@ -74,6 +81,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         resources = {**facts.resources, **self.amounts()}
         labels = {name: f"{amount:.15g}" for name, amount in resources.items()}
         return Facts({**labels, **facts.labels, **self.label}, resources)
+
+    def offer(self) -> Offer:
+        """Return when this machine takes builds, and with what manners."""
+        return Offer(
+            hours=self.hours,
+            pause_when_used=self.pause_when_used,
+            idle_s=self.idle,
+            pause_on_battery=self.pause_on_battery,
+            nice=self.nice,
+        )
 
     def amounts(self) -> dict[str, float]:
         """Return the configured amounts of what builds may take. Raises InvalidInput."""
@@ -109,6 +126,7 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
         raise InvalidInput(message)
     settings.place()
     settings.amounts()
+    check_offer(settings.offer())
     for one in settings.peer:
         addresses.split(one)
     for name in ("blob_quota", "content_quota"):
@@ -154,5 +172,5 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for field in Settings.__struct_fields__:
         value = environment.get(f"ORCHESTRA_{field.upper()}")
         if value:
-            found[field] = tuple(value.split(",")) if field in _LISTS else value
+            found[field] = tuple(value.split(_LISTS[field])) if field in _LISTS else value
     return found

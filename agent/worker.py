@@ -89,6 +89,7 @@ class Worker:
     ) -> None:
         """Work as the agent `record` describes; its session is filled in when the executor is there."""
         self.record = record
+        self._slots = record.slots  # builds that it runs at a time now
         self._paths = paths
         self._master = master
         self._attempts: dict[str, Attempt] = {}  # key -> as last known: all that the executor has or is to get
@@ -128,7 +129,7 @@ class Worker:
                 continue
             self._link = link
             self.record = replace(self.record, session=link.session)
-            link.configure(self.record.slots)
+            link.configure(self._slots)
             await self._recall(link)
             while not self._lost.is_set():
                 self._unsure.clear()
@@ -139,6 +140,18 @@ class Worker:
             log.warning("worker.executor-lost: the executor died; its attempts are lost, a new one is started")
             self._link = None
             self._master.leave(self.record.id)
+
+    def behave(self, slots: int, *, paused: str, nice: bool) -> None:
+        """Run so many builds at a time from now on, as nicely as that; `paused` is why no more are to come, if so."""
+        self._planner.nice = nice
+        slots = max(1, slots)  # what it was given already it ends in any case
+        if slots != self._slots:
+            self._slots = slots
+            if self._link is not None:
+                self._link.configure(slots)
+        if paused != self.record.paused:
+            self.record = replace(self.record, paused=paused)
+            self.join_again()
 
     def join_again(self) -> None:
         """Tell the master anew what this worker has: it is another one, or lost sight of us."""

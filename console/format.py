@@ -1,8 +1,10 @@
 """How values look to people, the same in every face: durations, instants, sizes, tables. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from unicodedata import category, east_asian_width
+
+from ..core.views import OfferView
 
 _MINUTE = 60
 _HOUR = 3600
@@ -53,6 +55,33 @@ def size(count: int) -> str:
             return f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
+
+
+def amount(name: str, used: float, total: float) -> str:
+    """Return how much of a resource is taken, as `3/8` or `2.0 GiB/15.6 GiB`."""
+    if name == "memory":
+        return f"{size(int(used))}/{size(int(total))}"
+    return f"{used:.4g}/{total:.4g}"
+
+
+def offer_words(offer: OfferView | None, paused: str = "") -> str:
+    """Return what is special about an agent's offer, in a few words; `always` where nothing is."""
+    if offer is None:
+        return ""
+    words = [
+        *offer.hours,
+        *(["not when used"] if offer.pause_when_used else []),
+        *(["not on battery"] if offer.pause_on_battery else []),
+        *(["nice"] if offer.nice else []),
+    ]
+    return ", ".join(words or ["always"]) + (f" (now paused: {paused})" if paused else "")
+
+
+def label_words(labels: Mapping[str, str]) -> str:
+    """Return labels on one line: what the machine is comes first, then what else it has and is called."""
+    first = [name for name in ("os", "arch", "distribution", "release", "gpu") if name in labels]
+    others = sorted(set(labels).difference(first, ("cpus", "memory", "gpus")))
+    return " ".join(f"{name}={labels[name]}" if labels[name] else name for name in (*first, *others))
 
 
 def width(text: str) -> int:

@@ -71,6 +71,20 @@ class AgentSet(Params, frozen=True):
     draining: bool | None = None  # finish what it has and take nothing new
 
 
+class AgentOffer(Params, frozen=True):
+    """Changes what a machine lets builds have, and when. What is not given stays as it is."""
+
+    agent: str  # id, unique prefix of one, or name
+    slots: int | None = None  # builds at a time
+    cpus: float | None = None  # cpus that builds may take in all
+    hours: list[str] | None = None  # when, by the agent's clock: 18:00-08:00, mon-fri 18:00-08:00 ...; empty: always
+    pause_when_used: bool | None = None  # take no builds while somebody uses the machine
+    idle: float | None = None  # seconds that nobody may have used it until it takes builds again
+    pause_on_battery: bool | None = None  # take no builds while it runs on its battery
+    nice: bool | None = None  # let builds give way to everything else on the machine
+    reset: bool = False  # forget all earlier changes first: as the machine's own settings say
+
+
 class ByAgent(Params, frozen=True):
     """Names an agent."""
 
@@ -582,6 +596,14 @@ METHODS: Mapping[str, Method] = {
         ),
         Method("agents.list", "All agents of the network", NoParams, Agents, _READ),
         Method("agents.set", "Enable, disable or drain an agent", AgentSet, OneTask, _OPERATE, _MISSING + _CHANGE),
+        Method(
+            "agents.offer",
+            "Change what a machine lets builds have, and when",
+            AgentOffer,
+            OneTask,
+            _OPERATE,
+            (NotFound, InvalidInput, *_CHANGE),
+        ),
         Method(
             "agents.remove",
             "Take an agent out of the network: its vote first, then its membership",

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from .changes import Changes, Outcome
 from .errors import Conflict, NotAllowed, NotFound
 from .model import Attempt, BuildState, Millis
+from .offer import OfferChange, describe
 
 if TYPE_CHECKING:
-    from .commands import Admit, Expire, Invite, Join, Remove, SetAgent
+    from .commands import Admit, Expire, Invite, Join, Remove, SetAgent, SetOffer
     from .ledger import Ledger
 
 INVITES = "invites"
@@ -74,6 +75,9 @@ def admit(ledger: Ledger, command: Admit, changes: Changes) -> Outcome:
             labels=before.labels,
             slots=before.slots,
             resources=before.resources,
+            offer=before.offer,
+            asked=before.asked,
+            paused=before.paused,
             joined=before.joined,
         )
     record = replace(record, member=number, votes=votes, joined=record.joined or at, seen=at)
@@ -127,6 +131,20 @@ def set_agent(ledger: Ledger, command: SetAgent, changes: Changes) -> Outcome:
     return Outcome(task=ledger.task("agents.set", command.requester, record.id, outcome, (), changes))
 
 
+def set_offer(ledger: Ledger, command: SetOffer, changes: Changes) -> Outcome:
+    """Change what a machine lets builds have."""
+    at = ledger.advance(command.at)
+    record = ledger.agents.get(command.agent)
+    if record is None:
+        error = NotFound(f"no agent {command.agent} in this network; orchestra agents lists them")
+        return ledger.refused("agents.offer", command.requester, command.agent, error, changes)
+    asked = (OfferChange() if command.reset else record.asked).merged(command.change)
+    changed = replace(record, asked=asked, seen=at)
+    ledger.agents[record.id] = changes.agents[record.id] = changed
+    outcome = f"{record.name} offers {', '.join([f'{changed.offered_slots} slots', *describe(changed.offered)])}"
+    return Outcome(task=ledger.task("agents.offer", command.requester, record.id, outcome, (), changes))
+
+
 def join(ledger: Ledger, command: Join, changes: Changes) -> Outcome:
     """Add an agent's worker session or renew its record. A new session ends what the one before had."""
     at = ledger.advance(command.at)
@@ -143,6 +161,7 @@ def join(ledger: Ledger, command: Join, changes: Changes) -> Outcome:
             votes=before.votes and record.votes,
             leaving=before.leaving,
             note=before.note,
+            asked=before.asked,
         )
     elif ledger.counters.member:
         return Outcome(changed=False)  # it was removed while this was on its way

@@ -8,6 +8,7 @@ import msgspec
 
 from .definition import Job, Schedule, Spec
 from .model import AgentRecord, Attempt, Context, Millis, Node, Stop
+from .offer import OfferChange
 
 
 class NewBuild(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -108,6 +109,16 @@ class SetAgent(msgspec.Struct, frozen=True, tag="set-agent", omit_defaults=True)
     draining: bool | None = None  # finish and take nothing new; None: as it is
     leaving: bool | None = None  # give its vote to another, then remove it; None: as it is
     note: str = ""  # why, where nobody asked for it
+
+
+class SetOffer(msgspec.Struct, frozen=True, tag="set-offer", omit_defaults=True):
+    """Change what a machine lets builds have, over what it says itself."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    agent: str  # agent id
+    change: OfferChange  # what is different now
+    reset: bool = False  # earlier changes are forgotten first
 
 
 class Invite(msgspec.Struct, frozen=True, tag="invite", omit_defaults=True):
@@ -225,6 +236,7 @@ Command = (
     | Overdue
     | Join
     | SetAgent
+    | SetOffer
     | Refuse
     | Invite
     | Admit

@@ -13,6 +13,7 @@ import msgspec
 from .definition import Spec
 from .errors import PeerError
 from .model import AgentRecord, Attempt, Build, Stop
+from .offer import OfferChange
 
 RAFT = "raft"
 """Topic of consensus messages: one-way, a list of them in each payload."""
@@ -121,12 +122,14 @@ class Lease(msgspec.Struct, frozen=True, array_like=True):
     """A worker is alive."""
 
     session: str  # of its executor
+    warm: tuple[str, ...] = ()  # keys of what it has at hand, see affinity
 
 
 class Attempts(msgspec.Struct, frozen=True, array_like=True):
     """Some attempts."""
 
     attempts: tuple[Attempt, ...]  # newest values
+    asked: OfferChange = OfferChange()  # what people changed about the offer of the worker that has them
 
 
 class WorkerJoin(msgspec.Struct, frozen=True, array_like=True):
@@ -155,6 +158,7 @@ class Leased(msgspec.Struct, frozen=True, array_like=True):
 
     term: int  # of the master
     joined: bool  # whether its session was let in by this master; if not it has to join
+    asked: OfferChange = OfferChange()  # what people changed about its offer
 
 
 class Assigned(msgspec.Struct, frozen=True, array_like=True):

@@ -14,6 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from .definition import Need
+from .offer import Offer, OfferChange
 
 Millis: TypeAlias = int  # an instant: milliseconds since the epoch, UTC
 
@@ -246,3 +247,23 @@ class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     note: str = ""  # why it is disabled, where the network did that by itself
     door: int = 0  # port where joining is asked for, on the same hosts
     resources: dict[str, float] = {}  # amounts that builds may take: cpus, memory (bytes), gpus, own names
+    offer: Offer = Offer()  # what its owner lets builds have, as its settings say
+    asked: OfferChange = OfferChange()  # what people changed about that while it runs
+    paused: str = ""  # why, by that offer, it takes no new builds at the moment; empty: it does
+
+    @property
+    def offered(self) -> Offer:
+        """When it takes builds now, and with what manners."""
+        return self.asked.over(self.offer)
+
+    @property
+    def offered_slots(self) -> int:
+        """How many builds it runs at a time now."""
+        return self.slots if self.asked.slots is None else self.asked.slots
+
+    @property
+    def offered_resources(self) -> dict[str, float]:
+        """What builds may take of it now."""
+        if self.asked.cpus is None:
+            return self.resources
+        return {**self.resources, "cpus": min(self.asked.cpus, self.resources.get("cpus", self.asked.cpus))}

@@ -25,6 +25,7 @@ from ..sittings import Sittings
 from ..trees import Trees
 from ..vault import Vault
 from ..worker import Worker
+from .agents import Agents
 from .builds import Builds
 from .desk import Desk
 from .jobs import Jobs
@@ -86,6 +87,7 @@ class Service:
         summary = Summary(self._desk)
         parts = (
             network,
+            Agents(self._desk, peers),
             Jobs(self._desk),
             builds,
             Pipelines(self._desk, records, builds),

@@ -6,7 +6,17 @@ from contextvars import ContextVar
 from typing import Any, cast
 
 from ...core import api, views
-from ...core.commands import Apply, Fire, RemoveSecret, SetAgent, SetSchedule, StopBuild, StopPipeline, Submit
+from ...core.commands import (
+    Apply,
+    Fire,
+    RemoveSecret,
+    SetAgent,
+    SetOffer,
+    SetSchedule,
+    StopBuild,
+    StopPipeline,
+    Submit,
+)
 from ...core.definition import Spec
 from ...core.errors import DiskFull, LimitReached, TimedOut
 from ...core.ledger import Changes, Outcome
@@ -74,7 +84,8 @@ class Desk:
     # -- decisions
 
     async def decide(
-        self, command: Apply | Fire | RemoveSecret | SetAgent | SetSchedule | StopBuild | StopPipeline | Submit
+        self,
+        command: Apply | Fire | RemoveSecret | SetAgent | SetOffer | SetSchedule | StopBuild | StopPipeline | Submit,
     ) -> Outcome:
         """Have the master decide; return what came of it. Raises the error with which it was refused."""
         outcome = (await self.master.propose(command))[0]
@@ -82,7 +93,9 @@ class Desk:
             raise outcome.error
         return outcome
 
-    async def task(self, command: RemoveSecret | SetAgent | SetSchedule | StopBuild | StopPipeline) -> api.OneTask:
+    async def task(
+        self, command: RemoveSecret | SetAgent | SetOffer | SetSchedule | StopBuild | StopPipeline
+    ) -> api.OneTask:
         """As `decide`; return the line of the audit trail."""
         return await self.shown(await self.decide(command))
 

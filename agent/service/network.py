@@ -1,9 +1,8 @@
-"""Answers `network.*`, `agents.*` and `agent.*`: how the network stands, and who belongs to it."""
+"""Answers `network.*` and `agent.*`: how the network stands, who is let in, and the end of this agent."""
 
 from collections.abc import Awaitable, Callable
 
 from ...core import api, views
-from ...core.commands import SetAgent
 from ...core.errors import Conflict, InvalidInput
 from ...core.model import BuildState
 from ...core.version import VERSION
@@ -93,39 +92,6 @@ class Network:
             )
         return notices
 
-    async def agents_list(self, _: api.NoParams) -> api.Agents:
-        """List the members."""
-        ledger = self._desk.replica.ledger
-        used: dict[str, int] = {}
-        for attempt in ledger.attempts.values():
-            used[attempt.agent] = used.get(attempt.agent, 0) + 1
-        found = [
-            views.agent(
-                record,
-                reachable=self._peers.reachable(record.id),
-                used=used.get(record.id, 0),
-                roles=self._roles(record.id),
-                addresses=list(record.addresses),
-            )
-            for record in sorted(ledger.agents.values(), key=lambda one: (one.name, one.id))
-        ]
-        return api.Agents(found)
-
-    def _roles(self, agent: str) -> list[str]:
-        record, configuration = self._desk.replica.ledger.agents[agent], self._desk.replica.configuration
-        return [
-            *(["master"] if agent == self._peers.master else []),
-            *(["voter"] if record.member in configuration.voters else []),
-            *(["copy"] if record.member in configuration.learners else []),
-            *(["worker"] if record.session else []),
-        ]
-
-    async def agents_set(self, params: api.AgentSet) -> api.OneTask:
-        """Enable, disable or drain."""
-        agent = self._desk.find.agent(params.agent)
-        command = SetAgent(self._desk.master.time(), self._desk.requester, agent.id, params.enabled, params.draining)
-        return await self._desk.task(command)
-
     async def network_invite(self, params: api.Invite) -> api.Invitation:
         """Let one machine join, whoever brings the token."""
         if params.role not in {"member", "worker"}:
@@ -146,11 +112,6 @@ class Network:
     async def network_approve(self, params: api.Approve) -> api.OneTask:
         """Let a machine in."""
         return await self._desk.shown(await self._entrance.approve(self._desk.requester, params.code))
-
-    async def agents_remove(self, params: api.ByAgent) -> api.OneTask:
-        """Take an agent out of the network; its vote is given to another one first, where there is one."""
-        agent = self._desk.find.agent(params.agent)
-        return await self._desk.task(SetAgent(self._desk.master.time(), self._desk.requester, agent.id, leaving=True))
 
     async def agent_leave(self, params: api.AgentStop) -> api.Stopping:
         """Take this agent out of the network, and end it."""

@@ -9,7 +9,7 @@ from ...core import api
 from ...core.errors import InvalidInput
 from ...core.model import LIVE_STATES, BuildState
 from ...core.views import BuildSummary, BuildView, StepView
-from ..format import ago, between, duration, now, plain, size
+from ..format import ago, amount, between, duration, label_words, now, offer_words, plain, size
 from .output import say, show_json, show_table, state
 from .pipelines import is_pipeline, show_pipeline
 from .session import Client, json_option, with_agent
@@ -59,14 +59,15 @@ def agents(net: Client, as_json: bool) -> None:
             one.state,
             ",".join(one.roles),
             f"{one.slots['used']}/{one.slots['total']}",
+            " ".join(f"{name} {amount(name, has.used, has.total)}" for name, has in sorted(one.resources.items())),
+            offer_words(one.offer, one.paused),
             one.version,
-            " ".join(f"{key}={value}" if value else key for key, value in sorted(one.labels.items())),
+            label_words(one.labels),
         )
         for one in found.agents
     ]
-    show_table(
-        ("NAME", "ID", "READY", "ROLES", "SLOTS", "VERSION", "LABELS"), rows, "No agents. Start one: orchestra up"
-    )
+    head = ("NAME", "ID", "STATE", "ROLES", "SLOTS", "TAKEN", "OFFER", "VERSION", "LABELS")
+    show_table(head, rows, "No agents. Start one: orchestra up")
 
 
 @click.command()

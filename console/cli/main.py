@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "enable": ("steering", "enable", "Let an agent take builds again"),
     "disable": ("steering", "disable", "Let an agent take no new builds"),
     "drain": ("steering", "drain", "Let an agent finish what it has and take nothing new"),
+    "offer": ("offering", "offer", "Change what a machine lets builds have, and when"),
     "run": ("running", "run", "Run a command in a copy of this directory"),
     "apply": ("defining", "apply", "Define the jobs of a job file"),
     "validate": ("defining", "validate", "Check a job file"),

@@ -90,7 +90,9 @@ def _obstacles(demand: Demand, place: Place) -> Iterator[str]:
     if worker.paused:
         yield f"is paused: {worker.paused}"
     lacking = place.lacks(demand.wants)
-    if lacking:
+    if not worker.slots:
+        yield f"offers no slots; orchestra offer {worker.name} changes that"
+    elif lacking:
         yield lacking
     if not demand.may_use(place):
         yield "what comes free is kept for a build that takes more"

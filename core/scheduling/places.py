@@ -61,12 +61,13 @@ class Worker(msgspec.Struct, frozen=True):
             id=record.id,
             name=record.name,
             labels=record.labels,
-            slots=record.slots,
+            slots=record.offered_slots,
             reachable=reachable and bool(record.session),
             enabled=record.enabled,
             draining=record.draining or record.leaving,
-            resources=record.resources,
+            resources=record.offered_resources,
             warm=warm,
+            paused=record.paused,
         )
 
 

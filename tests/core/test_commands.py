@@ -20,6 +20,7 @@ from job_orchestra.core.commands import (
     Remove,
     RemoveSecret,
     SetAgent,
+    SetOffer,
     SetSchedule,
     SetSecret,
     StopBuild,
@@ -30,6 +31,7 @@ from job_orchestra.core.commands import (
 )
 from job_orchestra.core.definition import Job, Parameter, Source, Spec, Step, When
 from job_orchestra.core.model import AgentRecord, Attempt, BuildState, StepResult, StepState, Stop
+from job_orchestra.core.offer import OfferChange
 
 SPEC = Spec(
     (Step("a", "make"), Step("b", ("ls", "-l"), env={"X": "1"}, when=When.ALWAYS, timeout_s=2.5)),
@@ -127,6 +129,29 @@ LOG: dict[str, tuple[Command, str]] = {
         (
             "9186a474797065a97365742d6167656e74a2617407a9726571756573746572a3616e6ea56167656e74a26131a7656e61626c"
             "6564c2a8647261696e696e67c3"
+        ),
+    ),
+    "set-offer": (
+        SetOffer(
+            12,
+            "ann",
+            "a1",
+            OfferChange(
+                slots=2,
+                cpus=1.5,
+                hours=("18:00-08:00",),
+                pause_when_used=True,
+                idle_s=90.0,
+                pause_on_battery=False,
+                nice=True,
+            ),
+            reset=True,
+        ),
+        (
+            "9186a474797065a97365742d6f66666572a261740ca9726571756573746572a3616e6ea56167656e74a26131a66368616e67"
+            "6587a5736c6f747302a463707573cb3ff8000000000000a5686f75727391ab31383a30302d30383a3030af70617573655f77"
+            "68656e5f75736564c3a669646c655f73cb4056800000000000b070617573655f6f6e5f62617474657279c2a46e696365c3a5"
+            "7265736574c3"
         ),
     ),
     "refuse": (

@@ -221,6 +221,17 @@ def test_an_agent() -> None:
         "draining": False,
         "version": "1.2.3",
         "addresses": ["tcp://h:1"],
+        "paused": "",
+        "offer": {
+            "slots": 2,
+            "hours": [],
+            "pause_when_used": False,
+            "idle": 300.0,
+            "pause_on_battery": False,
+            "nice": False,
+            "changed": [],
+        },
+        "resources": {},
     }
 
 

@@ -29,6 +29,7 @@ class Hand(Worker):
         self.has: dict[str, Attempt] = {}  # build id -> as it was ordered, or told last
         self.stopped: dict[str, Stop] = {}  # build id -> how
         self.typed: list[Typed] = []
+        self.manners: tuple[int, bool] | None = None  # slots, and whether builds give way to everything else
         self.over: tuple[str, ...] | None = None  # keys that did not count when it joined last; None: it did not yet
 
     def employ(self, record: AgentRecord, way: MasterWay) -> None:
@@ -48,6 +49,13 @@ class Hand(Worker):
             if not self._unsure.is_set():
                 self.over = over
             await self._unsure.wait()
+
+    def behave(self, slots: int, *, paused: str, nice: bool) -> None:
+        """See Worker."""
+        self.manners = (slots, nice)
+        if paused != self.record.paused:
+            self.record = replace(self.record, paused=paused)
+            self.join_again()
 
     def join_again(self) -> None:
         """See Worker."""
