@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 from ..core.errors import StorageError
 from ..core.ledger import Changes, Remembered
 from ..core.model import Millis
-from ..store.collections import COLLECTIONS
-from ..store.contract import Batch, Store
+from ..store.contract import Store, batch_of
 
 log = logging.getLogger(__name__)
 
@@ -183,13 +182,3 @@ class History:
             log.warning("store.flush-failed: %s", error)
         else:
             self._flushed = durable
-
-
-def batch_of(changes: Changes) -> Batch:
-    """Return changes in the shape that a store takes."""
-    records = {name: tuple(getattr(changes, name).values()) for name in COLLECTIONS}
-    removed = {
-        name: tuple(one.key_of(record) for record in getattr(changes, f"removed_{name}", {}).values())
-        for name, one in COLLECTIONS.items()
-    }
-    return Batch(changes.index, records, {name: keys for name, keys in removed.items() if keys}, changes.meta)

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ..core.ledger import Remembered
+from ..core.changes import Changes, Remembered
 from ..core.model import Millis
+from .collections import COLLECTIONS
 from .query import Count, Page, Query
 from .statistics import Description, Durations, Failing, Tally, Usage
 
@@ -186,3 +187,13 @@ class Upkeep(Protocol):
 
 class Store(Reading, Summing, Writing, Copying, Upkeep, Protocol):
     """A database that remembers."""
+
+
+def batch_of(changes: Changes) -> Batch:
+    """Return changes in the shape that a store takes."""
+    records = {name: tuple(getattr(changes, name).values()) for name in COLLECTIONS}
+    removed = {
+        name: tuple(one.key_of(record) for record in getattr(changes, f"removed_{name}", {}).values())
+        for name, one in COLLECTIONS.items()
+    }
+    return Batch(changes.index, records, {name: keys for name, keys in removed.items() if keys}, changes.meta)

@@ -223,17 +223,23 @@ class MemoryStore:
 
     def backup(self, target: Path) -> None:
         """See Store: a JSON file with all collections."""
+        text = self.dump()
+        try:
+            with target.open("xb") as file:
+                file.write(text)
+        except OSError as error:
+            message = f"cannot write the backup {target}: {error.strerror}; name a new file in a directory with room"
+            raise StorageError(message) from None
+
+    def dump(self) -> bytes:
+        """Return everything as one line of JSON: what `undump` takes."""
         with self._finished():
             data: dict[str, Any] = {name: list(rows.values()) for name, rows in self._rows.items()}
             kept = [(*key, value) for key, value in self._last.items()]
             days = [(*key, self._days[key], value) for key, value in self._busy.items()]
-            data |= {"applied": self._applied, "meta": self._meta, "last": kept, "days": days}
-        try:
-            with target.open("xb") as file:
-                file.write(msgspec.json.encode(data))
-        except OSError as error:
-            message = f"cannot write the backup {target}: {error.strerror}; name a new file in a directory with room"
-            raise StorageError(message) from None
+            return msgspec.json.encode(
+                data | {"applied": self._applied, "meta": self._meta, "last": kept, "days": days}
+            )
 
     def inspect(self, copy: Path) -> Remembered:
         """See Store."""
@@ -249,15 +255,19 @@ class MemoryStore:
 
     def _load(self, copy: Path) -> None:
         try:
-            data = msgspec.json.decode(copy.read_bytes(), type=dict[str, msgspec.Raw])
-            rows = {name: msgspec.json.decode(data[name], type=list[one.type]) for name, one in COLLECTIONS.items()}
-            applied = msgspec.json.decode(data["applied"], type=int)
-            meta = msgspec.json.decode(data["meta"], type=dict[str, str])
-            last = msgspec.json.decode(data["last"], type=list[tuple[str, str, str, int]])
-            days = msgspec.json.decode(data["days"], type=list[tuple[str, int, int, int]])
+            self.undump(copy.read_bytes())
         except (OSError, KeyError, msgspec.DecodeError) as error:
             message = f"{copy} is no backup of this kind of store: {error}; name a file that `backup` made"
             raise StorageError(message) from None
+
+    def undump(self, text: bytes) -> None:
+        """Hold what was dumped, and nothing else. Raises KeyError or msgspec.DecodeError for what is no such text."""
+        data = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        rows = {name: msgspec.json.decode(data[name], type=list[one.type]) for name, one in COLLECTIONS.items()}
+        applied = msgspec.json.decode(data["applied"], type=int)
+        meta = msgspec.json.decode(data["meta"], type=dict[str, str])
+        last = msgspec.json.decode(data["last"], type=list[tuple[str, str, str, int]])
+        days = msgspec.json.decode(data["days"], type=list[tuple[str, int, int, int]])
         self._forget()
         self._put(rows)
         self._applied, self._meta = applied, meta

@@ -1,7 +1,8 @@
-"""From a URL to a store: `sqlite:///absolute/path.db`, `postgresql://...`. Each kind is imported when it is asked for.
+"""From a URL to a store: `sqlite:///absolute/path.db`, `json:///absolute/folder`, `postgresql://...`, `memory:`.
 
-A further kind comes from an installed package, as an entry point of the group `job_orchestra.stores`: its name is the
-scheme, and what it names is called with the URL and returns a Store (docs/stores.md).
+Each kind is imported when it is asked for. A further kind comes from an installed package, as an entry point of the
+group `job_orchestra.stores`: its name is the scheme, and what it names is called with the URL and returns a Store
+(contract.py). How to write one: examples/job-orchestra-shelf.
 """
 
 from collections.abc import Callable
@@ -33,6 +34,8 @@ def open_store(url: str) -> Store:
     known = [*_OPENERS, *others]
     guess = nearest(scheme, known)
     hint = f"did you mean {guess}:?" if guess else f"there are: {', '.join(f'{one}:' for one in known)}"
+    if "://" in url and not guess:
+        hint += f"; for {scheme}: install a package that provides it (entry point group {GROUP})"
     message = f"{_shown(url)!r} names no store; {hint} (for example sqlite:///var/lib/orchestra/history.db)"
     raise InvalidInput(message)
 
@@ -55,15 +58,22 @@ def _provided(load: Callable[[], Callable[[str], Store]], url: str) -> Store:
 def _sqlite(rest: str) -> Store:
     from .sql.store import SqlStore
 
-    if not rest.startswith("///") or rest.endswith("/"):
-        message = (
-            f"'sqlite:{rest[:120]}' names no file; write sqlite:/// and the path, as sqlite:////home/ann/history.db"
-        )
+    return SqlStore.sqlite(_path("sqlite", rest, "file", "sqlite:////home/ann/history.db"))
+
+
+def _json(rest: str) -> Store:
+    from .jsonfiles import JsonStore
+
+    return JsonStore(_path("json", rest, "folder", "json:////home/ann/history"))
+
+
+def _path(scheme: str, rest: str, what: str, example: str) -> Path:
+    if not rest.startswith("///") or not rest.strip("/") or (what == "file" and rest.endswith("/")):
+        message = f"'{scheme}:{rest[:120]}' names no {what}; write {scheme}:/// and the path, as {example}"
         raise InvalidInput(message)
     # sqlite:////a/b is the absolute path /a/b as SQLAlchemy and peewee write it; ///a/b, where /a/b is meant, is taken
     # too
-    path = Path("/" + rest.lstrip("/"))
-    return SqlStore.sqlite(path)
+    return Path("/" + rest.lstrip("/"))
 
 
 def _postgresql(rest: str) -> Store:
@@ -126,5 +136,6 @@ _OPENERS: dict[str, Callable[[str], Store]] = {
     "mysql": _mysql,
     "mongodb": _mongodb,
     "mongodb+srv": partial(_mongodb, scheme="mongodb+srv"),
+    "json": _json,
     "memory": _memory,
 }

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from job_orchestra.agent.history import batch_of
 from job_orchestra.core.commands import Expire, NewBuild, Refuse, SetAgent, StopBuild
 from job_orchestra.core.definition import Retry
 from job_orchestra.core.errors import Conflict, NotFound
@@ -13,6 +12,7 @@ from job_orchestra.core.ids import build_id
 from job_orchestra.core.lateness import MAX_LOST
 from job_orchestra.core.ledger import REQUEST_MEMORY_MS, Changes, Ledger
 from job_orchestra.core.model import Attempt, BuildState, Stop, TaskState
+from job_orchestra.store.contract import batch_of
 from tests.kit.builders import (
     T0,
     Network,

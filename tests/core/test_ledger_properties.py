@@ -3,11 +3,11 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job_orchestra.agent.history import batch_of
 from job_orchestra.core import lifecycle
 from job_orchestra.core.commands import Command, decode, encode
 from job_orchestra.core.ledger import REQUEST_MEMORY_MS, Ledger, Outcome
 from job_orchestra.core.model import BuildState, Stop
+from job_orchestra.store.contract import batch_of
 from job_orchestra.store.memory import MemoryStore
 from tests.kit.lives import lives
 

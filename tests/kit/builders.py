@@ -1,86 +1,20 @@
 """Small values for tests: a test says what matters to it, the rest has a default."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec.structs import replace
 
-from job_orchestra.agent.history import batch_of
 from job_orchestra.core.commands import Apply, Assign, Command, Join, NewBuild, Record, StopBuild, StopPipeline, Submit
-from job_orchestra.core.definition import Job, Need, Spec, Step
-from job_orchestra.core.ids import build_id
+from job_orchestra.core.definition import Job, Need, Spec
 from job_orchestra.core.ledger import Changes, Ledger, Outcome
-from job_orchestra.core.model import (
-    AgentRecord,
-    Attempt,
-    Build,
-    BuildState,
-    Node,
-    Pipeline,
-    PipelineState,
-    Stop,
-    Task,
-    TaskState,
-)
-from job_orchestra.core.pipeline import pipeline_id
-from job_orchestra.store.contract import Batch
+from job_orchestra.core.model import Attempt, Build, BuildState, Node, Stop
+from job_orchestra.store.contract import batch_of
 from job_orchestra.store.memory import MemoryStore
+from job_orchestra.store.suite.records import T0, agent, attempt, batch, build, job, pipeline_record, spec, task
 
-T0 = 1_763_900_000_000
-"""The instant at which stories begin."""
-
-
-# -- records
-
-
-def spec(run: str = "make", **fields: Any) -> Spec:  # noqa: ANN401 - any field of Spec
-    return Spec((Step("run", run),), **fields)
-
-
-def job(name: str = "test", project: str = "shop", run: str = "make", **fields: Any) -> Job:  # noqa: ANN401 - any field of Job
-    return Job(project, name, fields.pop("spec", None) or spec(run), **fields)
-
-
-def build(serial: int = 1, **fields: Any) -> Build:  # noqa: ANN401 - any field of Build
-    return Build(
-        **{
-            "id": build_id(serial),
-            "serial": serial,
-            "project": "shop",
-            "job": "test",
-            "number": serial,
-            "state": BuildState.PENDING,
-            "spec": spec().digest(),
-            "created": T0 + serial,
-            **fields,
-        }
-    )
-
-
-def attempt(of: str | Build = "", number: int = 1, **fields: Any) -> Attempt:  # noqa: ANN401 - any field of Attempt
-    identity = of.id if isinstance(of, Build) else of or build_id(1)
-    return Attempt(identity, number, **{"agent": "a1", "session": "s1", "state": BuildState.ASSIGNED, **fields})
-
-
-def agent(name: str = "ant", **fields: Any) -> AgentRecord:  # noqa: ANN401 - any field of AgentRecord
-    return AgentRecord(**{"id": "a1", "session": "s1", **fields}, name=name)
-
-
-def task(number: int = 1, **fields: Any) -> Task:  # noqa: ANN401 - any field of Task
-    given = {"kind": "builds.submit", "requester": "ann", "at": T0 + number, "state": TaskState.DONE, **fields}
-    return Task(number, **given)
-
-
-def batch(index: int, *, meta: Mapping[str, str] | None = None, **given: Iterable[Any]) -> Batch:
-    """Return a batch of records, as in `builds=[...]`, and of keys that are removed, as in `removed_jobs=[...]`."""
-    records = {name: tuple(rows) for name, rows in given.items() if not name.startswith("removed_")}
-    removed = {name.removeprefix("removed_"): tuple(keys) for name, keys in given.items() if name not in records}
-    return Batch(index, records, removed, meta or {})
-
-
-def pipeline_record(serial: int = 1, **fields: Any) -> Pipeline:  # noqa: ANN401 - any field of Pipeline
-    given = {"project": "shop", "state": PipelineState.RUNNING, "created": T0 + serial, "nodes": (), **fields}
-    return Pipeline(pipeline_id(serial), serial, **given)
+__all__ = ["T0", "agent", "attempt", "batch", "build", "job", "pipeline_record", "spec", "task"]
+"""Records: those of the published suite."""
 
 
 # -- commands

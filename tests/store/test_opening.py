@@ -11,7 +11,7 @@ from job_orchestra.store.opening import open_store
 from job_orchestra.store.sql.store import SqlStore
 
 OPTIONS = "ssl_ca, ssl_cert, ssl_key, ssl_verify_cert, ssl_verify_identity, unix_socket"
-ALL = "sqlite:, postgresql:, mysql:, mongodb:, mongodb+srv:, memory:"
+ALL = "sqlite:, postgresql:, mysql:, mongodb:, mongodb+srv:, json:, memory:"
 EXAMPLE = "(for example sqlite:///var/lib/orchestra/history.db)"
 
 
@@ -50,6 +50,14 @@ def test_memory() -> None:
             "mysql://h/x?tls=1",
             f"the store's URL has an unknown option 'tls'; there are: {OPTIONS}",
         ),
+        (
+            "oracle://ann:secret@h/x",
+            (
+                f"'oracle://h/x' names no store; there are: {ALL}; for oracle: install a package that provides it "
+                f"(entry point group job_orchestra.stores) {EXAMPLE}"
+            ),
+        ),
+        ("json:x", "'json:x' names no folder; write json:/// and the path, as json:////home/ann/history"),
         ("sqlit:///x", f"'sqlit:///x' names no store; did you mean sqlite:? {EXAMPLE}"),
         ("memory", f"'memory' names no store; did you mean memory:? {EXAMPLE}"),
         ("sqlite", f"'sqlite' names no store; did you mean sqlite:? {EXAMPLE}"),

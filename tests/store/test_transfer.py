@@ -1,8 +1,9 @@
 """A history as lines and back, between all kinds of stores."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
 from itertools import product
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -13,23 +14,19 @@ from job_orchestra.store import transfer
 from job_orchestra.store.collections import COLLECTIONS
 from job_orchestra.store.contract import Store
 from job_orchestra.store.opening import open_store
+from job_orchestra.store.query import Query
+from job_orchestra.store.suite.test_contract import EVERYTHING
 from tests.kit.builders import agent, attempt, batch, build, job, spec, task
-from tests.store.test_contract import EVERYTHING
+from tests.kit.databases import SERVERS
+from tests.store.conftest import FILES
 
-KINDS = ("memory", "sqlite")
+KINDS = (*FILES, *(one for one in SERVERS if one != "mongodb-alone"))
+"""Kinds of stores between which a history moves."""
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[[str], Store]]:
-    opened: list[Store] = []
-
-    def new(kind: str) -> Store:
-        opened.append(open_store("memory:" if kind == "memory" else f"sqlite:///{tmp_path}/{len(opened)}.db"))
-        return opened[-1]
-
-    yield new
-    for one in opened:
-        one.close()
+def make(opened: Callable[[str], Store]) -> Callable[[str], Store]:
+    return opened
 
 
 def history(store: Store, builds: int = 300) -> list[bytes]:
@@ -42,9 +39,24 @@ def history(store: Store, builds: int = 300) -> list[bytes]:
     return list(transfer.lines_of(store))
 
 
+@pytest.fixture(scope="module")
+def sources(opened: Callable[[str], Store]) -> Callable[[str], Store]:
+    """Return a function that gives a store of a kind with the made-up history."""
+
+    @cache
+    def filled(kind: str) -> Store:
+        store = opened(kind)
+        history(store)
+        return store
+
+    return filled
+
+
 @pytest.mark.parametrize(("source", "target"), list(product(KINDS, KINDS)))
-def test_a_history_is_the_same_whatever_it_went_through(source: str, target: str, make: Callable[[str], Store]) -> None:
-    lines = history(make(source))
+def test_a_history_is_the_same_whatever_it_went_through(
+    source: str, target: str, make: Callable[[str], Store], sources: Callable[[str], Store]
+) -> None:
+    lines = list(transfer.lines_of(sources(source)))
     there = make(target)
     told: list[int] = []
     counts = transfer.fill(there, lines, told.append)
@@ -53,6 +65,25 @@ def test_a_history_is_the_same_whatever_it_went_through(source: str, target: str
     assert list(transfer.lines_of(there)) == lines
     assert there.applied() == 7
     assert [(one.collection, one.rows) for one in there.describe().sizes] == list(counts.items())
+
+
+@pytest.fixture(scope="module")
+def many() -> list[bytes]:
+    return history(open_store("memory:"), builds=5_001)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_five_thousand_builds_are_the_same_lines_in_every_store(
+    kind: str, make: Callable[[str], Store], many: list[bytes]
+) -> None:
+    """As each kind takes these lines and gives just these lines, it is so for every pair of kinds."""
+    there = make(kind)
+    assert transfer.fill(there, many)["builds"] == 5_000
+    digest = sha256()
+    for line in transfer.lines_of(there):
+        digest.update(line)
+    assert digest.hexdigest() == sha256(b"".join(many)).hexdigest()
+    assert there.count(Query("builds")).rows == 5_000
 
 
 def test_every_collection_travels(make: Callable[[str], Store]) -> None:
