@@ -40,6 +40,7 @@ class History:
         self._compact = compact
         self._heavy = heavy
         self._gathered: Changes | None = None
+        self._under_way: Changes | None = None  # those that are being written
         self._seen = self.applied  # index of the newest change that was gathered
         self._open = asyncio.Event()  # cleared while the store is replaced
         self._open.set()
@@ -54,7 +55,7 @@ class History:
     @property
     def backlog(self) -> int:
         """Count the builds that the store does not know yet."""
-        return len(self._gathered.builds) if self._gathered else 0
+        return sum(len(one.builds) for one in (self._gathered, self._under_way) if one is not None)
 
     def on_changes(self, changes: Changes) -> None:
         """Take note of what an entry changed."""
@@ -126,9 +127,11 @@ class History:
             self._wake.clear()
             if self._gathered is not None:
                 changes, self._gathered = self._gathered, None
+                self._under_way = changes
                 try:
                     await asyncio.get_running_loop().run_in_executor(self._writer, self.store.write, batch_of(changes))
                 except StorageError as error:
+                    self._under_way = None
                     self._put_back(changes)
                     if not self.problem:
                         log.warning("store.failing: %s", error)
@@ -138,7 +141,7 @@ class History:
                     await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
                     failures += 1
                     continue
-                failures = 0
+                failures, self._under_way = 0, None
                 self._advance(changes.index)
                 if self.applied - self._flushed >= COMPACT_EVERY or self._heavy():
                     await self._flush()
