@@ -6,24 +6,63 @@ from pathlib import Path
 
 import click
 
-from ...core.errors import InvalidInput
+from ...core.errors import InvalidInput, NotFound
+from ..feed.contract import Feed
 from .session import data_option
 
 
 @click.command()
 @data_option
 @click.option("--readonly", is_flag=True, help="Only look: nothing can be changed.")
-def console(data: Path | None, readonly: bool) -> None:
+@click.option("--store", "url", metavar="URL", help="Look at a store, with no agent and no network.")
+@click.option("--keys", is_flag=True, help="Print every action with its keys, as the file in which you choose others.")
+def console(data: Path | None, readonly: bool, url: str | None, keys: bool) -> None:
     """Look at everything, and do things, in the terminal. Press ? there for the keys."""
+    if "SSH_CONNECTION" in os.environ:
+        os.environ.setdefault("TEXTUAL_FPS", "15")  # fewer frames over a line; read when Textual is imported
+    if keys:
+        from ..terminal import keymap
+        from ..terminal.session import default_keys
+
+        click.echo(f"# {default_keys()}\n{keymap.template()}")
+        return
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         message = "the console needs a terminal; for scripts there are `orchestra builds --json` and the like"
         raise InvalidInput(message)
-    if "SSH_CONNECTION" in os.environ:
-        os.environ.setdefault("TEXTUAL_FPS", "15")  # fewer frames over a line; read when Textual is imported
+    if url is not None:
+        _look_at(url)
+        return
     from ..feed import places
     from ..feed.live import LiveFeed
-    from ..terminal.app import Console
-    from ..terminal.session import Session, default_session
 
-    feed = LiveFeed(places.home(data), lambda: places.others(data))
-    Console(feed, session=Session(default_session()), readonly=readonly).run()
+    _run(LiveFeed(places.home(data), lambda: places.others(data)), readonly=readonly)
+
+
+def _look_at(url: str) -> None:
+    from ...store.opening import open_store
+    from ..feed.archive import StoreFeed
+
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite" and not Path("/" + rest.lstrip("/")).exists():
+        message = f"there is no store {url}; name one that exists, such as sqlite:////home/ann/history.db"
+        raise NotFound(message)
+    store = open_store(url)
+    feed = StoreFeed(store)
+    try:
+        _run(feed, readonly=True)
+    finally:
+        feed.close()
+        store.close()
+
+
+def _run(feed: Feed, *, readonly: bool) -> None:
+    from ..terminal import keymap
+    from ..terminal.app import Console
+    from ..terminal.session import Session, default_keys, default_session
+
+    Console(
+        feed,
+        session=Session(default_session()),
+        readonly=readonly,
+        keymap=keymap.load(default_keys()),
+    ).run()

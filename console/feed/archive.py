@@ -15,7 +15,7 @@ import msgspec
 
 from ...core import api, browsing, views
 from ...core.errors import InvalidInput, NotFound
-from ...core.model import AgentRecord, Build, Task
+from ...core.model import AgentRecord, Build, BuildState, Pipeline, Task
 from ...store.asking import conditions, orders
 from ...store.contract import Store
 from ...store.query import Counted, Query
@@ -38,6 +38,8 @@ class StoreFeed:
         self._answers: dict[str, Callable[[Any], Any]] = {
             "builds.list": self._builds_list,
             "builds.get": self._builds_get,
+            "pipelines.list": self._pipelines_list,
+            "pipelines.get": self._pipelines_get,
             "tasks.list": self._tasks_list,
             "agents.list": self._agents_list,
             "jobs.list": self._jobs_list,
@@ -102,6 +104,18 @@ class StoreFeed:
         attempts = self._page("attempts", api.StoreQuery("attempts", {"build": build.id}, limit=1000), "number")
         return api.OneBuild(views.whole(build, attempts.rows))
 
+    def _pipelines_list(self, wish: api.BuildsList) -> api.Pipelines:
+        page = self._page("pipelines", wish, wish.order)
+        return api.Pipelines([views.pipeline_line(one) for one in page.rows], page.next)
+
+    def _pipelines_get(self, wish: api.ByPipeline) -> api.OnePipeline:
+        found = cast("Pipeline | None", self._store.get("pipelines", wish.id))
+        if found is None:
+            raise NotFound(f"no pipeline {wish.id[:60]} in this store")
+        mine = {"pipeline": found.id, "state": [one for one in BuildState if not one.ended]}
+        live = self._page("builds", api.StoreQuery("builds", mine, limit=1000), "serial")
+        return api.OnePipeline(views.pipeline(found, {one.id: one for one in live.rows}))
+
     def _tasks_list(self, wish: api.TasksList) -> api.Tasks:
         page = self._page("tasks", wish, "-id")
         return api.Tasks([views.task(cast("Task", one)) for one in page.rows], page.next)
@@ -133,7 +147,8 @@ class StoreFeed:
 
     def _store_query(self, wish: api.StoreQuery) -> browsing.Rows:
         page = self._page(wish.collection, wish, wish.order)
-        return browsing.Rows(wish.collection, [msgspec.to_builtins(one) for one in page.rows], page.next)
+        rows = [msgspec.json.decode(msgspec.json.encode(one)) for one in page.rows]  # as over a socket
+        return browsing.Rows(wish.collection, rows, page.next)
 
     def _store_count(self, wish: api.StoreCount) -> browsing.Counting:
         found = self._store.count(Query(wish.collection, tuple(conditions(wish.where)), search=wish.search))

@@ -5,6 +5,7 @@ of a word have to come in its order and close together (`tst` finds `test`). A l
 index, where they are looked for by their beginnings; there `~tst` asks to look at the rows themselves, forgivingly.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ class Wish(msgspec.Struct, frozen=True):
         """Whether everything is wanted."""
         return not self.where and not self.words and not self.search
 
+
+_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)  # what every database takes as a number
 
 STATES: Mapping[str, Sequence[str]] = {
     "live": sorted(LIVE_STATES),
@@ -81,7 +84,7 @@ def _condition(field: str, value: str, number: bool) -> Any:  # noqa: ANN401, FB
 def _typed(field: str, value: str, number: bool) -> str | int:  # noqa: FBT001 - of the field
     if not number:
         return value
-    if not value.lstrip("-").isdecimal():
+    if not _WHOLE.fullmatch(value):
         raise InvalidInput(f"{field} is a number; {value!r} is none")
     return int(value)
 

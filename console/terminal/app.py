@@ -9,13 +9,14 @@ from typing import Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from ...core.errors import OrchestraError
 from ...core.views import AgentView
-from ..feed.contract import Feed, Heard
+from ..feed.contract import Feed, Heard, Link
 from ..feed.insight import Insight
+from ..feed.looking import LookingFeed
 from ..format import now
+from . import desktop
 from .cells import clean
 from .header import PLACES
 from .loads import Loads
@@ -25,9 +26,12 @@ from .screens.catalogue import make
 from .screens.listed import Listed
 from .session import Session
 from .themes import THEMES
+from .watching import Watcher
 
 BATCH_S = 0.2
 """Seconds in which changes are gathered before a screen is told: five times a second is as fast as one reads."""
+
+_BOTTOM = 2  # screens of which one sees the upper one when nothing was opened
 
 
 class Console(App[None]):
@@ -66,27 +70,25 @@ class Console(App[None]):
         `now` tells the time of day.
         """
         super().__init__()
-        self.feed = feed
+        self.feed = feed = LookingFeed(feed) if readonly else feed
         self.insight = Insight(feed)
         self.session = session or Session()
         self.readonly = readonly
         self.now = now
         self.loads = Loads()
         self.agents: Sequence[AgentView] = ()  # as they were told last
+        self.watcher = Watcher(feed, self.session, self._tell_end)
         self._mains: dict[str, Place] = {}
         self._kinds: set[str] = set()
         self._builds: set[str] = set()
         self._waiting = False
+        self._was_live = False
         for theme in THEMES.values():
             self.register_theme(theme)
         wanted = "terminal" if self.no_color else self.session.state.theme
         self.theme = wanted if wanted in THEMES else "dark"
         if keymap:
             self.set_keymap(keymap)
-
-    def get_default_screen(self) -> Screen[Any]:
-        """See App: the place where one was last."""
-        return self._main(self.session.state.place)
 
     def _main(self, place: str) -> Place:
         """Return one of the main screens: the same one each time, so that one finds it as one left it."""
@@ -98,7 +100,8 @@ class Console(App[None]):
         return found
 
     def on_mount(self) -> None:
-        """The app is there."""
+        """The app is there: show the place where one was last."""
+        self.push_screen(self._main(self.session.state.place))  # above the empty one that Textual cannot do without
         self.feed.listen(self._on_heard)
         self.run_worker(self.feed.run, group="feed", exit_on_error=True)
         self.set_interval(1.0, self._tick)
@@ -112,16 +115,33 @@ class Console(App[None]):
 
     def _on_heard(self, heard: Heard) -> None:
         if heard.kind == "standing":
-            for place in self._places():
-                place.on_standing()
+            self._on_standing()
         else:
             build = heard.payload.get("build")
             if isinstance(build, dict):
                 self._builds.add(str(build.get("id", "")))
+                self.watcher.on_build(build)
         self._kinds.add(heard.kind)
         if not self._waiting:
             self._waiting = True
             self.set_timer(BATCH_S, self._pass_on)
+
+    def _on_standing(self) -> None:
+        live = self.feed.standing.link is not Link.LOST
+        if live and not self._was_live and self.watcher.builds:
+            self.run_worker(self.watcher.catch_up, group="watch", exclusive=True)
+        self._was_live = live
+        for place in self._places():
+            place.on_standing()
+
+    def _tell_end(self, label: str, state: str) -> None:
+        """Tell that a build has ended that somebody waits for: here, by the terminal, on the desktop."""
+        text = clean(f"{label} {state}")
+        good = state == "succeeded"
+        self.notify(text, title="Ended", severity="information" if good else "warning", timeout=10, markup=False)
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(desktop.sequence(text))
+        self.run_worker(partial(desktop.notify, "Job Orchestra", text), group="desktop")
 
     def _pass_on(self) -> None:
         self._waiting = False
@@ -146,14 +166,14 @@ class Console(App[None]):
 
     async def action_go(self, place: str) -> None:
         """Go to one of the main screens."""
-        while len(self.screen_stack) > 1:
+        while len(self.screen_stack) > _BOTTOM:
             await self.pop_screen()
         self.session.state.place = place
         await self.switch_screen(self._main(place))
 
     def action_return(self) -> None:
         """Go back to where one came from."""
-        if len(self.screen_stack) > 1:
+        if len(self.screen_stack) > _BOTTOM:
             self.pop_screen()
 
     def show(self, place: Place) -> None:
@@ -195,15 +215,12 @@ class Console(App[None]):
 
     def watch_build(self, build: str, label: str, *, ended: bool) -> None:
         """Tell when a build ends; or no longer."""
-        watched = self.session.state.watched
-        if build in watched:
-            watched.remove(build)
-            self.tell(f"{label}: its end will not be told.")
-        elif ended:
+        if ended and build not in self.watcher.builds:
             self.tell(f"{label} has ended already.")
-        else:
-            watched.append(build)
+        elif self.watcher.toggle(build):
             self.tell(f"{label}: you will be told when it ends.")
+        else:
+            self.tell(f"{label}: its end will not be told.")
 
     # -- saying things
 

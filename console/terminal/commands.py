@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from shlex import join
-from typing import Any
+from typing import Any, cast
+
+import msgspec
 
 from ...core.views import BuildSummary
 
@@ -12,9 +14,34 @@ def of(*words: str) -> str:
     return join(("orchestra", *words))
 
 
-def builds(where: Mapping[str, Any], order: str = "-created") -> str:
+def call(method: str, **params: object) -> str:
+    """Return the command that makes a request as it is; what is empty is left out."""
+    given = {name: value for name, value in params.items() if value not in ({}, "", None)}
+    return of("call", method, *([msgspec.json.encode(given).decode()] if given else []))
+
+
+def query(collection: str, where: Mapping[str, Any], order: str, search: str, *words: str) -> str:
+    """Return the command that lists records with these conditions; `words` say of which store."""
+    plain = {field: _single(value) for field, value in where.items()}
+    if search or None in plain.values():
+        return call("store.query", collection=collection, where=where, order=order, search=search)
+    conditions = [word for field, value in plain.items() for word in ("-w", f"{field}={value}")]
+    return of("store", "query", *words, collection, *conditions, *([f"--order={order}"] if order else []))
+
+
+def _single(value: Any) -> str | None:  # noqa: ANN401 - of a condition
+    """Return the one value of a condition; None where it takes more words than there are on a command line."""
+    if isinstance(value, list):
+        found = cast("list[Any]", value)
+        return str(found[0]) if len(found) == 1 else None
+    return None if isinstance(value, dict) else str(value)
+
+
+def builds(where: Mapping[str, Any], order: str = "-created", search: str = "") -> str:
     """Return the command that lists builds with these conditions."""
-    rest = dict(where)
+    if search or any(_single(value) is None for field, value in where.items() if field != "state"):
+        return call("builds.list", where=where, order=order, search=search)
+    rest = {field: value if field == "state" else _single(value) for field, value in where.items()}
     words: list[str] = []
     project, job = rest.pop("project", None), rest.pop("job", None)
     if isinstance(project, str) and isinstance(job, str):

@@ -35,6 +35,7 @@ class BuildActions(Place):
         "abort": "builds.abort",
         "cancel": "builds.cancel",
         "rerun": "builds.rerun",
+        "explain": "builds.explain",
     }
 
     def targets(self) -> list[BuildSummary]:

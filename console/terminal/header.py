@@ -17,9 +17,12 @@ from .painted import Painted
 PLACES: dict[str, tuple[str, str]] = {
     "overview": ("1", "Overview"),
     "builds": ("2", "Builds"),
-    "jobs": ("3", "Jobs"),
-    "agents": ("4", "Agents"),
-    "tasks": ("5", "Tasks"),
+    "pipelines": ("3", "Pipelines"),
+    "jobs": ("4", "Jobs"),
+    "agents": ("5", "Agents"),
+    "tasks": ("6", "Tasks"),
+    "schedules": ("7", "Schedules"),
+    "store": ("8", "Store"),
 }
 """Name of a screen -> its key and title, in the order in which they are shown."""
 
@@ -78,7 +81,7 @@ class Header(Painted):
     def _facts(self) -> list[Part]:
         standing, status = self._standing, self._standing.status
         if standing.link is Link.STORE:
-            return [(" store ", Tone.STRONG), (clean(standing.source), Tone.PLAIN), ("no network", Tone.DIM)]
+            return [(" store ", Tone.STRONG), (clean(standing.source), Tone.PLAIN), ("no network, read-only", Tone.DIM)]
         if status is None:
             return [(" no network yet", Tone.STRONG), (f"looking for an agent on {clean(standing.source)}", Tone.WARN)]
         parts: list[Part] = [(f" {middle(clean(status.network.name), 24)}", Tone.STRONG)]
@@ -131,8 +134,8 @@ class Header(Painted):
             here = name == self._place
             line += [
                 (key, Tone.ACCENT),
-                (f" {title}", Tone.STRONG if here else Tone.DIM),
-                (" ◂ " if here and wide else "   " if wide else " ", Tone.ACCENT),
+                (f" {title}", Tone.HERE if here else Tone.DIM),
+                ("   " if wide else " ", Tone.PLAIN),
             ]
         return line
 

@@ -50,7 +50,7 @@ class LogDrawing(Painted):
         self.times = False
         self.numbers = False
         self.problem = ""  # why the log cannot be read at the moment
-        self.empty = "No output yet."
+        self.empty = "Loading ..."  # what is said where there are no lines
         self.bytes: LogBytes | None = None
         self.lines: Lines | None = None
         self.matching: Matching | None = None
@@ -211,7 +211,7 @@ class LogDrawing(Painted):
         if self.matching is not None:
             return "No line matches." if self.matching.done else "Looking ..."
         log = self.bytes
-        return "Loading ..." if log is None or (log.size and not log.complete) else self.empty
+        return "Loading ..." if log is not None and log.size and not log.complete else self.empty
 
     # -- what is said below
 

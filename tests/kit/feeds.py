@@ -24,7 +24,7 @@ from job_orchestra.store.memory import MemoryStore
 from job_orchestra.store.query import Counted, Filter, Operator, Query
 from job_orchestra.store.showing import durations_view, failing_view, store_view
 
-METHODS = frozenset(api.METHODS) - {"builds.wait", "agent.stop", "agent.leave", "network.digest", "network.links"}
+METHODS = frozenset(api.METHODS) - {"builds.wait", "pipelines.wait", "agent.stop", "agent.leave", "network.digest"}
 
 
 class FakeFeed:
@@ -37,6 +37,7 @@ class FakeFeed:
         self.agents: list[views.AgentView] = []
         self.jobs: list[views.JobView] = []
         self.schedules: list[views.ScheduleView] = []
+        self.pipelines: list[views.PipelineView] = []  # newest first
         self.requests: list[api.JoinRequest] = []
         self.logs: dict[str, bytes] = {}  # attempt's key -> what it wrote
         self.reasons: dict[str, list[str]] = {}  # build id -> what builds.explain says
@@ -129,6 +130,13 @@ class FakeFeed:
     def _agents_list(self, _: api.NoParams) -> api.Agents:
         return api.Agents(self.agents)
 
+    def _network_links(self, _: api.NoParams) -> api.Links:
+        links = [
+            api.Link(one.id, one.name, ["192.0.2.7:7711"], one.version, one.state != "unreachable", 0.4, 0.0013, 0.002)
+            for one in self.agents[1:]
+        ]
+        return api.Links(links, {"sent": 12}, ["192.0.2.5:7711"])
+
     def _agents_set(self, wish: api.AgentSet) -> api.OneTask:
         agent = next((one for one in self.agents if wish.agent in {one.id, one.name}), None)
         if agent is None:
@@ -220,8 +228,37 @@ class FakeFeed:
     def _store_describe(self, _: api.NoParams) -> browsing.StoreView:
         return store_view(self.store.describe())
 
-    def _schedules_list(self, _: api.SchedulesList) -> api.Schedules:
-        return api.Schedules(self.schedules)
+    def _pipelines_list(self, wish: api.BuildsList) -> api.Pipelines:
+        found = [
+            one for one in self.pipelines if all(getattr(one, name) == value for name, value in wish.where.items())
+        ]
+        found = found if wish.order.startswith("-") else found[::-1]
+        fields = views.PipelineSummary.__struct_fields__
+        return api.Pipelines([views.PipelineSummary(*(getattr(one, name) for name in fields)) for one in found], None)
+
+    def _pipelines_get(self, wish: api.ByPipeline) -> api.OnePipeline:
+        return api.OnePipeline(self._pipeline(wish.id))
+
+    def _pipelines_abort(self, wish: api.ByPipeline) -> api.OneTask:
+        return self._task("pipelines.abort", wish.id, f"{self._pipeline(wish.id).id} is being stopped")
+
+    def _pipelines_cancel(self, wish: api.ByPipeline) -> api.OneTask:
+        return self._task("pipelines.cancel", wish.id, f"what waits of {self._pipeline(wish.id).id} is withdrawn")
+
+    def _pipelines_rerun(self, wish: api.PipelineRerun) -> api.Submitted:
+        return api.Submitted(
+            "p-99", [views.BuildLine("madeup00", self._pipeline(wish.id).project, "test", 41, BuildState.PENDING)]
+        )
+
+    def _pipeline(self, text: str) -> views.PipelineView:
+        found = next((one for one in self.pipelines if one.id == text), None)
+        if found is None:
+            raise NotFound(f"no pipeline {text}")
+        return found
+
+    def _schedules_list(self, wish: api.SchedulesList) -> api.Schedules:
+        found = [one for one in self.schedules if wish.schedule in {None, f"{one.project}/{one.name}"}]
+        return api.Schedules([replace(one, next=one.next[: wish.next]) for one in found])
 
     def _schedules_set(self, wish: api.ScheduleSet) -> api.OneTask:
         return self._task("schedules.set", wish.schedule, "enabled" if wish.enabled else "disabled")

@@ -142,6 +142,13 @@ def keys(*pressed: str) -> Callable[[Pilot[None]], Awaitable[None]]:
     return press
 
 
+async def opened_twice(pilot: Pilot[None]) -> None:
+    """Open what is under the cursor, and there once more."""
+    await pilot.press("enter")
+    await settled(pilot)
+    await pilot.press("enter")
+
+
 def of_build(number: int) -> Callable[[Pilot[None]], Awaitable[None]]:
     """Return the way to the screen of one of the story's builds, by its id, as from a link."""
 
@@ -174,6 +181,11 @@ WAYS: dict[str, tuple[str, Callable[[Pilot[None]], Awaitable[None]], tuple[str, 
     "job": ("jobs", keys("enter"), ONLY_FILLED),
     "trigger": ("jobs", keys("down", "down", "t"), ONLY_FILLED),
     "task": ("tasks", keys("enter"), ONLY_FILLED),
+    "pipeline": ("pipelines", keys("enter", "right"), ("filled", "disconnected")),
+    "project": ("jobs", keys("p"), ONLY_FILLED),
+    "schedule": ("schedules", keys("enter"), ONLY_FILLED),
+    "collection": ("store", keys("enter"), ONLY_FILLED),
+    "record": ("store", opened_twice, ONLY_FILLED),
     "approve": ("agents", keys("p"), ONLY_FILLED),
 }
 """Name of a picture -> the main screen it begins at, the way from there, the states it is pictured in."""

@@ -150,11 +150,11 @@ class AgentsScreen(Listed):
     def ask(self) -> None:
         """See Place."""
         super().ask()
-        if "network.requests" in self.feed.methods and not self.console.readonly:
+        if "network.requests" in self.feed.methods:
             self.run_worker(self._ask_requests, group="requests", exclusive=True)
 
     async def _ask_requests(self) -> None:
-        if self.console.readonly or "network.requests" not in self.feed.methods:
+        if "network.requests" not in self.feed.methods:
             return
         try:
             found: api.JoinRequests = await self.feed.call("network.requests")

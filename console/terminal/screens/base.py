@@ -119,9 +119,9 @@ class Place(Screen[None]):
     # -- doing things
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - as Textual has it
-        """Whether an action can be done: nothing is changed where one only looks, or the feed has no such method."""
+        """Whether an action can be done: where one only looks, the feed has no method that changes anything."""
         needed = self.NEEDS.get(action)
-        return needed is None or (not self.console.readonly and needed in self.feed.methods)
+        return needed is None or needed in self.feed.methods
 
     def command(self) -> str:
         """Return the command that shows the same on the command line."""

@@ -151,16 +151,17 @@ class BuildScreen(LogTaking, BuildActions):
             self.log_view.empty = self._why_no_output(build)
             if "builds.log" in self.feed.methods:
                 self.log_view.show(build.id, attempt, steps)
-            else:
-                self.log_view.empty = "A store keeps no logs: to read them, open the console at an agent."
         else:
             self.log_view.empty = self._why_no_output(build)
             self.log_view.know(steps)
         self.query_one(Paper).write(telling(build, self._reasons, self._names, self.console.now()))
+        self.log_view.refresh()
         self._summarise()
         self.say_status()
 
     def _why_no_output(self, build: BuildView) -> str:
+        if "builds.log" not in self.feed.methods:
+            return "A store keeps no logs: to read them, open the console at an agent."
         if build.state.ended:
             return "It wrote nothing." if build.attempts else f"It never began: {clean(build.reason) or build.state}"
         waits = f"  {clean(self._reasons[0])}" if self._reasons else ""

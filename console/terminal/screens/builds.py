@@ -97,13 +97,14 @@ class BuildsScreen(BuildActions, Listed):
     NUMBERS = frozenset({"number"})
     SEARCHED = True
     ORDER: ClassVar[Mapping[str, bool]] = {"created": True}
-    EMPTY = "No builds yet.\n\nRun one:  orchestra run -- true\nor go to Jobs (3) and trigger one with t."
+    EMPTY = "No builds yet.\n\nRun one:  orchestra run -- true\nor go to Jobs (4) and trigger one with t."
     HINT = "words, ~wrds, state:failed job:test agent:box by:ann no:>40"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "only('state:bad')", "Failed only", show=False, id="builds.failed"),
         Binding("i", "only('state:live')", "Live only", show=False, id="builds.live"),
         Binding("J", "same_job", "Same job", show=False, id="builds.same_job"),
+        Binding("p", "pipeline", "Its pipeline", show=False, id="builds.pipeline"),
     ]
 
     def key_of(self, row: Any) -> str:  # noqa: ANN401 - a BuildSummary
@@ -161,6 +162,16 @@ class BuildsScreen(BuildActions, Listed):
         """Show only builds of a filter, or again all."""
         self.filter_by("" if self.wish.text == text else text)
 
+    def action_pipeline(self) -> None:
+        """Show the pipeline of the build under the cursor."""
+        build: BuildSummary | None = self.table.current
+        if build is not None and build.pipeline:
+            from .pipeline import PipelineScreen
+
+            self.console.show(PipelineScreen(build.pipeline))
+        elif build is not None:
+            self.console.tell("It belongs to no pipeline.")
+
     def action_same_job(self) -> None:
         """Show only builds of the job under the cursor."""
         build: BuildSummary | None = self.table.current
@@ -169,7 +180,7 @@ class BuildsScreen(BuildActions, Listed):
 
     def command(self) -> str:
         """See Place."""
-        return commands.builds(self.wish.where, self._order())
+        return commands.builds(self.wish.where, self._order(), self.wish.search)
 
 
 def reverse_of(order: str) -> str:

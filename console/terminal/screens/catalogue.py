@@ -10,6 +10,9 @@ _MODULES: dict[str, tuple[str, str]] = {
     "jobs": ("jobs", "JobsScreen"),
     "agents": ("agents", "AgentsScreen"),
     "tasks": ("tasks", "TasksScreen"),
+    "pipelines": ("pipelines", "PipelinesScreen"),
+    "schedules": ("schedules", "SchedulesScreen"),
+    "store": ("store", "StoreScreen"),
 }
 
 

@@ -68,6 +68,7 @@ class JobsScreen(Listed):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "trigger", "Trigger", id="job.trigger"),
         Binding("b", "builds", "Its builds", id="job.builds"),
+        Binding("p", "graph", "Graph", id="job.graph"),
     ]
 
     def __init__(self) -> None:
@@ -142,6 +143,14 @@ class JobsScreen(Listed):
         job: JobView | None = self.table.current
         if job is not None:
             self.console.show(TriggerScreen(job))
+
+    def action_graph(self) -> None:
+        """Show the jobs of the project as they need each other."""
+        job: JobView | None = self.table.current
+        if job is not None:
+            from .pipeline import ProjectScreen
+
+            self.console.show(ProjectScreen(job.project, self._last))
 
     def action_builds(self) -> None:
         """Show the builds of the job under the cursor."""

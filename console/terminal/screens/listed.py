@@ -75,6 +75,26 @@ class Listed(Place):
         """Return what tells a row from others."""
         raise NotImplementedError
 
+    @property
+    def state_name(self) -> str:
+        """The name under which what was chosen is remembered."""
+        return self.PLACE
+
+    @property
+    def filter_fields(self) -> Mapping[str, str]:
+        """Names that one may filter by -> fields."""
+        return self.FIELDS
+
+    @property
+    def filter_numbers(self) -> frozenset[str]:
+        """Fields that hold numbers."""
+        return self.NUMBERS
+
+    @property
+    def hint(self) -> str:
+        """What may be typed to filter."""
+        return self.HINT
+
     def source(self, wish: Wish) -> Rows:
         """Return the listing with a filter and `self.table.order`."""
         raise NotImplementedError
@@ -97,7 +117,7 @@ class Listed(Place):
 
     def on_mount(self) -> None:
         """The screen is there."""
-        kept = self.console.session.table(self.PLACE)
+        kept = self.console.session.table(self.state_name)
         if kept.columns:
             self.table.choose(kept.columns)
         if kept.order:
@@ -125,7 +145,7 @@ class Listed(Place):
 
     def _keep(self) -> None:
         self.console.session.keep_table(
-            self.PLACE,
+            self.state_name,
             columns=[one.name for one in self.table.columns],
             order=dict(self.table.order),
             filter=self.wish.text,
@@ -168,7 +188,7 @@ class Listed(Place):
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self._asking.open(self.wish.text, self.HINT)
+        self._asking.open(self.wish.text, self.hint)
 
     @on(Input.Changed, "#asking")
     def _on_typed(self, event: Input.Changed) -> None:
@@ -178,7 +198,7 @@ class Listed(Place):
 
     def _try(self, text: str) -> None:
         try:
-            wish = parse(text, self.FIELDS, self.NUMBERS, indexed=self.SEARCHED)
+            wish = parse(text, self.filter_fields, self.filter_numbers, indexed=self.SEARCHED)
         except InvalidInput as error:
             self._complaint = clean(str(error))
             self.say_status()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +20,9 @@ from .base import Place
 
 if TYPE_CHECKING:
     from textual.widget import Widget
+
+
+_WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)  # numbers that a priority can be
 
 
 class TriggerScreen(Place):
@@ -116,7 +120,7 @@ class TriggerScreen(Place):
             if "\0" in given.get(one.name, ""):
                 return f"{one.name} holds a NUL character; remove it"
         priority = self.query_one("#priority", Input).value.strip()
-        if priority and not priority.lstrip("-").isdecimal():
+        if priority and not _WHOLE.fullmatch(priority):
             return f"priority is a whole number; {priority!r} is none"
         return ""
 
@@ -130,7 +134,7 @@ class TriggerScreen(Place):
     @property
     def _priority(self) -> int | None:
         text = self.query_one("#priority", Input).value.strip()
-        return int(text) if text.lstrip("-").isdecimal() else None
+        return int(text) if _WHOLE.fullmatch(text) else None
 
     def command(self) -> str:
         """See Place."""
@@ -153,9 +157,6 @@ class TriggerScreen(Place):
             self.query_one("#problem", Static).update(Text(problem))
             self.app.bell()
             return
-        if self.console.readonly:
-            self.console.tell("The console only looks (--readonly).")
-            return
         name = f"{self._job.project}/{self._job.name}"
         self.do(
             self.feed.call("builds.submit", job=name, parameters=self.given(), priority=self._priority),
@@ -164,11 +165,15 @@ class TriggerScreen(Place):
 
     def _submitted(self, found: api.Submitted) -> None:
         from .build import BuildScreen
+        from .pipeline import PipelineScreen
 
         self.console.action_return()
         build = found.builds[0]
         self.console.tell(f"{build.project}/{build.job}#{build.number} ({build.id})", "Accepted")
-        self.console.show(BuildScreen(build.id))
+        if found.pipeline and len(found.builds) > 1:
+            self.console.show(PipelineScreen(found.pipeline))
+        else:
+            self.console.show(BuildScreen(build.id))
 
     def action_back(self) -> None:
         """Leave it."""

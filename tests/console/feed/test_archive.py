@@ -1,0 +1,88 @@
+"""A store alone answers what is about the history just as an agent does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from job_orchestra.console.feed.archive import StoreFeed
+from job_orchestra.console.feed.contract import Link
+from job_orchestra.core.errors import InvalidInput, NotFound
+from job_orchestra.core.model import BuildState, Node, Pipeline, PipelineState
+from tests.kit.builders import batch, build
+from tests.kit.consoles import story
+from tests.kit.feeds import FakeFeed
+
+
+@pytest.fixture
+def agent() -> FakeFeed:
+    return story()
+
+
+@pytest.fixture
+def feed(agent: FakeFeed) -> Iterator[StoreFeed]:
+    found = StoreFeed(agent.store, agent.clock)
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [
+        ("builds.list", {"where": {"state": "failed"}, "order": "-created", "limit": 3}),
+        ("builds.list", {"search": "shop"}),
+        ("tasks.list", {"limit": 5}),
+        ("jobs.durations", {"jobs": ["shop/test"]}),
+        ("jobs.failing", {}),
+        ("store.describe", {}),
+        ("store.count", {"collection": "builds", "where": {"project": "shop"}}),
+        ("store.query", {"collection": "attempts", "where": {}, "limit": 2}),
+    ],
+)
+async def test_answers_are_those_of_an_agent(
+    feed: StoreFeed, agent: FakeFeed, method: str, asked: dict[str, Any]
+) -> None:
+    assert await feed.call(method, **asked) == await agent.call(method, **asked)
+
+
+async def test_a_build_has_its_attempts(feed: StoreFeed, agent: FakeFeed) -> None:
+    listed = await agent.call("builds.list", limit=1, where={"state": "failed"})
+    identity = listed.builds[0].id
+    assert await feed.call("builds.get", id=identity) == await agent.call("builds.get", id=identity)
+
+
+async def test_a_pipeline_counts_its_live_builds(feed: StoreFeed, agent: FakeFeed) -> None:
+    one, two = (build(900 + number, pipeline="p-1", state=BuildState.RUNNING) for number in range(2))
+    node = Node("test", first=900, count=2)
+    agent.store.write(
+        batch(99, builds=[one, two], pipelines=[Pipeline("p-1", 1, "shop", PipelineState.RUNNING, 1, (node,))])
+    )
+    listed = await feed.call("pipelines.list")
+    assert [(found.id, found.builds) for found in listed.pipelines] == [("p-1", 2)]
+    found = (await feed.call("pipelines.get", id="p-1")).pipeline
+    assert found.state is PipelineState.RUNNING
+    assert found.nodes[0].states == {"running": 2}
+
+
+async def test_it_says_that_there_is_no_network(feed: StoreFeed) -> None:
+    assert feed.standing.link is Link.STORE
+    assert feed.standing.source == "memory:"
+
+
+async def test_what_takes_an_agent_is_refused_with_the_reason(feed: StoreFeed) -> None:
+    assert "builds.abort" not in feed.methods
+    with pytest.raises(InvalidInput, match="takes an agent; this is the store memory: alone"):
+        await feed.call("builds.abort", id="x")
+
+
+@pytest.mark.parametrize(
+    ("method", "asked"), [("builds.get", {"id": "zzz"}), ("jobs.get", {"job": "a/b"}), ("pipelines.get", {"id": "p-7"})]
+)
+async def test_what_is_not_there_is_told(feed: StoreFeed, method: str, asked: dict[str, Any]) -> None:
+    with pytest.raises(NotFound, match="in this store"):
+        await feed.call(method, **asked)
+
+
+async def test_wrong_parameters_are_told(feed: StoreFeed) -> None:
+    with pytest.raises(InvalidInput, match="wrong parameters"):
+        await feed.call("builds.list", limit="many")
