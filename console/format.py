@@ -98,7 +98,10 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(" " if one in "\n\t" else "?" if category(one) == "Cc" else one for one in text if not _hidden(one))
+    return "".join(" " if one in _GAPS else "?" if category(one) == "Cc" else one for one in text if not _hidden(one))
+
+
+_GAPS = "\n\t\u2028\u2029"  # what ends a line or stands for a gap
 
 
 def _hidden(character: str) -> bool:

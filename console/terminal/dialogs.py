@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
 from ...core.errors import InvalidInput
+from .cells import clean
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -58,10 +59,10 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """See Screen."""
         with Vertical():
-            yield Static(Text(self._title), classes="title")
+            yield Static(Text(clean(self._title)), classes="title")
             for effect in self._effects:
-                yield Static(Text(effect))
-            yield Static(Text(f"$ {self._command}"), classes="command")
+                yield Static(Text(clean(effect)))
+            yield Static(Text(clean(f"$ {self._command}")), classes="command")
             with Horizontal():
                 yield Button("esc Leave it", id="no", compact=True)
                 yield Button("enter Do it", id="yes", compact=True)
@@ -104,7 +105,7 @@ class Line(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """See Screen."""
         with Vertical():
-            yield Static(Text(self._title), classes="title")
+            yield Static(Text(clean(self._title)), classes="title")
             yield Input(self._text, placeholder=self._hint)
             yield Static("", classes="problem")
             yield Static(Text("enter takes it, esc leaves it"), classes="command")
@@ -114,7 +115,7 @@ class Line(ModalScreen[str | None]):
         try:
             self._check(event.value)
         except InvalidInput as error:
-            self.query_one(".problem", Static).update(Text(str(error)))
+            self.query_one(".problem", Static).update(Text(clean(str(error))))
             return
         self.dismiss(event.value)
 
@@ -145,8 +146,8 @@ class Choice(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """See Screen."""
         with Vertical():
-            yield Static(Text(self._title), classes="title")
-            yield OptionList(*(Option(Text(text), id=value) for value, text in self._choices))
+            yield Static(Text(clean(self._title)), classes="title")
+            yield OptionList(*(Option(Text(clean(text)), id=value) for value, text in self._choices))
             yield Static(Text(self._hint), classes="command")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -195,8 +196,8 @@ class Several(ModalScreen[list[str] | None]):
     def compose(self) -> ComposeResult:
         """See Screen."""
         with Vertical():
-            yield Static(Text(self._title), classes="title")
-            yield Ticks(*(Selection(Text(text), value, taken) for value, text, taken in self._choices))
+            yield Static(Text(clean(self._title)), classes="title")
+            yield Ticks(*(Selection(Text(clean(text)), value, taken) for value, text, taken in self._choices))
             yield Static(Text("space changes one, enter takes them, esc leaves it"), classes="command")
 
     def action_take(self) -> None:

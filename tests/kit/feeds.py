@@ -161,7 +161,10 @@ class FakeFeed:
         return api.Jobs([one for one in self.jobs if wish.project in {None, one.project}])
 
     def _jobs_get(self, wish: api.JobsGet) -> api.OneJob:
-        return api.OneJob(next(one for one in self.jobs if f"{one.project}/{one.name}" == wish.job))
+        found = next((one for one in self.jobs if f"{one.project}/{one.name}" == wish.job), None)
+        if found is None:
+            raise NotFound(f"no job {wish.job}")
+        return api.OneJob(found)
 
     def _builds_list(self, wish: api.BuildsList) -> api.Builds:
         found = self._page("builds", wish, wish.order)

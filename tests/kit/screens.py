@@ -4,7 +4,8 @@ A new main screen is pictured without a line here; another one needs one line in
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from rich.segment import Segment
@@ -193,26 +194,38 @@ WAYS: dict[str, tuple[str, Callable[[Pilot[None]], Awaitable[None]], tuple[str, 
 PICTURES = [(name, state) for name, (_, _, states) in WAYS.items() for state in states]
 
 
-async def pictured(name: str, state: str, *sizes: tuple[int, int], **fields: Any) -> list[str]:  # noqa: ANN401 - as Console
-    """Return what a screen looks like in a state, first in a terminal of the first size, then made the others."""
+@asynccontextmanager
+async def pilot_at(
+    name: str,
+    feed: FakeFeed,
+    size: tuple[int, int],
+    **fields: Any,  # noqa: ANN401 - as Console
+) -> AsyncIterator[Pilot[None]]:
+    """Go to a screen, and wait until nothing changes any more."""
     place, way, _ = WAYS[name]
-    feed = STATES[state]()
     session = Session()
     session.state.place = place
     app = Still(feed, session=session, now=lambda: NOW, **fields)
     app.animation_level = "none"
-    async with app.run_test(size=sizes[0]) as pilot:
+    async with app.run_test(size=size) as pilot:
         await still(pilot, feed)
         await way(pilot)
         await still(pilot, feed)
+        yield pilot
+
+
+async def pictured(name: str, state: str, *sizes: tuple[int, int]) -> list[str]:
+    """Return what a screen looks like in a state, first in a terminal of the first size, then made the others."""
+    feed = STATES[state]()
+    async with pilot_at(name, feed, sizes[0]) as pilot:
         if state == "disconnected":
             feed.lose(75.0, GONE)
             await still(pilot, feed)
-        pictures = [drawn(app)]
+        pictures = [drawn(pilot.app)]
         for size in sizes[1:]:
             await pilot.resize_terminal(*size)
             await still(pilot, feed)
-            pictures.append(drawn(app))
+            pictures.append(drawn(pilot.app))
     return pictures
 
 

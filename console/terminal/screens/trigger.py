@@ -128,8 +128,8 @@ class TriggerScreen(Place):
     @on(Select.Changed)
     def _check(self) -> None:
         problem = self.problem()
-        self.query_one("#problem", Static).update(Text(problem))
-        self.query_one("#command", Static).update(Text(f"$ {self.command()}"))
+        self.query_one("#problem", Static).update(Text(clean(problem)))
+        self.query_one("#command", Static).update(Text(clean(f"$ {self.command()}")))
 
     @property
     def _priority(self) -> int | None:
@@ -154,7 +154,7 @@ class TriggerScreen(Place):
         """Run it."""
         problem = self.problem()
         if problem:
-            self.query_one("#problem", Static).update(Text(problem))
+            self.query_one("#problem", Static).update(Text(clean(problem)))
             self.app.bell()
             return
         name = f"{self._job.project}/{self._job.name}"
