@@ -1,4 +1,4 @@
-"""Names and output from strangers on every screen: nothing is obeyed, nothing is markup, and every line keeps its width."""
+"""Names and output from strangers on every screen: nothing is obeyed or read as markup, every line keeps its width."""
 
 import unicodedata
 from itertools import cycle
@@ -27,8 +27,31 @@ NASTY = (
 )
 
 FREE = frozenset(
-    "name project job description reason requester target outcome message text run command condition marker host "
-    "address version network error url branch cause store".split()
+    {
+        "name",
+        "project",
+        "job",
+        "description",
+        "reason",
+        "requester",
+        "target",
+        "outcome",
+        "message",
+        "text",
+        "run",
+        "command",
+        "condition",
+        "marker",
+        "host",
+        "address",
+        "version",
+        "network",
+        "error",
+        "url",
+        "branch",
+        "cause",
+        "store",
+    }
 )
 """Fields in which strangers can write what they like."""
 
