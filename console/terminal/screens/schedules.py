@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 from textual.binding import Binding, BindingType
 
 from ....core import api
+from ....core.errors import NotFound
 from ....core.views import ScheduleView
 from ...feed.listing import Listing, Rows
 from ...feed.words import Wish
@@ -102,6 +103,8 @@ class SchedulesScreen(Listed):
 
         async def lines() -> Lines:
             found: api.Schedules = await self.feed.call("schedules.list", schedule=name, next=AHEAD)
+            if not found.schedules:
+                raise NotFound(f"there is no schedule {name} any more")
             return telling_schedule(found.schedules[0], self.console.now())
 
         self.console.show(

@@ -225,7 +225,7 @@ def _column(field: FieldView, place: int) -> Column:
     def show(row: Mapping[str, Any], _: datetime) -> Part:
         return value_of(row.get(field.name), field)
 
-    title = field.name.upper() + ("*" if field.indexed else "")
+    title = clean(field.name).upper() + ("*" if field.indexed else "")
     wide = {"integer": 10, "instant": 19}.get(field.kind, 40)
     return Column(
         field.name,
