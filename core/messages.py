@@ -54,6 +54,7 @@ class Call(StrEnum):
     LOG = "log.read"  # LogRead -> LogBytes: a range of an attempt's log
     KEEP = "blob.keep"  # Keep -> Kept: hold these contents for the network
     CONTENTS = "contents.read"  # Wanted -> Given: contents of directories
+    TIP = "source.tip"  # TipOf -> Tip: what a branch of a repository is now
     SNAPSHOT = "snapshot.prepare"  # Prepare -> Prepared: the state, ready to be fetched
     FOLLOW = "events.follow"  # nothing -> nothing: send me what subscribers hear
     ADMIT = "member.admit"  # Entrant -> entering.Welcome: somebody at my door wants to be a member
@@ -75,6 +76,7 @@ CALLERS: dict[Call, Who] = {
     Call.LOG: Who.MEMBER,
     Call.KEEP: Who.MEMBER,
     Call.CONTENTS: Who.MEMBER,
+    Call.TIP: Who.MASTER,
     Call.SNAPSHOT: Who.MEMBER,
     Call.FOLLOW: Who.MEMBER,
     Call.ADMIT: Who.MEMBER,
@@ -261,6 +263,20 @@ class Given(msgspec.Struct, frozen=True, array_like=True):
     count: int = 0  # how many are given
     bundle: str = ""  # name of the bundle that holds them, to be fetched over the bulk path, instead
     missing: int = 0  # how many of those that were asked for are not there; then none is given
+
+
+class TipOf(msgspec.Struct, frozen=True, array_like=True):
+    """Asks what a branch is at the moment."""
+
+    address: str  # of a git repository
+    branch: str  # branch or tag; empty: the default branch
+
+
+class Tip(msgspec.Struct, frozen=True, array_like=True):
+    """What a branch was when its repository was asked."""
+
+    revision: str  # full id of the commit
+    branch: str  # name of the branch or tag
 
 
 class Entrant(msgspec.Struct, frozen=True, array_like=True):

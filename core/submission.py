@@ -5,7 +5,8 @@ is one build, or a pipeline. Everything that is known now is filled in now, so w
 accepted, whatever becomes of its definition. Refuses to know who may submit, and how it is decided (ledger).
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -18,7 +19,8 @@ from .jobfile import bind
 from .matrix import combinations
 from .model import Context, Node
 from .nearest import nearest
-from .templates import fill_spec, has_templates
+from .repository import Tip, check_ref, is_revision
+from .templates import fill, fill_spec, has_templates
 
 MAX_BUILDS = 10_000
 """Builds of one pipeline."""
@@ -34,6 +36,7 @@ class Wish(msgspec.Struct, frozen=True):
     branch: str = ""  # what to build; empty: the source's own
     revision: str = ""  # as branch
     source: Source | None = None  # instead of what the jobs say
+    tips: dict[tuple[str, str], Tip] = {}  # (repository, branch) -> what it is at the moment, as far as it was asked
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -98,40 +101,74 @@ def _check_parameters(chosen: Sequence[Job], given: Mapping[str, str]) -> None:
 
 
 def _builds(job: Job, wish: Wish, specs: dict[str, Spec]) -> list[NewBuild]:
-    own = {one.name for one in job.parameters}
-    bound = bind(job, {name: value for name, value in wish.parameters.items() if name in own})
-    spec = _sourced(job.spec, wish)
-    branch, revision = wish.branch or spec.source.branch, wish.revision or spec.source.revision
+    bound = _bound(job, wish)
     priority = job.priority if wish.priority is None else wish.priority
-    together = job.matrix.most if job.matrix is not None else 0
-    context = Context(branch=branch, revision=revision, most=job.most, most_of_node=together)
-    template = has_templates(spec)
-    digest = spec.digest()
-    if spec is not job.spec:
-        specs[digest] = spec
+    last, digest = job.spec, job.spec.digest()
     made: list[NewBuild] = []
-    for values in combinations(job.matrix) if job.matrix is not None else [{}]:
-        own_context = replace(context, matrix=values) if values else context
-        if template:
-            filled = fill_spec(spec, _Facts(job, bound, own_context, wish))
-            digest = filled.digest()
+    for context, spec in _variants(job, bound, wish):
+        filled = fill_spec(spec, _Facts(job, bound, context, wish)) if has_templates(spec) else spec
+        if filled is not last:
+            last, digest = filled, filled.digest()
+        if filled is not job.spec:
             specs[digest] = filled
-        made.append(
-            NewBuild(job.project, job.name, digest, bound, priority, own_context if own_context != _PLAIN else None)
-        )
+        made.append(NewBuild(job.project, job.name, digest, bound, priority, context if context != _PLAIN else None))
     return made
 
 
 _PLAIN = Context()
 
 
-def _sourced(spec: Spec, wish: Wish) -> Spec:
-    if wish.source is not None:
-        return replace(spec, source=wish.source)
-    if spec.source.git and (wish.branch or wish.revision):
-        source = replace(spec.source, branch=wish.branch or spec.source.branch, revision=wish.revision)
-        return replace(spec, source=source)
-    return spec
+def unresolved(wanted: Sequence[Job], jobs: Mapping[str, Job], wish: Wish) -> list[tuple[str, str]]:
+    """Return what has to be asked of repositories, (repository, branch), for a wish's `tips`. Raises as `plan`."""
+    found: dict[tuple[str, str], None] = {}
+    for job in _with_needs(wanted, jobs) if wish.source is None else ():
+        if job.spec.source.git:
+            for _, spec in _variants(job, _bound(job, wish), wish):
+                if not spec.source.revision:
+                    found[spec.source.git, spec.source.branch] = None
+    return list(found)
+
+
+def _bound(job: Job, wish: Wish) -> dict[str, str]:
+    """Return the values of a job's parameters. Raises InvalidInput."""
+    own = {one.name for one in job.parameters}
+    return bind(job, {name: value for name, value in wish.parameters.items() if name in own})
+
+
+def _variants(job: Job, bound: Mapping[str, str], wish: Wish) -> Iterator[tuple[Context, Spec]]:
+    """Yield what each combination of a job's matrix is about, and what it executes, with its source settled."""
+    together = job.matrix.most if job.matrix is not None else 0
+    given = job.spec if wish.source is None else replace(job.spec, source=wish.source)
+    for values in combinations(job.matrix) if job.matrix is not None else [{}]:
+        context = Context(matrix=values, most=job.most, most_of_node=together)
+        if given.source.git:
+            spec = _settled(given, _Facts(job, bound, context, wish), wish)
+            branch, revision = spec.source.branch, spec.source.revision
+        else:
+            spec = given
+            branch, revision = wish.branch or spec.source.branch, wish.revision or spec.source.revision
+        if branch or revision:
+            context = replace(context, branch=branch, revision=revision)
+        yield context, spec
+
+
+def _settled(spec: Spec, facts: "_Facts", wish: Wish) -> Spec:
+    """Return what is executed with the revision that its repository's branch is, as far as that is known."""
+    branch = wish.branch or fill(spec.source.branch, facts)
+    revision = wish.revision or spec.source.revision
+    if branch:
+        check_ref(branch)
+    if revision and not is_revision(revision):
+        message = f"{revision[:60]!r} is no full revision; give all 40 digits, or the branch instead"
+        raise InvalidInput(message)
+    if is_revision(branch):
+        branch, revision = "", revision or branch
+    tip = None if revision else wish.tips.get((spec.source.git, branch))
+    if tip is not None:
+        revision, branch = tip
+    has = any(re.fullmatch("git([^a-z].*)?", one) for one in spec.runs_on)
+    runs_on = spec.runs_on if has else tuple(sorted((*spec.runs_on, "git")))
+    return replace(spec, source=replace(spec.source, branch=branch, revision=revision), runs_on=runs_on)
 
 
 class _Facts:

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 from job_orchestra.core.definition import Job, Matrix, Need, Parameter, Source, Spec, Step, When
 from job_orchestra.core.errors import Conflict, InvalidInput, LimitReached
 from job_orchestra.core.model import Context, Node
-from job_orchestra.core.submission import Plan, Wish, plan
+from job_orchestra.core.repository import Tip
+from job_orchestra.core.submission import Plan, Wish, plan, unresolved
 from tests.kit.builders import job, spec
 
 LINT = job("lint")
@@ -72,11 +73,76 @@ def test_another_source_and_another_branch() -> None:
     shipped = Source(archive="a" * 64)
     found = planned(LINT, wish=Wish("ann", source=shipped))
     assert found.specs[found.builds[0].spec].source == shipped
-    of_git = job("g", spec=replace(spec(), source=Source(git="x", branch="main")))
-    assert planned(of_git).builds[0].context == Context(branch="main")
-    found = planned(of_git, wish=Wish("ann", branch="next", revision="abc"))
-    assert found.specs[found.builds[0].spec].source == Source(git="x", branch="next", revision="abc")
-    assert found.builds[0].context == Context(branch="next", revision="abc")
+
+
+REPOSITORY = "https://host/x.git"
+ONE, TWO = "1" * 40, "2" * 40
+OF_GIT = job("g", spec=replace(spec(), source=Source(git=REPOSITORY, branch="main")))
+
+
+def sources(found: Plan) -> list[tuple[str, str]]:
+    """Return branch and revision of each build, as it checks them out and as its conditions see them."""
+    seen = [(one.context.branch, one.context.revision) if one.context else ("", "") for one in found.builds]
+    given = [found.specs[one.spec].source for one in found.builds]
+    assert seen == [(one.branch, one.revision) for one in given]
+    return seen
+
+
+def test_all_builds_begin_with_what_the_branch_is_when_they_are_submitted() -> None:
+    other = replace(OF_GIT, name="h", needs=(Need("g"),))
+    jobs = {one.name: one for one in (OF_GIT, other)}
+    assert unresolved([other], jobs, ANN) == [(REPOSITORY, "main")]
+    wish = replace(ANN, tips={(REPOSITORY, "main"): Tip(ONE, "main")})
+    found = plan([other], jobs, wish)
+    assert sources(found) == [("main", ONE)] * 2
+    assert unresolved([other], jobs, wish) == []
+
+
+def test_the_default_branch_gets_its_name() -> None:
+    plain = job("g", spec=replace(spec(), source=Source(git=REPOSITORY)))
+    assert unresolved([plain], {"g": plain}, ANN) == [(REPOSITORY, "")]
+    assert sources(planned(plain, wish=replace(ANN, tips={(REPOSITORY, ""): Tip(ONE, "trunk")}))) == [("trunk", ONE)]
+
+
+def test_a_submission_may_name_another_branch_or_a_revision() -> None:
+    assert unresolved([OF_GIT], {}, Wish("ann", branch="next")) == [(REPOSITORY, "next")]
+    for wish in (Wish("ann", branch="next", revision=TWO), Wish("ann", branch=TWO), Wish("ann", revision=TWO)):
+        assert unresolved([OF_GIT], {}, wish) == []
+    assert sources(planned(OF_GIT, wish=Wish("ann", branch="next", revision=TWO))) == [("next", TWO)]
+    assert sources(planned(OF_GIT, wish=Wish("ann", branch=TWO))) == [("", TWO)]
+    assert sources(planned(OF_GIT, wish=Wish("ann", revision=TWO))) == [("main", TWO)]
+
+
+def test_a_branch_may_come_of_parameters_and_of_the_matrix() -> None:
+    source = Source(git=REPOSITORY, branch="${{ parameters.kind }}/${{ matrix.release }}")
+    own = job(
+        "g",
+        spec=replace(spec(), source=source, env={"B": "${{ branch }}"}),
+        parameters=(Parameter("kind", default="rel"),),
+        matrix=Matrix({"release": ("1", "2")}),
+    )
+    assert unresolved([own], {"g": own}, ANN) == [(REPOSITORY, "rel/1"), (REPOSITORY, "rel/2")]
+    wish = replace(ANN, tips={(REPOSITORY, "rel/2"): Tip(TWO, "rel/2")})
+    found = planned(own, wish=wish)
+    assert sources(found) == [("rel/1", ""), ("rel/2", TWO)]
+    assert [found.specs[one.spec].env["B"] for one in found.builds] == ["rel/1", "rel/2"]
+
+
+@pytest.mark.parametrize(
+    "wish", [Wish("ann", branch="--force"), Wish("ann", branch="a..b"), Wish("ann", revision="1a")]
+)
+def test_what_is_no_branch_or_revision_is_refused(wish: Wish) -> None:
+    for ask in (lambda: unresolved([OF_GIT], {}, wish), lambda: planned(OF_GIT, wish=wish)):
+        with pytest.raises(InvalidInput, match="is no "):
+            ask()
+
+
+def test_a_job_with_a_repository_goes_where_git_is() -> None:
+    found = planned(OF_GIT)
+    assert found.specs[found.builds[0].spec].runs_on == ("git",)
+    own = replace(OF_GIT, spec=replace(OF_GIT.spec, runs_on=("git>=2.40",)))
+    found = planned(own)
+    assert found.specs[found.builds[0].spec].runs_on == ("git>=2.40",)
 
 
 def test_what_is_not_defined_any_more() -> None:

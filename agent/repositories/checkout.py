@@ -1,0 +1,127 @@
+"""Filling a workspace with a revision of a repository: a work tree of git's own, whose objects are those of the mirror.
+
+Submodules are checked out in the same way, each from a mirror of its own, with an address that is allowed; so is what
+is in them. Refuses to know whether the workspace is a build's.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ...core.definition import Source
+from ...core.errors import InvalidInput, NotAllowed
+from ...core.repository import related
+from ..workspace.beneath import Beneath
+from .asking import tip
+from .git import Git, GitFailed
+from .mirrors import Mirrors, Wanted
+
+DEEP = 10
+"""Submodules inside each other."""
+
+ASK_S = 60.0
+"""Seconds for a repository to say what a branch is, where that is not known yet."""
+
+_GITLINK = b"160000"
+
+
+def check_out(git: Git, mirrors: Mirrors, source: Source, workspace: Path, tell: Callable[[str], None]) -> None:
+    """Fill a workspace, which is empty, and tell of it. Raises UserError with the reason where that is not possible."""
+    git.check(source.git)
+    revision, branch = source.revision, source.branch
+    if not revision:
+        revision, branch = tip(git, source.git, branch, ASK_S)
+    wanted = Wanted(source.git, revision, branch, source.depth)
+    _Checkout(git, mirrors, submodules=source.submodules).fill(wanted, workspace, source.sparse, DEEP)
+    tell(f"checked out {revision[:12]} of {source.git}{f' ({branch})' if branch else ''}")
+
+
+class _Checkout:
+    """One workspace that is filled."""
+
+    def __init__(self, git: Git, mirrors: Mirrors, *, submodules: bool) -> None:
+        self._git = git
+        self._mirrors = mirrors
+        self._submodules = submodules
+
+    def fill(self, wanted: Wanted, folder: Path, sparse: tuple[str, ...], deep: int) -> None:
+        """Make a folder a work tree at a revision."""
+        with self._mirrors.having(wanted) as mirror:
+            self._make(wanted, folder, mirror)
+            if sparse:
+                given = "".join(f"{one}\n" for one in sparse).encode()
+                self._git(folder, "sparse-checkout", "set", "--cone", "--stdin", given=given)
+            self._git(folder, "checkout", "--quiet", "--force", "--detach", wanted.revision)
+        if self._submodules and (folder / ".gitmodules").is_file():
+            self._fill_submodules(wanted, folder, deep)
+
+    def _make(self, wanted: Wanted, folder: Path, mirror: Path) -> None:
+        """Make a repository without a work tree yet, which has what the mirror has."""
+        kind = self._git(mirror, "rev-parse", "--show-object-format").decode().strip()
+        self._git(folder, "init", "--quiet", "--template=", f"--object-format={kind}")
+        inside = folder / ".git"
+        (inside / "objects" / "info").mkdir(exist_ok=True)
+        (inside / "objects" / "info" / "alternates").write_bytes(os.fsencode(mirror / "objects") + b"\n")
+        if (mirror / "shallow").exists():
+            (inside / "shallow").write_bytes((mirror / "shallow").read_bytes())
+        refs = self._git(mirror, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/", "refs/tags/")
+        lines = [line.split(b" ", 1) for line in refs.splitlines()]
+        update = b"".join(b"create %s\0%s\0" % (_as_remote(name), value) for value, name in lines)
+        self._git(folder, "update-ref", "-z", "--stdin", given=update)
+        self._git(folder, "config", "remote.origin.url", wanted.address)
+        self._git(folder, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+
+    def _fill_submodules(self, wanted: Wanted, folder: Path, deep: int) -> None:
+        addresses = self._addresses(folder)
+        for path, revision in self._gitlinks(folder):
+            given = addresses.get(path)
+            if given is None:
+                continue  # a repository inside that .gitmodules does not speak of: git leaves it empty, too
+            shown = path.decode(errors="replace")
+            if not deep:
+                message = f"submodule {shown} lies more than {DEEP} deep"
+                raise InvalidInput(message)
+            address = related(given, wanted.address)
+            try:
+                self._git.check(address)
+            except (InvalidInput, NotAllowed) as problem:
+                raise type(problem)(f"submodule {shown}: {problem}") from None
+            with Beneath(folder) as top:
+                top.make_folder(path)
+            inside = folder / os.fsdecode(path)
+            self.fill(Wanted(address, revision, depth=wanted.depth), inside, (), deep - 1)
+        self._git(folder, "submodule", "--quiet", "init")
+
+    def _gitlinks(self, folder: Path) -> list[tuple[bytes, str]]:
+        """Return the submodules that are checked out at this revision: path and revision."""
+        found: list[tuple[bytes, str]] = []
+        for line in self._git(folder, "ls-files", "-z", "--stage", "-t").split(b"\0"):
+            head, _, path = line.partition(b"\t")
+            words = head.split()
+            if len(words) == 4 and words[1] == _GITLINK and words[0] != b"S":  # noqa: PLR2004 - tag, mode, id, stage
+                found.append((path, words[2].decode()))
+        return found
+
+    def _addresses(self, folder: Path) -> dict[bytes, str]:
+        """Return the addresses of submodules by their paths, as .gitmodules has them."""
+        try:
+            listed = self._git(
+                folder, "config", "-z", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.(path|url)$"
+            )
+        except GitFailed:  # there are none in it
+            return {}
+        values: dict[bytes, dict[bytes, bytes]] = {}
+        for line in listed.split(b"\0"):
+            key, _, value = line.partition(b"\n")
+            name, _, what = key.rpartition(b".")
+            values.setdefault(name, {})[what] = value
+        return {
+            one[b"path"]: one[b"url"].decode(errors="replace")
+            for one in values.values()
+            if {b"path", b"url"} <= one.keys()
+        }
+
+
+def _as_remote(name: bytes) -> bytes:
+    """Return what a ref of the mirror is called in a work tree."""
+    return name.replace(b"refs/heads/", b"refs/remotes/origin/", 1)

@@ -1,0 +1,146 @@
+"""Running git for others' repositories: it never asks anybody anything, runs nothing of theirs, and says what is wrong.
+
+Configuration of the agent's own user counts, for there are its credentials; what a repository would have executed does
+not: hooks are off, and the only protocols are those that are allowed, for submodules and redirections too. Methods
+block. Refuses to know what it is all for.
+"""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...core.errors import Conflict, InvalidInput, NotAllowed, NotFound, OrchestraError, TimedOut, UserError
+from ...core.repository import USUAL, protocol_of
+
+PASSED_ON = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH")
+"""Variables for git that are kept; all others of that kind would lead it elsewhere."""
+
+_OPTIONS = (
+    *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass="),
+    *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "advice.detachedHead=false"),
+    *("-c", "credential.interactive=false", "-c", "submodule.recurse=false"),
+)
+_SSH = "ssh -oBatchMode=yes -oConnectTimeout=15"
+_REFUSED = re.compile(
+    r"authentication failed|could not read (?:username|password)|permission denied|terminal prompts disabled"
+    r"|host key verification failed|error: 40[13]\b|403 forbidden|access denied|invalid username or password",
+    re.IGNORECASE,
+)
+_UNREACHED = re.compile(
+    r"could not resolve|unable to connect|connection (?:refused|timed out|reset|closed)|failed to connect|no route to"
+    r"|network is unreachable|unable to look up|timed out|error: 5[0-9]{2}\b|early eof|remote end hung up",
+    re.IGNORECASE,
+)
+_MISSING = re.compile(
+    r"repository .*not found|does not appear to be a git repository|not a git repository|error: 404\b|no such file",
+    re.IGNORECASE,
+)
+
+
+class Git:
+    """Git, as this agent may use it."""
+
+    def __init__(self, further: Sequence[str] = (), environment: Mapping[str, str] = os.environ) -> None:
+        """Allow the protocols of USUAL and these."""
+        self.protocols = frozenset((*USUAL, *further))
+        self._env = {name: value for name, value in environment.items() if not name.startswith("GIT_")}
+        self._env |= {name: environment[name] for name in PASSED_ON if name in environment}
+        self._env.setdefault("GIT_SSH_COMMAND", _SSH)
+        self._env |= {
+            "GIT_ALLOW_PROTOCOL": ":".join(sorted(self.protocols)),
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_ASKPASS": "",
+            "SSH_ASKPASS_REQUIRE": "never",
+            "GIT_CONFIG_COUNT": "0",
+            "LC_ALL": "C",
+        }
+
+    def check(self, address: str) -> None:
+        """Raise InvalidInput for what is no address, NotAllowed for one whose protocol is not allowed here."""
+        protocol = protocol_of(address)
+        if protocol not in self.protocols:
+            message = (
+                f"{address} is reached by {protocol}, which this agent does not allow; let its user start it with "
+                f"--git-protocol {protocol}"
+            )
+            raise NotAllowed(message)
+
+    def __call__(self, folder: Path, *words: str, given: bytes = b"") -> bytes:
+        """Run git in a folder that is there; return what it says. Raises GitFailed, NotFound where there is no git."""
+        try:
+            done = subprocess.run(  # noqa: S603 - git, words of our own and texts that were checked
+                ["git", *_OPTIONS, *words],  # noqa: S607 - the user's git
+                cwd=folder,
+                env=self._env,
+                input=given,
+                capture_output=True,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise no_git() from None
+        if done.returncode:
+            raise GitFailed(words, done.returncode, done.stderr.decode(errors="replace"))
+        return done.stdout
+
+    def within(self, seconds: float, *words: str) -> str:
+        """Run git for that long at the most; return what it says. Raises as a call; TimedOut, with all of it ended."""
+        try:
+            running = subprocess.Popen(  # noqa: S603 - as above
+                ["git", *_OPTIONS, *words],  # noqa: S607 - as above
+                cwd="/",
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise no_git() from None
+        try:
+            out, problem = running.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.communicate()
+            message = f"git had no answer within {seconds:.0f} s"
+            raise TimedOut(message) from None
+        if running.returncode:
+            raise GitFailed(words, running.returncode, problem.decode(errors="replace"))
+        return out.decode(errors="replace")
+
+
+class GitFailed(UserError):
+    """Git refused; `said` is what it said about that."""
+
+    def __init__(self, words: Sequence[str], code: int, said: str) -> None:
+        """Of a command with these words, which ended with this code."""
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        told = [line for line in lines if re.match(r"(?:fatal|error|remote|ERROR|ssh)\b", line)]
+        self.said = "; ".join(dict.fromkeys((told or lines)[-3:])) or f"it ended with {code}"
+        self.whole = said
+        super().__init__(f"git {words[0]}: {self.said}")
+
+
+def no_git() -> NotFound:
+    """Return the error for a machine without git."""
+    return NotFound("there is no git on the PATH of this machine's agent; install it, and start the agent again")
+
+
+def refusal(address: str, problem: GitFailed) -> OrchestraError:
+    """Return what a failure to reach a repository means, and what to do about it."""
+    if "transport" in problem.whole and "not allowed" in problem.whole:
+        return NotAllowed(f"{address} leads to a protocol that this agent does not allow: {problem.said}")
+    if "dubious ownership" in problem.whole:
+        return NotAllowed(f"{address} belongs to another user: git config --global --add safe.directory PATH allows it")
+    if _REFUSED.search(problem.whole):
+        return NotAllowed(
+            f"access to {address} is refused: {problem.said}; give the agent's user a key, a known host or a credential "
+            "helper, and try git ls-remote as that user"
+        )
+    if _UNREACHED.search(problem.whole):
+        return Conflict(f"{address} cannot be reached: {problem.said}; check the address, or try again later")
+    if _MISSING.search(problem.whole):
+        return NotFound(f"there is no repository at {address}: {problem.said}; check the address, and who may see it")
+    return InvalidInput(f"git cannot read {address}: {problem.said}")
