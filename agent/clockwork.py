@@ -7,6 +7,8 @@ if nothing is due. Refuses to know when a schedule fires (timetable) and what fi
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeAlias
 
 from ..core.changes import Changes
 from ..core.commands import Fire, Submit
@@ -14,13 +16,17 @@ from ..core.definition import Job, Schedule
 from ..core.errors import NotFound, OrchestraError
 from ..core.ledger import Ledger
 from ..core.model import Millis
-from ..core.submission import Wish, plan
+from ..core.repository import Tip
+from ..core.submission import Wish, plan, unresolved
 from ..core.timetable import due, following
 from ..core.timing import CLOCK
 from .agreement import Replica
 from .master import Master
 
 log = logging.getLogger(__name__)
+
+Tips: TypeAlias = dict[tuple[str, str], Tip]  # (repository, branch) -> what it is
+Resolve: TypeAlias = Callable[[Collection[tuple[str, str]]], Awaitable[Tips]]  # raises UserError where one is unknown
 
 LOOK_S = 60.0
 """Longest time between two looks at the clock. Larger: later after a sleep, or after the clock was set."""
@@ -32,8 +38,9 @@ RETRY_S = 1.0
 class Clockwork:
     """Watches the clock while this agent leads."""
 
-    def __init__(self, replica: Replica, master: Master) -> None:
-        """Fire through the master, by its clock."""
+    def __init__(self, replica: Replica, master: Master, resolve: Resolve) -> None:
+        """Fire through the master, by its clock; `resolve` says what branches of repositories are then."""
+        self._resolve = resolve
         self._replica = replica
         self._master = master
         self._next: dict[str, tuple[Schedule, Millis, Millis | None]] = {}  # name -> definition, mark, its next firing
@@ -61,7 +68,9 @@ class Clockwork:
         if not self._replica.leading or not self._replica.ledger.schedules:
             return None
         now = self._master.time()
-        fires = [one for schedule in self._due(now) for one in self.firings(schedule, now)]
+        turns = self._due(now)
+        tips = await self._tips(turns)
+        fires = [one for schedule in turns for one in self.firings(schedule, now, tips)]
         if fires:
             log.info("clockwork.fires: %s", ", ".join(f"{one.project}/{one.name}" for one in fires))
             try:
@@ -70,6 +79,19 @@ class Clockwork:
                 log.warning("clockwork.later: %s", error)
                 return RETRY_S
         return self._until_next()
+
+    async def _tips(self, schedules: Sequence[Schedule]) -> Tips:
+        """Return what the branches are that schedules build; what cannot be known now is left to their builds."""
+        asked = {one for schedule in schedules for one in unknown(self._replica.ledger, schedule)}
+        found: Tips = {}
+        for answer in await asyncio.gather(*(self._resolve([one]) for one in asked), return_exceptions=True):
+            if isinstance(answer, OrchestraError):
+                log.warning("clockwork.unresolved: %s", answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                found.update(answer)
+        return found
 
     def _until_next(self) -> float:
         nexts = [at for _, _, at in self._next.values() if at is not None]
@@ -92,11 +114,11 @@ class Clockwork:
         self._next = found
         return [schedule for schedule, _, at in found.values() if at is not None and at <= now]
 
-    def firings(self, schedule: Schedule, now: Millis) -> list[Fire]:
+    def firings(self, schedule: Schedule, now: Millis, tips: Tips) -> list[Fire]:
         """Return what a schedule owes at a time, as commands."""
         ledger = self._replica.ledger
         owed = due(schedule, ledger.timing.of(schedule.full_name).mark, now)
-        wish, why = submission(ledger, schedule, CLOCK, now)
+        wish, why = submission(ledger, schedule, CLOCK, now, tips=tips)
         fires = [
             Fire(now, schedule.project, schedule.name, minute, wish, owed.missed if place == 0 else 0, why)
             for place, minute in enumerate(owed.minutes)
@@ -107,19 +129,32 @@ class Clockwork:
         return fires
 
 
-def submission(
-    ledger: Ledger, schedule: Schedule, requester: str, at: Millis, request: str = ""
+def unknown(ledger: Ledger, schedule: Schedule) -> list[tuple[str, str]]:
+    """Return what has to be asked of repositories before a schedule submits; see core's submission.unresolved."""
+    try:
+        wanted = [_job(ledger, schedule, name) for name in schedule.jobs]
+        return unresolved(wanted, _jobs(ledger, schedule), Wish("", parameters=schedule.parameters))
+    except OrchestraError:
+        return []  # `submission` says why it cannot
+
+
+def submission(  # noqa: PLR0913 - what is submitted, by whom and when
+    ledger: Ledger, schedule: Schedule, requester: str, at: Millis, request: str = "", *, tips: Tips
 ) -> tuple[Submit | None, str]:
     """Return what a schedule submits; or None, and why it cannot."""
     cause = f"schedule {schedule.full_name}"
     try:
         wanted = [_job(ledger, schedule, name) for name in schedule.jobs]
-        jobs = {job.name: job for job in ledger.jobs.values() if job.project == schedule.project}
-        found = plan(wanted, jobs, Wish(requester, cause, schedule.parameters))
+        wish = Wish(requester, cause, schedule.parameters, tips=tips)
+        found = plan(wanted, _jobs(ledger, schedule), wish)
     except OrchestraError as error:
         return None, str(error)
     specs = {one.spec: found.specs.get(one.spec) or ledger.specs[one.spec] for one in found.builds}
     return Submit(at, requester, found.builds, specs, request, cause, "schedules.fire", found.nodes), ""
+
+
+def _jobs(ledger: Ledger, schedule: Schedule) -> dict[str, Job]:
+    return {job.name: job for job in ledger.jobs.values() if job.project == schedule.project}
 
 
 def _job(ledger: Ledger, schedule: Schedule, name: str) -> Job:

@@ -4,11 +4,12 @@ Refuses to know when a build starts (worker) and how a workspace is filled (work
 """
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from ..core.definition import Spec
 from ..core.model import Attempt, Build
@@ -32,8 +33,12 @@ class Furnished(NamedTuple):
 class Furnisher:
     """Furnishes the workspaces of one machine."""
 
-    def __init__(self, paths: Paths, trees: Trees, warm: Warm, fetch: Fetch) -> None:
-        """Furnish from `trees`, those that stay in `warm`; what is not there is brought by `fetch`."""
+    def __init__(self, paths: Paths, trees: Trees, warm: Warm, fetch: Fetch, protocols: Sequence[str] = ()) -> None:
+        """Furnish from `trees`, those that stay in `warm`; what is not there is brought by `fetch`.
+
+        Repositories may be reached by `protocols`, too, beside the usual ones.
+        """
+        self._protocols = tuple(protocols)
         self._paths = paths
         self._trees = trees
         self._warm = warm
@@ -57,14 +62,18 @@ class Furnisher:
 
     def furnish(self, attempt: Attempt, build: Build, spec: Spec) -> Furnished:
         """Order what an attempt needs; return what its plan says of it."""
-        if not spec.source.archive:
+        if not spec.source.archive and not spec.source.git:
             return Furnished()
         workspace = record = ""
         if spec.source.tree:
             place = self._warm.take(name_of(build.requester, spec.source.tree), attempt.key)
             workspace, record = str(place.workspace), str(place.record)
         path = self._paths.order(attempt.key)
-        order.write(path, Order(str(self._paths.contents), spec.source.archive, record))
+        wanted = Order(str(self._paths.contents), spec.source.archive, record)
+        if spec.source.git:
+            mirrors = str(self._paths.mirrors)
+            wanted = replace(wanted, source=spec.source, mirrors=mirrors, protocols=self._protocols)
+        order.write(path, wanted)
         return Furnished(_program(prepare.__name__, str(path)), workspace)
 
     def ordered(self) -> set[str]:

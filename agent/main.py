@@ -42,6 +42,9 @@ from .peers import Peers
 from .planning import Planner
 from .relay import Relay
 from .replica import RaftReplica
+from .repositories.git import Git
+from .repositories.mirrors import Mirrors
+from .repositories.resolving import Resolver
 from .routing import Router
 from .scripting import ScriptingSocket
 from .service import Service
@@ -105,11 +108,12 @@ class Agent:
         self.history = History(self._store, self.replica.compact, lambda: self.replica.log_bytes > LOG_BYTES)
         self.replica.watch(self.history.on_changes)
         self.master = Master(self.replica)
-        self._clockwork = Clockwork(self.replica, self.master)
         self.vault = Vault(self.identity, self.replica, self.master)
         self.peers = Peers(self.identity, self.replica, mesh, roster.load(paths), self._save_roster)
         transport.connect(self.peers, self.replica)
         snapshots.connect(mesh, self.peers, bulk, self.history)
+        resolver = Resolver(Git(settings.git_protocol), self.peers, mesh)
+        self._clockwork = Clockwork(self.replica, self.master, resolver.tips)
         self.blobs = Blobs(paths.blobs, settings.blob_quota)
         self.trees = Trees(Contents(paths.contents), paths.bundles, bulk, mesh)
         self.keeper = Keeper(paths, self.blobs, self.trees, bulk, self.peers, mesh, self.history)
@@ -117,7 +121,6 @@ class Agent:
         bulk.admit(self._is_member)
         self.way = MasterWay(self.identity.id, self.replica, self.master, self.peers, mesh)
         self._furnisher = self._furnishing()
-        self._tidier = Tidier(self.trees, self._needed, quota=settings.content_quota, reserve=settings.reserve)
         self.worker = self._worker() if settings.worker else None
         self._manners = self._employ(self.worker) if self.worker is not None else None
         logs = LogReader(paths, self.blobs, self.peers, mesh, self._writes)
@@ -140,6 +143,7 @@ class Agent:
             logs=logs,
             keeper=self.keeper,
             trees=self.trees,
+            resolver=resolver,
             entrance=self.entrance,
             vault=self.vault,
             sittings=self.sittings,
@@ -154,7 +158,11 @@ class Agent:
 
     def _furnishing(self) -> Furnisher:
         warm = Warm(self.paths.warm, self.settings.slot_count(self.settings.over(self._facts)), self._writes)
-        return Furnisher(self.paths, self.trees, warm, self.keeper.fetch)
+        return Furnisher(self.paths, self.trees, warm, self.keeper.fetch, self.settings.git_protocol)
+
+    def _tidier(self) -> Tidier:
+        mirrors = Mirrors(self.paths.mirrors, Git(self.settings.git_protocol))
+        return Tidier(self.trees, mirrors, self._needed, self.settings)
 
     def _journal(self) -> Journal:
         if not self.paths.journal.exists() and self._store.applied():
@@ -240,7 +248,7 @@ class Agent:
         serving += [
             loop.create_task(one)
             for one in (
-                *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run(), self._tidier.run()),
+                *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run(), self._tidier().run()),
                 self.standing.found(self.replica, self.master),
                 *([self._manners.run()] if self._manners is not None else []),
                 *(

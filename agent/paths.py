@@ -93,6 +93,11 @@ class Paths:
         return self.data / "contents"
 
     @property
+    def mirrors(self) -> Path:
+        """Copies of git repositories that builds begin in."""
+        return self.data / "mirrors"
+
+    @property
     def shipped(self) -> Path:
         """What is remembered of directories that were shipped from this machine."""
         return self.data / "shipped"
@@ -173,7 +178,7 @@ class Paths:
         """Create the directories, 0700. Raises StorageError, with the remedy, where that is impossible or unsafe."""
         for folder in (
             *(self.data, self.logs, self.work, self.executor, self.blobs, self.data / "incoming"),
-            *(self.contents, self.shipped, self.bundles, self.orders, self.warm),
+            *(self.contents, self.shipped, self.bundles, self.orders, self.warm, self.mirrors),
             *(self.sockets.parent, self.sockets),
         ):
             try:

@@ -16,6 +16,7 @@ from ..core.errors import InvalidInput
 from ..core.nearest import nearest
 from ..core.offer import Offer
 from ..core.offer import check as check_offer
+from ..core.repository import PROTOCOLS
 from ..core.requirements import RESOURCE, number
 from .facts import Facts
 from .identity import host_name
@@ -25,7 +26,8 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - only members get in, by their keys
 """All addresses (IPv4) of this machine."""
 
 _MIB = 1 << 20
-_LISTS = {"pass_env": ",", "interface": ",", "peer": ",", "hours": ";"}  # with what separates them in a variable
+# with what separates them in a variable
+_LISTS = {"pass_env": ",", "interface": ",", "peer": ",", "git_protocol": ",", "hours": ";"}
 _TABLES = frozenset({"label", "resource"})
 
 
@@ -40,6 +42,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log_limit: int = 1 << 40  # bytes a build's log may reach before the build is ended
     blob_quota: int = 0  # bytes that kept logs may take, compressed; 0: no limit
     content_quota: int = 10 << 30  # bytes that shipped directories and caches may take, compressed; 0: no limit
+    mirror_quota: int = 10 << 30  # bytes that copies of git repositories may take; 0: no limit
+    git_protocol: tuple[
+        str, ...
+    ] = ()  # by which git repositories may be reached, beside https and ssh: file, http, git
     reserve: int = 100 * _MIB  # bytes of disk that stay free: below it new work is refused
     pass_env: tuple[str, ...] = ()  # further variables of the agent's environment that builds see; `*` at the end
     listen: str = ""  # HOST:PORT, HOST or :PORT for other agents; empty: all interfaces, port 7711 or another free one
@@ -129,10 +135,14 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
     check_offer(settings.offer())
     for one in settings.peer:
         addresses.split(one)
-    for name in ("blob_quota", "content_quota"):
+    for name in ("blob_quota", "content_quota", "mirror_quota"):
         if getattr(settings, name) < 0:
             message = f"{name.replace('_', '-')} must be 0 (no limit) or more bytes, not {getattr(settings, name)}"
             raise InvalidInput(message)
+    unknown = [one for one in settings.git_protocol if one not in PROTOCOLS]
+    if unknown:
+        message = f"git-protocol must be one of {', '.join(PROTOCOLS)}, not {unknown[0]!r}"
+        raise InvalidInput(message)
     if settings.slots < 0:
         message = f"slots must be 0 (one per processor) or more, not {settings.slots}"
         raise InvalidInput(message)

@@ -1,4 +1,4 @@
-"""Keeps what this machine holds of directories within bounds: by their quota, and by what is free on the disk.
+"""Keeps what this machine holds of directories and repositories within bounds: their quotas, and what the disk has.
 
 Forgotten is what was used least recently, and never what is needed: for a build that is live as far as this agent
 knows, for one that this machine is about to run, or what was used so lately that a submission may be on its way. What
@@ -17,6 +17,8 @@ from ..core.definition import Spec
 from ..core.errors import Conflict, OrchestraError
 from ..core.manifest import Digest
 from .blobs import Held, Why, forgetting
+from .repositories.mirrors import Mirrors
+from .settings import Settings
 from .trees import LATELY_S, Trees
 
 log = logging.getLogger(__name__)
@@ -31,16 +33,18 @@ SLACK = 0.9
 class Tidier:
     """Tidies up one machine's contents."""
 
-    def __init__(self, trees: Trees, needed: Callable[[], Iterable[str]], *, quota: int = 0, reserve: int = 0) -> None:
-        """Keep what is in `trees` within `quota` bytes (0: any), and twice `reserve` bytes of the disk free.
+    def __init__(self, trees: Trees, mirrors: Mirrors, needed: Callable[[], Iterable[str]], settings: Settings) -> None:
+        """Keep what is in `trees` and `mirrors` within their quotas, and twice the reserve of the disk free.
 
         `needed` returns the directories (hex) that must stay; it is called in the event loop.
         """
+        self._mirrors = mirrors
+        self._mirror_quota = settings.mirror_quota or math.inf
         self._trees = trees
         self._contents = trees.contents
         self._needed = needed
-        self._quota = quota
-        self._reserve = reserve
+        self._quota = settings.content_quota or math.inf
+        self._reserve = settings.reserve
         self._turn = asyncio.Lock()
         trees.make_room = self.make_room
 
@@ -58,7 +62,9 @@ class Tidier:
         async with self._turn:
             total = await asyncio.to_thread(lambda: self._contents.total)
             most = self._most(total)
-            return await self._forget(most) if total > most else []
+            gone = await self._forget(most) if total > most else []
+            await asyncio.to_thread(self._mirrors.tidy, self._mirror_quota, self._short(0))
+            return gone
 
     async def make_room(self, size: int) -> bool:
         """Free so many bytes of the disk beyond what stays free anyway, as far as possible; whether anything went."""
@@ -68,8 +74,7 @@ class Tidier:
 
     def _most(self, total: int) -> float:
         """Return the bytes that may stay of what takes `total`."""
-        quota = self._quota or math.inf
-        most = total if total <= quota else quota * SLACK
+        most = total if total <= self._quota else self._quota * SLACK
         return min(most, total - self._short(0))
 
     def _short(self, size: int) -> int:

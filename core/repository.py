@@ -1,7 +1,7 @@
 """Addresses of git repositories, and what is checked out of them: which texts may be either. Pure.
 
-A repository is reached by a protocol; what leads to commands instead (`ext::`, a host or path that begins with `-`) is no
-address. Refuses to know what is in a repository, and which protocols an agent allows.
+A repository is reached by a protocol; what leads to commands instead (`ext::`, a host or path that begins with `-`)
+is no address. Refuses to know what is in a repository, and which protocols an agent allows.
 """
 
 import re

@@ -73,6 +73,7 @@ class _Checkout:
 
     def _fill_submodules(self, wanted: Wanted, folder: Path, deep: int) -> None:
         addresses = self._addresses(folder)
+        filled: list[bytes] = []
         for path, revision in self._gitlinks(folder):
             given = addresses.get(path)
             if given is None:
@@ -90,7 +91,9 @@ class _Checkout:
                 top.make_folder(path)
             inside = folder / os.fsdecode(path)
             self.fill(Wanted(address, revision, depth=wanted.depth), inside, (), deep - 1)
-        self._git(folder, "submodule", "--quiet", "init")
+            filled.append(path)
+        if filled:  # so that git submodule knows of them, too
+            self._git(folder, "submodule", "--quiet", "init", "--", *map(os.fsdecode, filled))
 
     def _gitlinks(self, folder: Path) -> list[tuple[bytes, str]]:
         """Return the submodules that are checked out at this revision: path and revision."""

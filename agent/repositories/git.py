@@ -39,6 +39,9 @@ _MISSING = re.compile(
     re.IGNORECASE,
 )
 
+_TELLING = (re.compile(r"^(?:fatal|error|remote|ERROR)\b"), _REFUSED, _UNREACHED, _MISSING)
+_FILLING = re.compile(r"^fatal: Could not read from remote repository")
+
 
 class Git:
     """Git, as this agent may use it."""
@@ -117,7 +120,7 @@ class GitFailed(UserError):
     def __init__(self, words: Sequence[str], code: int, said: str) -> None:
         """Of a command with these words, which ended with this code."""
         lines = [line.strip() for line in said.splitlines() if line.strip()]
-        told = [line for line in lines if re.match(r"(?:fatal|error|remote|ERROR|ssh)\b", line)]
+        told = [line for line in lines if any(one.search(line) for one in _TELLING) and not _FILLING.search(line)]
         self.said = "; ".join(dict.fromkeys((told or lines)[-3:])) or f"it ended with {code}"
         self.whole = said
         super().__init__(f"git {words[0]}: {self.said}")
@@ -136,8 +139,8 @@ def refusal(address: str, problem: GitFailed) -> OrchestraError:
         return NotAllowed(f"{address} belongs to another user: git config --global --add safe.directory PATH allows it")
     if _REFUSED.search(problem.whole):
         return NotAllowed(
-            f"access to {address} is refused: {problem.said}; give the agent's user a key, a known host or a credential "
-            "helper, and try git ls-remote as that user"
+            f"access to {address} is refused: {problem.said}; give the agent's user a key, a known host or a "
+            "credential helper, and try git ls-remote as that user"
         )
     if _UNREACHED.search(problem.whole):
         return Conflict(f"{address} cannot be reached: {problem.said}; check the address, or try again later")

@@ -71,21 +71,22 @@ class Mirrors:
                 found[lock.with_suffix(".address").read_text("utf-8")] = None
         return list(found)
 
-    def tidy(self, most: int) -> int:
-        """Remove copies, the least recently used first, so that all take at most `most` bytes; return how many went.
+    def tidy(self, most: float, short: int = 0) -> list[str]:
+        """Remove copies, the least recently used first, until all take at most `most` bytes and `short` came free.
 
-        Those that are in use, or were lately, stay.
+        Those that are in use, or were lately, stay. Return the addresses of what went.
         """
-        names = sorted((one.stem for one in self.folder.glob("*.lock")), key=self._last_use, reverse=True)
-        total = gone = 0
-        for name in names:
-            size = _size(self.folder / name)
-            total += size
-            if size and total > most and time.time() - self._last_use(name) > LATELY_S:
+        sizes = {one.stem: _size(self.folder / one.stem) for one in self.folder.glob("*.lock")}
+        total = sum(sizes.values())
+        gone: list[str] = []
+        for name in sorted(sizes, key=self._last_use):
+            if total <= most and short <= 0:
+                break
+            if sizes[name] and time.time() - self._last_use(name) > LATELY_S:
                 with suppress(BlockingIOError), self._locked(name, fcntl.LOCK_EX | fcntl.LOCK_NB, use=False):
-                    self._remove(name)
-                    total -= size
-                    gone += 1
+                    gone.append(self._remove(name))
+                    total -= sizes[name]
+                    short -= sizes[name]
         return gone
 
     # -- inside, with the copy locked
@@ -140,6 +141,7 @@ class Mirrors:
         refs = [one for one in words if not one.startswith("--")]
         self._git(
             copy,
+            *("-c", "fetch.unpackLimit=1"),  # always a pack: `repack` knows what to do with many
             *("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", *options),
             *("--", wanted.address, *refs),
         )
@@ -162,12 +164,15 @@ class Mirrors:
             left.unlink(missing_ok=True)
         return copy
 
-    def _remove(self, name: str) -> None:
-        gone = self.folder / f"{name}.gone"
+    def _remove(self, name: str) -> str:
+        """Remove a copy; return of what it was one."""
+        gone, text = self.folder / f"{name}.gone", self.folder / f"{name}.address"
         shutil.rmtree(gone, ignore_errors=True)
         (self.folder / name).rename(gone)
-        (self.folder / f"{name}.address").unlink(missing_ok=True)
+        address = text.read_text("utf-8") if text.exists() else ""
+        text.unlink(missing_ok=True)
         shutil.rmtree(gone, ignore_errors=True)
+        return address
 
     def _lacking(self, wanted: Wanted) -> NotFound:
         where = f", nor is {wanted.branch} there any more" if wanted.branch else ""

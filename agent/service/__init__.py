@@ -21,6 +21,7 @@ from ..logreading import LogReader
 from ..master import Master
 from ..paths import Paths
 from ..peers import Peers
+from ..repositories.resolving import Resolver
 from ..sittings import Sittings
 from ..trees import Trees
 from ..vault import Vault
@@ -57,6 +58,7 @@ class Service:
         logs: LogReader,
         keeper: Keeper,
         trees: Trees,
+        resolver: Resolver,
         entrance: Entrance,
         vault: Vault,
         sittings: Sittings,
@@ -72,7 +74,7 @@ class Service:
             identity=identity, paths=paths, replica=replica, master=master, history=history, reserve=reserve
         )
         records = Records(self._desk)
-        self._sources = Sources(self._desk, keeper, trees)
+        self._sources = Sources(self._desk, keeper, trees, resolver)
         builds = Builds(self._desk, records, self._sources)
         network = Network(
             self._desk,
@@ -95,7 +97,7 @@ class Service:
             records,
             summary,
             Secrets(self._desk, vault),
-            Schedules(self._desk),
+            Schedules(self._desk, self._sources),
             Typing(self._desk, sittings),
         )
         self._handlers = {method: _handler(method, parts) for method in api.METHODS if method != "events.subscribe"}

@@ -10,7 +10,7 @@ from ...core.definition import Spec
 from ...core.errors import Conflict, InvalidInput, NotFound
 from ...core.ledger import Changes
 from ...core.model import Build, BuildState, Stop
-from ...core.submission import Plan, Wish, plan
+from ...core.submission import Plan, Wish, plan, unresolved
 from . import commanding
 from .desk import Desk, check_size
 from .endings import Endings
@@ -43,7 +43,8 @@ class Builds:
         if params.job is not None and params.jobs:
             raise InvalidInput("both `job` and `jobs` are given; keep one of them")
         cause = "submit" if params.job is not None or params.jobs else "run"
-        found = interactive(self._of_command(params) if cause == "run" else self._of_jobs(params, cause), params)
+        found = self._of_command(params) if cause == "run" else await self._of_jobs(params, cause)
+        found = interactive(found, params)
         self._desk.check_room()
         command = Submit(
             at=self._desk.master.time(),
@@ -60,7 +61,7 @@ class Builds:
         """Have builds accepted; answer when they cannot be lost any more."""
         return await self._desk.submitted(await self._desk.decide(command))
 
-    def _of_jobs(self, params: api.Submit, cause: str) -> Plan:
+    async def _of_jobs(self, params: api.Submit, cause: str) -> Plan:
         commanding.check_job_alone(params)
         wanted = [job for text in params.jobs or [cast("str", params.job)] for job in self._desk.find.jobs(text)]
         project = wanted[0].project
@@ -76,7 +77,10 @@ class Builds:
             revision=params.revision,
             source=None if params.source is None else source_of(params.source),
         )
-        found = plan(list({job.name: job for job in wanted}.values()), jobs, wish)
+        once = list({job.name: job for job in wanted}.values())
+        if asked := unresolved(once, jobs, wish):
+            wish = replace(wish, tips=await self._sources.tips(asked))
+        found = plan(once, jobs, wish)
         for spec in found.specs.values():
             check_size(spec, "a job")
         return found

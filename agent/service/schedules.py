@@ -10,8 +10,9 @@ from ...core.errors import InvalidInput, NotFound
 from ...core.model import Build
 from ...core.nearest import nearest
 from ...core.timetable import firings
-from ..clockwork import submission
+from ..clockwork import submission, unknown
 from .desk import Desk
+from .sources import Sources
 
 MAX_NEXT = 100
 """Firings ahead that are told of one schedule."""
@@ -22,9 +23,10 @@ _BUILDS = 10  # of the last firing that are told of one schedule
 class Schedules:
     """The schedules."""
 
-    def __init__(self, desk: Desk) -> None:
-        """Change them through the desk."""
+    def __init__(self, desk: Desk, sources: Sources) -> None:
+        """Change them through the desk; what they build is `sources`'s matter."""
         self._desk = desk
+        self._sources = sources
 
     async def schedules_list(self, params: api.SchedulesList) -> api.Schedules:
         """List schedules."""
@@ -63,7 +65,9 @@ class Schedules:
         one = self._find(params.schedule)
         self._desk.check_room()
         at, requester = self._desk.master.time(), self._desk.requester
-        wish, why = submission(self._desk.replica.ledger, one, requester, at, params.request or "")
+        ledger = self._desk.replica.ledger
+        tips = await self._sources.tips(unknown(ledger, one))
+        wish, why = submission(ledger, one, requester, at, params.request or "", tips=tips)
         if wish is None:
             raise InvalidInput(why)
         outcome = await self._desk.decide(Fire(at, one.project, one.name, 0, wish, requester=requester))

@@ -1,10 +1,14 @@
-"""What builds begin with, as clients say it: shipped directories that the network holds before a build is accepted."""
+"""What builds begin with, as clients say it, settled before a build is accepted.
+
+A shipped directory is held by the network by then, and of a repository it is known what its branch is.
+"""
 
 from ...core import api
 from ...core.definition import Source
 from ...core.errors import InvalidInput, NotFound
 from ...core.model import Context
 from ..keeping import Keeper
+from ..repositories.resolving import Resolver
 from ..trees import Trees
 from .desk import Desk
 
@@ -12,8 +16,9 @@ from .desk import Desk
 class Sources:
     """The sources of builds."""
 
-    def __init__(self, desk: Desk, keeper: Keeper, trees: Trees) -> None:
-        """Shipped directories are in `trees`, and shared with the voters by `keeper`."""
+    def __init__(self, desk: Desk, keeper: Keeper, trees: Trees, resolver: Resolver) -> None:
+        """Shipped directories are in `trees`, and shared with the voters by `keeper`; `resolver` asks repositories."""
+        self.tips = resolver.tips
         self._desk = desk
         self._keeper = keeper
         self._trees = trees

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from ...core.definition import Source
+
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """One attempt's."""
@@ -15,6 +17,9 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     contents: str  # folder of the contents on this machine
     tree: str = ""  # SHA-256 (hex) of the directory that the workspace begins as; empty: it begins empty
     record: str = ""  # file that remembers what was put into the workspace; empty: it is a fresh one
+    source: Source = Source()  # the repository that is checked out into the workspace, where it names one
+    mirrors: str = ""  # folder of the mirrors on this machine
+    protocols: tuple[str, ...] = ()  # by which repositories may be reached, beside the usual ones
 
 
 def write(path: Path, order: Order) -> None:

@@ -1,7 +1,7 @@
 """The program that fills a workspace: `python -m job_orchestra.agent.workspace.prepare ORDER`, run in the workspace.
 
-Says nothing where all is well. What goes wrong is one line in the build's log, and the exit code is 1: the build ends
-as error.
+Of a checkout it says in one line what it is of, else nothing where all is well. What goes wrong is one line in the
+build's log, and the exit code is 1: the build ends as error.
 """
 
 import sys
@@ -24,6 +24,17 @@ def prepare(wanted: Order, workspace: Path) -> None:
             record = Path(wanted.record) if wanted.record else None
             contents.use(root)
             Filling(workspace, record, contents.stream).fill(root, lambda: contents.entries(root))
+    if wanted.source.git:
+        from ..repositories.checkout import check_out  # most builds do without
+        from ..repositories.git import Git
+        from ..repositories.mirrors import Mirrors
+
+        git = Git(wanted.protocols)
+        check_out(git, Mirrors(Path(wanted.mirrors), git), wanted.source, workspace, _tell)
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
 
 
 def main(arguments: list[str]) -> int:

@@ -44,6 +44,7 @@ from job_orchestra.core.messages import (
     Report,
     Resized,
     StopOrder,
+    TipOf,
     Typed,
     Wanted,
     WorkerJoin,
@@ -195,6 +196,14 @@ async def contents(s: Scene) -> None:
             await s.call(s.other, s.worker, Call.CONTENTS, Wanted(names))
 
 
+async def tip(s: Scene) -> None:
+    with pytest.raises(NotAllowed, match="only the master"):
+        await s.call(s.other, s.worker, Call.TIP, TipOf("https://127.0.0.1:9/x", "main"))
+    for address in ("ext::sh -c id", "--upload-pack=id", "file:///etc"):
+        with pytest.raises(OrchestraError, match=r"no address|not allow"):
+            await s.call(s.master, s.worker, Call.TIP, TipOf(address, "main"))
+
+
 async def snapshot(s: Scene) -> None:
     assert await s.call(s.other, s.worker, Call.SNAPSHOT, Prepare(0))  # a member may hold a copy: it is one of us
 
@@ -242,6 +251,7 @@ WALK: dict[Call, Callable[[Scene], Awaitable[None]]] = {
     Call.LOG: log,
     Call.KEEP: keep,
     Call.CONTENTS: contents,
+    Call.TIP: tip,
     Call.SNAPSHOT: snapshot,
     Call.FOLLOW: follow,
     Call.ADMIT: admit,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 
 import pytest
 from msgspec.structs import replace
@@ -9,9 +10,11 @@ from msgspec.structs import replace
 from job_orchestra.agent.clockwork import LOOK_S, RETRY_S, Clockwork
 from job_orchestra.agent.master import Master
 from job_orchestra.core.commands import Apply, SetSchedule
-from job_orchestra.core.definition import Missed, Need, Overlap, Parameter, Schedule
+from job_orchestra.core.definition import Missed, Need, Overlap, Parameter, Schedule, Source
+from job_orchestra.core.errors import Conflict
+from job_orchestra.core.repository import Tip
 from job_orchestra.core.timetable import MINUTE_MS
-from tests.kit.builders import job
+from tests.kit.builders import job, spec
 from tests.kit.council import Council
 from tests.kit.meshes import until
 
@@ -26,7 +29,16 @@ class Tower:
     def __init__(self) -> None:
         self.now = NOON + 1_000
         self.council = Council()
-        self.works = [Clockwork(one, Master(one, clock=lambda: self.now)) for one in self.council.voters]
+        self.tips: dict[tuple[str, str], Tip] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.works = [Clockwork(one, Master(one, clock=lambda: self.now), self.resolve) for one in self.council.voters]
+
+    async def resolve(self, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], Tip]:
+        """Say what branches are: those of repositories that are known."""
+        self.asked += wanted
+        if any(one not in self.tips for one in wanted):
+            raise Conflict("it cannot be reached")
+        return {one: self.tips[one] for one in wanted}
 
     async def define(self, *schedules: Schedule) -> None:
         jobs = (job("test"), job("lint", parameters=(Parameter("level", default="1"),)))
@@ -105,7 +117,7 @@ async def test_a_master_that_died_before_it_learned_that_it_fired_fires_once(tow
 
 async def test_two_that_take_themselves_for_master_fire_once(tower: Tower) -> None:
     tower.now = NOON + HOUR_MS
-    fires = tower.works[0].firings(HOURLY, tower.now)  # decided, and still on its way ...
+    fires = tower.works[0].firings(HOURLY, tower.now, {})  # decided, and still on its way ...
     tower.council.elect(tower.council.voters[1])
     await tower.look()  # ... when the next master fires
     tower.council.elect(tower.council.voters[0])
@@ -212,3 +224,17 @@ async def test_it_runs_by_itself_and_wakes_when_schedules_change() -> None:
     assert tower.fired == ["schedule shop/hourly"]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_builds_of_a_firing_begin_with_what_their_branch_is_then(tower: Tower) -> None:
+    known, unknown = ("https://host/known", "main"), ("https://host/unknown", "main")
+    sources = {"lint": Source(git=known[0], branch="main"), "test": Source(git=unknown[0], branch="main")}
+    jobs = tuple(job(name, spec=replace(spec(), source=source)) for name, source in sources.items())
+    schedule = replace(HOURLY, jobs=("lint", "test"))
+    await tower.master.propose([Apply(tower.now, "ann", "shop", jobs, (schedule,))])
+    tower.tips = {known: Tip("1" * 40, "main")}
+    await tower.at(NOON + HOUR_MS)
+    ledger = tower.council.voters[0].ledger
+    found = [ledger.specs[one.spec].source for one in ledger.builds.values()]
+    assert [(one.git, one.revision) for one in found] == [(known[0], "1" * 40), (unknown[0], "")]
+    assert sorted(tower.asked) == [known, unknown], "only who leads asks, once for each branch"

@@ -11,6 +11,9 @@ import pytest
 
 from job_orchestra.agent.blobs import Contents, Why
 from job_orchestra.agent.bulk import Bulk
+from job_orchestra.agent.repositories.git import Git
+from job_orchestra.agent.repositories.mirrors import Mirrors
+from job_orchestra.agent.settings import Settings
 from job_orchestra.agent.tidying import Tidier
 from job_orchestra.agent.trees import Trees
 from job_orchestra.core.errors import DiskFull
@@ -38,11 +41,14 @@ class Machine:
         self.trees = trees
         self.record = record
         self.free = 1 << 40
+        self.mirrors = trees.contents.folder.parent / "mirrors"
+        self.mirrors.mkdir()
         self.needed: list[str] = []
         self._patch = monkeypatch
 
     def tidier(self, quota: int = 0, reserve: int = 0) -> Tidier:
-        return Tidier(self.trees, lambda: self.needed, quota=quota, reserve=reserve)
+        settings = Settings(content_quota=quota, reserve=reserve)
+        return Tidier(self.trees, Mirrors(self.mirrors, Git()), lambda: self.needed, settings)
 
     def put(self, number: int, why: Why = Why.SOURCE) -> str:
         with self._patch.context() as patch:
