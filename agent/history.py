@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..core.errors import StorageError
+from ..core.errors import Damaged, StorageError
 from ..core.ledger import Changes, Remembered
 from ..core.model import Millis
 from ..store.contract import Store, batch_of
@@ -36,6 +36,8 @@ class History:
         """Follow into `store`; `compact(index)` is told up to where the log may be forgotten, early when `heavy`."""
         self.store = store
         self.problem = ""  # why the store lags at the moment; empty: it does not
+        self.damaged = ""  # what was found to be wrong with its file; empty: nothing
+        self.on_damaged: Callable[[str], None] = lambda _: None  # is told of that, once
         self.applied = store.applied()
         self._compact = compact
         self._heavy = heavy
@@ -83,7 +85,24 @@ class History:
         reading = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments))
         self._reading.add(reading)
         reading.add_done_callback(self._reading.discard)
-        return await reading
+        try:
+            return await reading
+        except Damaged as problem:
+            self._note_damage(problem)
+            raise
+
+    async def examine(self, check: Callable[[], object]) -> None:
+        """Let a check look at the store's file, in a thread, and take note of what it raises."""
+        try:
+            await asyncio.to_thread(check)
+        except Damaged as problem:
+            self._note_damage(problem)
+
+    def _note_damage(self, problem: Damaged) -> None:
+        if not self.damaged:
+            log.error("store.damaged: %s", problem)
+            self.damaged = str(problem)
+            self.on_damaged(self.damaged)
 
     async def backup(self, target: Path) -> int:
         """Make a copy of the store in the file `target`, which may exist; return the log index that it reflects."""
@@ -110,7 +129,7 @@ class History:
             found = await asyncio.get_running_loop().run_in_executor(self._writer, self._replace, copy, requests_since)
         finally:
             self._open.set()
-        self._gathered = None
+        self._gathered, self.damaged = None, ""
         self._flushed = self._seen = found.index
         self._advance(found.index)
         return found
@@ -136,6 +155,8 @@ class History:
                     if not self.problem:
                         log.warning("store.failing: %s", error)
                     self.problem = str(error)
+                    if isinstance(error, Damaged):
+                        self._note_damage(error)
                     if self._closing:
                         return  # the log has it; the next start puts it in
                     await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])

@@ -13,7 +13,7 @@ import sqlite3
 import struct
 from binascii import crc32
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ..core.consensus import Entry, EntryKind, HardState
@@ -132,6 +132,14 @@ class Journal:
             raise self._damaged("what it says of votes does not match its checksum")
         return HardState(*fields)
 
+    def term(self, index: int) -> int | None:
+        """Return the term of an entry, also of the last one that was forgotten; None: nothing is known of it."""
+        if index == self.first - 1:
+            return self.base_term
+        with self._guard("read"):
+            found = self._db.execute("SELECT term FROM entry WHERE number = ?", (index,)).fetchone()
+        return found[0] if found else None
+
     def compact(self, index: int) -> None:
         """Forget the entries up to and including `index`; what they did is safe elsewhere."""
         index = min(index, self.last)
@@ -194,6 +202,20 @@ class Journal:
         if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return StorageError(f"{self.path} is in use by another process; does a second agent run here?")
         return StorageError(f"cannot {doing} the log {self.path}: {problem}; check the disk and the permissions")
+
+
+def begins(path: Path) -> int:
+    """Return the index of the first entry that a log has, or will have; 1 where there is no log.
+
+    Looks without opening the log: what is wrong with it is said when it is opened.
+    """
+    if not path.exists():
+        return 1
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as file:
+            return file.execute("SELECT number + 1 FROM base").fetchone()[0]
+    except (sqlite3.Error, TypeError):
+        return 1
 
 
 class _Witness:

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from ..core.consensus import Config
 from ..core.errors import Damaged, OrchestraError, StorageError
-from ..core.ledger import REQUEST_MEMORY_MS, Ledger
-from ..store.opening import open_store
-from . import facts, identity, recovery, roster
+from ..core.ledger import Ledger
+from ..store import soundness
+from . import facts, identity, rebuilding, recovery, roster
 from .alone import only_agent
 from .ballast import Ballast
 from .blobs import Blobs, Contents
@@ -35,11 +35,12 @@ from .keeping import Keeper
 from .leases import Leases
 from .logreading import LogReader
 from .manners import Manners
-from .master import Master, now_ms
+from .master import Master
 from .mastery import MasterWay, WorkersDesk
 from .paths import Paths
 from .peers import Peers
 from .planning import Planner
+from .rebuilding import Opened
 from .relay import Relay
 from .replica import RaftReplica
 from .repositories.git import Git
@@ -77,17 +78,21 @@ class Agent:
     """One agent, from its data directory."""
 
     def __init__(
-        self, paths: Paths, settings: Settings, wires: Callable[[Identity, Settings, Paths], Wires] = open_wires
+        self,
+        paths: Paths,
+        settings: Settings,
+        opened: Opened,
+        wires: Callable[[Identity, Settings, Paths], Wires] = open_wires,
     ) -> None:
-        """Open what it needs; nothing runs yet. Raises OrchestraError with the remedy."""
+        """Open what it needs beside its store; nothing runs yet. Raises OrchestraError with the remedy."""
         self.paths = paths
         self.settings = settings
         self.identity = identity.load(paths, settings.agent_name())
         self._facts = facts.detect()
         self._ballast = Ballast(paths.data)
-        self._store = open_store(settings.store_url(paths))
+        self._store, remembered = opened.store, opened.remembered
+        self._examined = opened.whole
         journal = self._journal()
-        remembered = self._store.live(now_ms() - REQUEST_MEMORY_MS)
         if finish_install(paths.installing, journal, remembered.index):
             log.info("agent.install-finished: the store is another agent's, as of entry %d", remembered.index)
         self.wires = wires(self.identity, settings, paths)
@@ -106,6 +111,7 @@ class Agent:
         )
         self._ballast.hold()
         self.history = History(self._store, self.replica.compact, lambda: self.replica.log_bytes > LOG_BYTES)
+        self.history.on_damaged = lambda why: rebuilding.suspect(paths, why)
         self.replica.watch(self.history.on_changes)
         self.master = Master(self.replica)
         self.vault = Vault(self.identity, self.replica, self.master)
@@ -261,6 +267,7 @@ class Agent:
             )
         ]
         closer = [loop.create_task(self._look_closer(self.worker))] if self.worker is not None else []
+        closer.append(loop.create_task(self._examine()))
         # what is alive now lives as long as the agent: the collector need not look at it again
         gc.collect()
         gc.freeze()
@@ -298,6 +305,11 @@ class Agent:
             caught_up.cancel()
             replica.result()  # it cannot take part: it raises why
 
+    async def _examine(self) -> None:
+        """Look at what was not looked at of the store before this agent began."""
+        if not self._examined:
+            await self.history.examine(lambda: soundness.check(self.settings.store_url(self.paths)))
+
     async def _watch_master(self) -> None:
         """See in time who leads: what changes that is not always told."""
         while True:
@@ -320,8 +332,14 @@ def run(paths: Paths, settings: Settings, ready: int | None = None) -> None:
             raise
 
 
+async def born(paths: Paths, settings: Settings) -> Agent:
+    """Return an agent that does not run yet, with a store that is sound. Raises OrchestraError with the remedy."""
+    me = identity.load(paths, settings.agent_name())
+    return Agent(paths, settings, await rebuilding.opened(paths, settings, me, open_wires))
+
+
 async def _run(paths: Paths, settings: Settings, ready: int | None) -> None:
-    agent = Agent(paths, settings)
+    agent = await born(paths, settings)
     running = asyncio.ensure_future(agent.run())
     if ready is not None:
         answering = asyncio.ensure_future(agent.ready.wait())

@@ -146,6 +146,21 @@ class Paths:
         """A note that the store is being replaced by another agent's."""
         return self.data / "installing.json"
 
+    @property
+    def rebuilding(self) -> Path:
+        """A copy of another agent's store, from which this agent's is rebuilt."""
+        return self.incoming("rebuilding")
+
+    @property
+    def suspected(self) -> Path:
+        """A note that the store was found to be damaged while it was used."""
+        return self.data / "store-suspected"
+
+    @property
+    def set_aside(self) -> Path:
+        """Which stores were damaged and set aside, and why."""
+        return self.data / "set-aside.json"
+
     def incoming(self, name: str) -> Path:
         """Return where something that is being fetched is put together."""
         return self.data / "incoming" / name

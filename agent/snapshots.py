@@ -16,6 +16,7 @@ from ..core.consensus import Configuration, Snapshot
 from ..core.errors import OrchestraError, StorageError
 from ..core.ledger import REQUEST_MEMORY_MS, Ledger, Remembered
 from ..core.messages import Call, Prepare, Prepared, pack, unpack
+from ..core.model import AgentRecord
 from .agreement import CONFIGURATION, TERM, Installed, configuration_of
 from .bulk import Bulk, bulk_of
 from .history import History
@@ -84,20 +85,12 @@ class StoreSnapshots:
         record = peers.records.get(agent) if peers else None
         if mesh is None or bulk is None or record is None:
             raise StorageError(f"the state is at {agent}, which is not known here")
-        prepared = unpack(await mesh.call(agent, Call.SNAPSHOT, pack(Prepare(index)), PREPARE_S), Prepared)
         target = self._paths.incoming("snapshot")
-        target.unlink(missing_ok=True)
-        await bulk.fetch_file([bulk_of(record)], prepared.name, target)
-        if await asyncio.to_thread(_sha256, target) != prepared.digest:
-            target.unlink(missing_ok=True)
-            raise StorageError(f"the copy of {record.name}'s store is not what was promised")
+        await fetch_copy(mesh, bulk, record, index, target)
         return await asyncio.to_thread(self._store().inspect, target)
 
     async def _take(self, found: Remembered) -> Installed:
-        configuration = configuration_of(found.meta, Configuration())
-        term = int(found.meta.get(TERM, "0"))
-        note = msgspec.json.encode({"index": found.index, TERM: term, CONFIGURATION: configuration})
-        await asyncio.to_thread(self._paths.installing.write_bytes, note)
+        term, configuration = await asyncio.to_thread(note_install, self._paths.installing, found)
         since = time.time_ns() // 1_000_000 - REQUEST_MEMORY_MS
         remembered = await self._store().replace(self._paths.incoming("snapshot"), since)
         log.info("snapshot.installed: up to entry %d", remembered.index)
@@ -133,16 +126,38 @@ class StoreSnapshots:
             return pack(self._made[1])
 
 
-def finish_install(paths: Path, journal: Journal, index: int) -> bool:
-    """Let a log begin behind a store that was replaced just before a crash; return whether that was so."""
+async def fetch_copy(mesh: Mesh, bulk: Bulk, record: AgentRecord, index: int, target: Path) -> None:
+    """Fetch a copy of an agent's store, as of `index` or later, into a file. Raises OrchestraError where it fails."""
+    prepared = unpack(await mesh.call(record.id, Call.SNAPSHOT, pack(Prepare(index)), PREPARE_S), Prepared)
+    await asyncio.to_thread(target.unlink, missing_ok=True)
+    await bulk.fetch_file([bulk_of(record)], prepared.name, target)
+    if await asyncio.to_thread(_sha256, target) != prepared.digest:
+        await asyncio.to_thread(target.unlink, missing_ok=True)
+        raise StorageError(f"the copy of {record.name}'s store is not what was promised")
+
+
+def note_install(note: Path, found: Remembered) -> tuple[int, Configuration]:
+    """Take note that a copy, which holds this, is about to become the store; return its term, and who votes."""
+    configuration, term = configuration_of(found.meta, Configuration()), int(found.meta.get(TERM, "0"))
+    note.write_bytes(msgspec.json.encode({"index": found.index, TERM: term, CONFIGURATION: configuration}))
+    return term, configuration
+
+
+def finish_install(note: Path, journal: Journal, index: int) -> bool:
+    """Let a log begin behind a store that was replaced just before a crash; return whether that was so.
+
+    A log that holds the store's last entry goes on behind it, if it is the same: one of another term was never agreed
+    on, and nothing that follows it was.
+    """
     try:
-        note = msgspec.json.decode(paths.read_bytes(), type=dict[str, object])
+        noted = msgspec.json.decode(note.read_bytes(), type=dict[str, object])
     except (FileNotFoundError, msgspec.DecodeError):
         return False  # nothing was under way, or it had only begun
-    done = note.get("index") == index and journal.last < index
+    term = int(str(noted.get(TERM, 0)))
+    done = noted.get("index") == index and journal.term(index) != term
     if done:
-        journal.install(index, int(str(note.get(TERM, 0))))
-    paths.unlink(missing_ok=True)
+        journal.install(index, term)
+    note.unlink(missing_ok=True)
     return done
 
 

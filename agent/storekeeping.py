@@ -7,7 +7,7 @@ from pathlib import Path
 from ..core.errors import Conflict, NotFound
 from ..store.contract import Store
 from ..store.opening import open_store
-from . import settings
+from . import rebuilding, settings
 from .alone import only_agent
 
 
@@ -33,6 +33,12 @@ def opened(url: str) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def aside(data: Path | None, url: str) -> list[rebuilding.SetAside]:
+    """Return the damaged stores that were set aside where this one is now; none for one that is no agent's."""
+    paths, found = settings.load(data)
+    return rebuilding.aside(paths) if url == found.store_url(paths) else []
 
 
 @contextlib.contextmanager

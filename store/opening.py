@@ -55,6 +55,12 @@ def _provided(load: Callable[[], Callable[[str], Store]], url: str) -> Store:
     return opener(url)
 
 
+def path_of(url: str) -> Path | None:
+    """Return the file or folder of this machine that a store is in; None for one that is elsewhere, or nowhere."""
+    scheme, _, rest = url.partition(":")
+    return Path("/" + rest.lstrip("/")) if scheme in {"sqlite", "json"} else None
+
+
 def _sqlite(rest: str) -> Store:
     from .sql.store import SqlStore
 

@@ -80,7 +80,9 @@ class Network:
             for one in self._desk.replica.ledger.agents.values()
             if one.note
         ]
-        if self._desk.history.problem:
+        if self._desk.history.damaged:
+            notices.append(f"{self._desk.history.damaged}: orchestra down --keep, then orchestra up")
+        elif self._desk.history.problem:
             notices.append(f"the store does not follow: {self._desk.history.problem}")
         if self._keeper.full:
             notices.append(

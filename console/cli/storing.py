@@ -52,11 +52,13 @@ def store() -> None:
 @_command("info")
 @json_option
 def info(data: Path | None, url: str | None, as_json: bool) -> None:
-    """Say what the store is and how much it holds."""
-    with storekeeping.opened(storekeeping.store_url(data, url)) as opened:
+    """Say what the store is and how much it holds, and which damaged ones it took the place of."""
+    target = storekeeping.store_url(data, url)
+    with storekeeping.opened(target) as opened:
         found = opened.describe()
+    aside = storekeeping.aside(data, target)
     if as_json:
-        show_json(found)
+        show_json({**msgspec.to_builtins(found), "set_aside": aside})
         return
     rows = [
         ("store", plain(found.url)),
@@ -65,6 +67,7 @@ def info(data: Path | None, url: str | None, as_json: bool) -> None:
         ("reflects", f"entry {found.applied} of the log"),
         ("takes", size(found.bytes)),
         *((one.collection, f"{one.rows:,}") for one in found.sizes),
+        *(("set aside", f"{one.files[0]} on {one.at}: {one.why}; rebuilt from {one.rebuilt}") for one in aside),
     ]
     for name, value in rows:
         click.echo(f"{name:<10} {value}")

@@ -18,7 +18,7 @@ BUSY_MS = 5_000
 CACHE_KB = 16_000
 """Memory of each of three connections (a writer, two readers) for pages of the file. Larger: fewer reads from disk."""
 
-RESTORE = "restore it from a backup, or move it away: an agent fills a new one with what its log still has"
+RESTORE = "start its agent anew, which rebuilds it from its log or from another agent; or restore it from a backup"
 
 
 class _Database(peewee.SqliteDatabase):

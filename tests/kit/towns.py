@@ -15,13 +15,14 @@ from unittest.mock import patch
 
 import msgspec
 
-from job_orchestra.agent import departure, electorate, identity, joining
+from job_orchestra.agent import departure, electorate, identity, joining, rebuilding
 from job_orchestra.agent.bulk import Bulk
 from job_orchestra.agent.identity import Identity
 from job_orchestra.agent.main import Agent
 from job_orchestra.agent.mesh.memory import MemoryMesh, MemoryNetwork
 from job_orchestra.agent.paths import Paths
 from job_orchestra.agent.peers import Peers
+from job_orchestra.agent.rebuilding import Opened
 from job_orchestra.agent.settings import Settings
 from job_orchestra.agent.wires import OnLan, Wires
 from job_orchestra.agent.worker import Worker
@@ -67,10 +68,12 @@ class MemoryWires(Wires):
 class TownAgent(Agent):
     """An agent whose worker is a hand, where one is given."""
 
-    def __init__(self, paths: Paths, settings: Settings, between: MemoryNetwork, hand: Hand | None) -> None:
+    def __init__(
+        self, paths: Paths, settings: Settings, opened: Opened, between: MemoryNetwork, hand: Hand | None
+    ) -> None:
         """Open what it needs."""
         self._hand = hand
-        super().__init__(paths, settings, lambda me, *_: MemoryWires(between, me))
+        super().__init__(paths, settings, opened, lambda me, *_: MemoryWires(between, me))
 
     def _worker(self) -> Worker:
         if self._hand is None:
@@ -128,7 +131,10 @@ class Citizen:
 
     async def start(self) -> None:
         """Run; on return it serves."""
-        self._agent = TownAgent(self.paths, self.settings, self.town.between, self.hand)
+        between = self.town.between
+        me = identity.load(self.paths, self.name)
+        found = await rebuilding.opened(self.paths, self.settings, me, lambda me, *_: MemoryWires(between, me))
+        self._agent = TownAgent(self.paths, self.settings, found, between, self.hand)
         self.running = asyncio.ensure_future(self._agent.run())
         await until(lambda: self.agent.ready.is_set() or self.failed(), f"{self.name} serves")
 

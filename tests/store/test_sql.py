@@ -18,7 +18,7 @@ from job_orchestra.store.sql.store import SqlStore
 from tests.kit.builders import T0, attempt, batch, build, spec, task
 
 S = BuildState
-RESTORE = "restore it from a backup, or move it away: an agent fills a new one with what its log still has"
+RESTORE = "start its agent anew, which rebuilds it from its log or from another agent; or restore it from a backup"
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_overwritten_pages_are_damage(path: Path) -> None:
     store.close()
     whole = path.read_bytes()
     path.write_bytes(whole[:4096] + b"\x55" * (len(whole) - 4096))
-    assert "is damaged (database disk image is malformed); restore it" in refused(path, Damaged)
+    assert f"is damaged (database disk image is malformed); {RESTORE}" in refused(path, Damaged)
 
 
 def test_a_record_that_cannot_be_read_is_damage(path: Path, store: SqlStore) -> None:

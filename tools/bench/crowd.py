@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import zmq
 
 from job_orchestra.agent import identity
-from job_orchestra.agent.main import Agent
+from job_orchestra.agent.main import born
 from job_orchestra.agent.mastery import LEASE_S
 from job_orchestra.agent.mesh import frames, sockets
 from job_orchestra.agent.mesh.links import PING_S
@@ -71,7 +71,7 @@ def _master(pipe: Connection, folder: str, keys: list[str]) -> None:
 async def _run_master(pipe: Connection, paths: Paths, keys: list[str]) -> None:
     paths.prepare()
     identity.create(paths, "crowd")
-    agent = Agent(paths, Settings(name="a", listen="127.0.0.1:0", mdns=False, worker=False))
+    agent = await born(paths, Settings(name="a", listen="127.0.0.1:0", mdns=False, worker=False))
     running = asyncio.ensure_future(agent.run())
     await agent.ready.wait()
     at = agent.master.time()
