@@ -41,7 +41,7 @@ class Sums:
         self.busy: Counter[tuple[str, Millis]] = Counter()  # agent, day -> milliseconds
         self.words: Counter[tuple[str, str]] = Counter()  # collection, word -> records
         self.entering: dict[str, list[tuple[str, int]]] = {}  # large collection -> words with the number of a record
-        self.leaving: dict[str, list[tuple[str, int]]] = {}  # likewise, of words that a record has no more
+        self.leaving: dict[str, dict[str, list[int]]] = {}  # large collection -> word -> records that have it no more
 
     def note(self, collection: Collection, number: int, before: Known | None, after: Known | None) -> None:
         """Take in that a record, whose key begins with `number`, changed; None: it was not, or is no more."""
@@ -81,7 +81,7 @@ class Sums:
         name = collection.name
         for word in old - new:
             self.words[name, word] -= 1
-            self.leaving.setdefault(name, []).append((word, number))
+            self.leaving.setdefault(name, {}).setdefault(word, []).append(number)
         for word in new - old:
             self.words[name, word] += 1
             self.entering.setdefault(name, []).append((word, number))

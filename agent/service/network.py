@@ -45,7 +45,7 @@ class Network:
         me = api.Identity(self._desk.identity.id, self._desk.identity.name)
         ready = sum(self._peers.reachable(one) for one in ledger.agents)
         master = self._peers.master
-        running = sum(build.state is BuildState.RUNNING for build in ledger.builds.values())
+        running = sum(attempt.state is BuildState.RUNNING for attempt in ledger.attempts.values())
         return api.Status(
             network=api.Identity(self._desk.identity.network, self._desk.identity.network_name),
             agent=me,

@@ -149,8 +149,10 @@ class SqlStore(Answers):
         syntax = self._dialect.syntax
         for name, found in sums.leaving.items():
             words: Any = self._tables.words[name]
-            for word, number in found:
-                words.delete().where(words.word == word, getattr(words, COLLECTIONS[name].key[0]) == number).execute()
+            number: Any = getattr(words, COLLECTIONS[name].key[0])
+            for word, numbers in found.items():
+                for part in parts(numbers):
+                    words.delete().where(words.word == word, number.in_(part)).execute()
         for name, found in sums.entering.items():
             columns = ("word", COLLECTIONS[name].key[0])
             for part in parts(found):

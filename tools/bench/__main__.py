@@ -12,6 +12,7 @@ from .figures import Figure, Missing, show
 from .joining import joining
 from .latency import latency
 from .network import network
+from .pipeline import pipeline
 from .queue import queue
 from .rest import rest, startup
 from .throughput import throughput
@@ -21,6 +22,7 @@ MEASUREMENTS = {
     "throughput": throughput,
     "latency": latency,
     "queue": queue,
+    "pipeline": pipeline,
     "consensus": consensus,
     "rest": rest,
     "startup": startup,
