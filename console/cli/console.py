@@ -30,32 +30,34 @@ def console(data: Path | None, readonly: bool, url: str | None, keys: bool) -> N
         message = "the console needs a terminal; for scripts there are `orchestra builds --json` and the like"
         raise InvalidInput(message)
     if url is not None:
-        _look_at(url)
+        look_at(url)
         return
     from ..feed import places
     from ..feed.live import LiveFeed
 
-    _run(LiveFeed(places.home(data), lambda: places.others(data)), readonly=readonly)
+    run(LiveFeed(places.home(data), lambda: places.others(data)), readonly=readonly)
 
 
-def _look_at(url: str) -> None:
+def look_at(url: str) -> None:
+    """Open the console over a store alone. Raises NotFound where there is none: looking makes no new one."""
     from ...store.opening import open_store
     from ..feed.archive import StoreFeed
 
     scheme, _, rest = url.partition(":")
-    if scheme == "sqlite" and not Path("/" + rest.lstrip("/")).exists():
+    if scheme in {"sqlite", "json"} and rest.startswith("///") and not Path("/" + rest.lstrip("/")).exists():
         message = f"there is no store {url}; name one that exists, such as sqlite:////home/ann/history.db"
         raise NotFound(message)
     store = open_store(url)
     feed = StoreFeed(store)
     try:
-        _run(feed, readonly=True)
+        run(feed, readonly=True)
     finally:
         feed.close()
         store.close()
 
 
-def _run(feed: Feed, *, readonly: bool) -> None:
+def run(feed: Feed, *, readonly: bool) -> None:
+    """Show the console until the user leaves it."""
     from ..terminal import keymap
     from ..terminal.app import Console
     from ..terminal.session import Session, default_keys, default_session

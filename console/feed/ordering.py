@@ -8,6 +8,14 @@ from typing import Any
 
 from ...store.collections import COLLECTIONS, Collection
 
+FEW = 20_000
+"""Rows that a store sorts while one waits for it; of more than that only what is kept in an order is shown in it."""
+
+
+def soon(collection: str, order: Sequence[str], where: Mapping[str, Any], *, few: bool) -> bool:
+    """Whether rows come in this order before anybody gets impatient; `few`: there are no more than FEW."""
+    return few or at_once(collection, order, where)
+
 
 def at_once(collection: str, order: Sequence[str], where: Mapping[str, Any]) -> bool:
     """Whether rows with these conditions come in this order (fields, `-` before descending ones) without sorting."""

@@ -7,9 +7,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, cast
 
+from msgspec.structs import replace
 from textual.app import App
 from textual.binding import Binding, BindingType
 
+from ...core import api
 from ...core.errors import OrchestraError
 from ...core.views import AgentView
 from ..feed.contract import Feed, Heard, Link
@@ -30,6 +32,9 @@ from .watching import Watcher
 
 BATCH_S = 0.2
 """Seconds in which changes are gathered before a screen is told: five times a second is as fast as one reads."""
+
+SAVE_S = 20.0
+"""Seconds between two times that the session is kept: a terminal may be closed without a word."""
 
 _BOTTOM = 2  # screens of which one sees the upper one when nothing was opened
 
@@ -82,7 +87,7 @@ class Console(App[None]):
         self._kinds: set[str] = set()
         self._builds: set[str] = set()
         self._waiting = False
-        self._was_live = False
+        self._stood: tuple[Link, api.Status | None] = (Link.SEEKING, None)  # as the feed was told to stand last
         for theme in THEMES.values():
             self.register_theme(theme)
         wanted = "terminal" if self.no_color else self.session.state.theme
@@ -105,6 +110,7 @@ class Console(App[None]):
         self.feed.listen(self._on_heard)
         self.run_worker(self.feed.run, group="feed", exit_on_error=True)
         self.set_interval(1.0, self._tick)
+        self.set_interval(SAVE_S, self.session.save)
 
     async def action_quit(self) -> None:
         """End."""
@@ -115,7 +121,8 @@ class Console(App[None]):
 
     def _on_heard(self, heard: Heard) -> None:
         if heard.kind == "standing":
-            self._on_standing()
+            if not self._on_standing():
+                return
         else:
             build = heard.payload.get("build")
             if isinstance(build, dict):
@@ -126,13 +133,17 @@ class Console(App[None]):
             self._waiting = True
             self.set_timer(BATCH_S, self._pass_on)
 
-    def _on_standing(self) -> None:
-        live = self.feed.standing.link is not Link.LOST
-        if live and not self._was_live and self.watcher.builds:
+    def _on_standing(self) -> bool:
+        """Show how the feed stands; return whether that is different from before, and not only later."""
+        standing = self.feed.standing
+        status = replace(standing.status, age=0.0) if standing.status else None
+        before, self._stood = self._stood, (standing.link, status)
+        came_back = standing.link is not Link.LOST and before[0] is not standing.link
+        if came_back and self.watcher.builds:
             self.run_worker(self.watcher.catch_up, group="watch", exclusive=True)
-        self._was_live = live
         for place in self._places():
             place.on_standing()
+        return self._stood != before
 
     def _tell_end(self, label: str, state: str) -> None:
         """Tell that a build has ended that somebody waits for: here, by the terminal, on the desktop."""

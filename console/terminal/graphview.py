@@ -78,7 +78,7 @@ class GraphView(Painted, can_focus=True):
         widths = {name: cells(one.text) for name, one in found.items()}
         self._drawing = draw({name: one.needs for name, one in found.items()}, widths)
         if self.current not in found:
-            self.current = next(iter(found), "")
+            self.current = self._first()
         self._keep_visible()
         self.refresh()
         self.post_message(self.Moved())
@@ -159,11 +159,16 @@ class GraphView(Painted, can_focus=True):
 
     def action_first(self) -> None:
         """Go to the first node."""
-        self._to(next(iter(self._vertices), ""))
+        self._to(self._first())
 
     def action_last(self) -> None:
         """Go to the last node."""
-        self._to(next(reversed(list(self._vertices)), ""))
+        spots = self._drawing.spots
+        self._to(max(spots, key=lambda name: (spots[name].column, spots[name].y), default=""))
+
+    def _first(self) -> str:
+        spots = self._drawing.spots
+        return min(spots, key=lambda name: (spots[name].column, spots[name].y), default="")
 
     def _to(self, name: str) -> None:
         self.current = name

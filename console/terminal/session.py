@@ -37,6 +37,7 @@ class Session:
         """Keep it in `path`; nowhere for None."""
         self.path = path
         self.state = State()
+        self._written = b""
         if path is not None:
             try:
                 self.state = msgspec.json.decode(path.read_bytes(), type=State)
@@ -57,13 +58,15 @@ class Session:
         self.keep_table(name, columns=before.columns, order=before.order, filter=text)
 
     def save(self) -> None:
-        """Write it."""
-        if self.path is None:
+        """Write it, if there is anything new."""
+        text = msgspec.json.format(msgspec.json.encode(self.state))
+        if self.path is None or text == self._written:
             return
+        self._written = text
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-            fresh.write_bytes(msgspec.json.format(msgspec.json.encode(self.state)))
+            fresh.write_bytes(text)
             fresh.replace(self.path)
         except OSError:
             return

@@ -162,6 +162,12 @@ class Table(Painted, can_focus=True):
         return f"{left} from the end"
 
     @property
+    def total(self) -> int | None:
+        """How many rows there are; None where that is not known exactly."""
+        source = self._source
+        return source.total if source is not None and source.exact else None
+
+    @property
     def left_out(self) -> int:
         """How many columns there is no room for."""
         return self._layout.left_out

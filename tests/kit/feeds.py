@@ -217,6 +217,8 @@ class FakeFeed:
         return browsing.Rows(wish.collection, [msgspec.to_builtins(row) for row in found.rows], found.next)
 
     def _store_count(self, wish: api.StoreCount) -> browsing.Counting:
+        if wish.collection == "pipelines":
+            return browsing.Counting(len(self._wanted_pipelines(wish.where)), exact=True)
         filters = [self._named(one) for one in conditions(wish.where)]
         found = self.store.count(Query(wish.collection, tuple(filters), search=wish.search))
         return browsing.Counting(found.rows, found.counted is Counted.EXACT)
@@ -232,12 +234,14 @@ class FakeFeed:
         return store_view(self.store.describe())
 
     def _pipelines_list(self, wish: api.BuildsList) -> api.Pipelines:
-        found = [
-            one for one in self.pipelines if all(getattr(one, name) == value for name, value in wish.where.items())
-        ]
+        found = self._wanted_pipelines(wish.where)
         found = found if wish.order.startswith("-") else found[::-1]
         fields = views.PipelineSummary.__struct_fields__
         return api.Pipelines([views.PipelineSummary(*(getattr(one, name) for name in fields)) for one in found], None)
+
+    def _wanted_pipelines(self, where: dict[str, Any]) -> list[views.PipelineView]:
+        wanted = {name: value if isinstance(value, list) else [value] for name, value in where.items()}
+        return [one for one in self.pipelines if all(getattr(one, name) in values for name, values in wanted.items())]
 
     def _pipelines_get(self, wish: api.ByPipeline) -> api.OnePipeline:
         return api.OnePipeline(self._pipeline(wish.id))

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 WIDE = 120
 """Columns from which on log and details are shown side by side."""
 
+REASONS_S = 3.0
+"""Seconds after which it is asked again why a build waits."""
+
 
 class Summary(Painted):
     """What a build is and how it stands, in two lines."""
@@ -170,6 +173,8 @@ class BuildScreen(LogTaking, BuildActions):
     def tick(self) -> None:
         """See Place."""
         super().tick()
+        if self.build is not None and self.build.state == "pending" and self.feed.clock() - self._asked > REASONS_S:
+            self.ask_soon()  # why it waits changes without anything happening to it
         self._summarise()
         if self.build is not None and not self.build.state.ended:
             self.log_view.refresh()

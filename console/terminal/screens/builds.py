@@ -12,7 +12,7 @@ from ....core import api
 from ....core.browsing import Counting
 from ....core.views import BuildSummary
 from ...feed.listing import Rows
-from ...feed.ordering import at_once
+from ...feed.ordering import FEW, soon
 from ...feed.pages import Pages
 from ...feed.words import Wish
 from ...format import between, duration, size
@@ -62,15 +62,23 @@ COLUMNS: Sequence[Column] = (
     Column("took", "TOOK", _took, low=6, high=7, rank=4, right=True),
     Column("created", "AGE", _created, low=6, high=7, rank=3, right=True, order="created"),
     Column("requester", "BY", _dim(lambda one: one.requester), low=12, high=20, rank=7, order="requester"),
-    Column("reason", "WHY", _why, low=20, high=60, rank=5),
-    Column("id", "ID", _dim(lambda one: one.id), low=8, high=8, rank=8),
-    Column("attempt", "TRY", _dim(lambda one: one.attempt or "-"), low=3, rank=9, right=True, chosen=False),
-    Column("cause", "CAUSE", _dim(lambda one: one.cause), low=6, high=24, rank=9, chosen=False),
-    Column("priority", "PRIO", _dim(lambda one: one.priority), low=4, rank=9, right=True, chosen=False),
-    Column("log", "LOG", _dim(lambda one: size(one.log_bytes)), low=8, rank=9, right=True, chosen=False),
+    Column("reason", "WHY", _why, low=20, high=60, rank=5, order="reason"),
+    Column("id", "ID", _dim(lambda one: one.id), low=8, high=8, rank=8, order="id"),
+    Column(
+        "attempt", "TRY", _dim(lambda one: one.attempt or "-"), low=3, rank=9, right=True, order="attempt", chosen=False
+    ),
+    Column("cause", "CAUSE", _dim(lambda one: one.cause), low=6, high=24, rank=9, order="cause", chosen=False),
+    Column(
+        "priority", "PRIO", _dim(lambda one: one.priority), low=4, rank=9, right=True, order="priority", chosen=False
+    ),
+    Column(
+        "log", "LOG", _dim(lambda one: size(one.log_bytes)), low=8, rank=9, right=True, order="log_bytes", chosen=False
+    ),
     Column("parameters", "PARAMETERS", _parameters, low=10, high=40, rank=9, chosen=False),
     Column("results", "RESULTS", _results, low=8, high=40, rank=9, chosen=False),
-    Column("pipeline", "PIPELINE", _dim(lambda one: one.pipeline or "-"), low=8, rank=9, chosen=False),
+    Column(
+        "pipeline", "PIPELINE", _dim(lambda one: one.pipeline or "-"), low=8, rank=9, order="pipeline", chosen=False
+    ),
 )
 
 
@@ -131,11 +139,11 @@ class BuildsScreen(BuildActions, Listed):
 
     def check_order(self, order: dict[str, bool]) -> str:
         """See Listed: a million builds are not sorted while somebody waits."""
-        if at_once("builds", self._order(order).split(","), self.wish.where):
+        if soon("builds", self._order(order).split(","), self.wish.where, few=self.few):
             return ""
         return (
-            "Builds are not kept in that order. One way only (all ascending or all descending), by job then number, by "
-            "state then age, by who asked, or by age; filter by project and job first for numbers."
+            f"Of more than {FEW:,} builds only these orders can be had, all one way: job and number, state and age, "
+            "who asked, age. Filter first: by project and job for numbers."
         )
 
     def _order(self, order: Mapping[str, bool] | None = None) -> str:

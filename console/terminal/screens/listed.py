@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from ....core.errors import InvalidInput
 from ...feed.listing import Rows
+from ...feed.ordering import FEW
 from ...feed.words import Wish, matches, parse
 from ..cells import Part, Tone, clean
 from ..columns import Column
@@ -53,6 +54,8 @@ class Listed(Place):
         self.table = Table(self.columns(), self.key_of, empty=self.EMPTY, id="table")
         self.table.order = dict(self.ORDER)
         self._shown: tuple[Wish, tuple[tuple[str, bool], ...]] | None = None  # what the table was last told to show
+        self._all: int | None = None  # rows there are with no filter, where that is known
+        self._kept_order: dict[str, bool] = {}  # remembered; to be taken when it is known that rows are few
         self._complaint = ""
 
     def body(self) -> Iterable[Widget]:
@@ -120,10 +123,11 @@ class Listed(Place):
         kept = self.console.session.table(self.state_name)
         if kept.columns:
             self.table.choose(kept.columns)
-        if kept.order:
-            self.table.order = {name: down for name, down in kept.order.items() if self._column(name)}
         if kept.filter and self.wish.empty:
             self._try(kept.filter)
+        if kept.order:
+            self._kept_order = {name: down for name, down in kept.order.items() if self._column(name)}
+            self._take_kept_order()
         super().on_mount()
         self.table.focus()
 
@@ -131,6 +135,11 @@ class Listed(Place):
         """See Place."""
         wanted = (self.wish, tuple(self.table.order.items()))
         if self._shown != wanted or not self.table.loaded:
+            problem = self.check_order(self.table.order)
+            if problem:
+                self.console.tell(problem)
+                self.table.order = dict(self.ORDER)
+                wanted = (self.wish, tuple(self.table.order.items()))
             self._shown = wanted
             self.table.empty = self.EMPTY if self.wish.empty else self.FILTERED
             self.table.show(self.source(self.wish))
@@ -147,7 +156,7 @@ class Listed(Place):
         self.console.session.keep_table(
             self.state_name,
             columns=[one.name for one in self.table.columns],
-            order=dict(self.table.order),
+            order=self._kept_order or dict(self.table.order),
             filter=self.wish.text,
         )
 
@@ -178,6 +187,10 @@ class Listed(Place):
 
     @on(Table.Moved)
     def _on_moved(self) -> None:
+        if not self.wish.where and not self.wish.search and self.table.total is not None:
+            self._all = self.table.total
+        if self._kept_order:
+            self._take_kept_order()
         self.say_status()
 
     @on(Table.Opened)
@@ -269,8 +282,22 @@ class Listed(Place):
         if problem:
             self.console.tell(problem)
             return
+        self._kept_order = {}
         self.table.order = order
         self.ask()
+
+    def _take_kept_order(self) -> None:
+        """Take the remembered order, if rows can be had in it."""
+        if not self.check_order(self._kept_order):
+            self.table.order, self._kept_order = self._kept_order, {}
+            if self.is_mounted and self._shown is not None:
+                self.ask()
+
+    @property
+    def few(self) -> bool:
+        """Whether it is known that there are few enough rows to sort them in any order."""
+        here = self.table.total if self._shown is not None and self._shown[0] is self.wish else None
+        return any(count is not None and count <= FEW for count in (here, self._all))
 
     def check_order(self, order: dict[str, bool]) -> str:  # noqa: ARG002 - screens may look at it
         """Return why rows cannot be had in an order (column name -> descending); empty: they can."""

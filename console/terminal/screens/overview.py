@@ -207,8 +207,7 @@ class OverviewScreen(BuildActions):
             "builds.list", where={"state": "pending"}, order="created", limit=SHOWN
         )
         if "builds.explain" in self.feed.methods:
-            for build in found.builds[:EXPLAINED]:
-                self._reasons[build.id] = await self._reason(build)
+            self._reasons = {build.id: await self._reason(build) for build in found.builds[:EXPLAINED]}
         return found.builds
 
     async def _reason(self, build: BuildSummary) -> str:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, ClassVar, cast
 
 from ....core import api
+from ....core.browsing import Counting
 from ....core.views import PipelineSummary
 from ...feed.listing import Rows
-from ...feed.ordering import at_once
+from ...feed.ordering import FEW, soon
 from ...feed.pages import Pages
 from ...feed.words import Wish
 from ...format import between, duration
@@ -72,7 +73,11 @@ class PipelinesScreen(PipelineActions, Listed):
             )
             return found.pipelines, found.next
 
-        return Pages(fetch, self.wanted(wish))
+        async def count() -> tuple[int, bool]:
+            found: Counting = await self.feed.call("store.count", collection="pipelines", where=wish.where)
+            return found.rows, found.exact
+
+        return Pages(fetch, self.wanted(wish), count=count)
 
     def _order(self, order: Mapping[str, bool]) -> str:
         by_name = {one.name: one.order for one in self.COLUMNS}
@@ -80,9 +85,9 @@ class PipelinesScreen(PipelineActions, Listed):
 
     def check_order(self, order: dict[str, bool]) -> str:
         """See Listed."""
-        if at_once("pipelines", self._order(order).split(","), self.wish.where):
+        if soon("pipelines", self._order(order).split(","), self.wish.where, few=self.few):
             return ""
-        return "Pipelines are not kept in that order; they are by age."
+        return f"More than {FEW:,} pipelines are only had by age, or by project, state or who asked."
 
     def targets(self) -> list[PipelineSummary]:
         """See PipelineActions."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import msgspec
 from textual.binding import Binding, BindingType
 
+from ....core import api
 from ....core.browsing import CollectionView, Counting, FieldView, Rows, StoreView
 from ...feed.contract import Link
 from ...feed.listing import Listing
 from ...feed.listing import Rows as Window
-from ...feed.ordering import at_once
+from ...feed.ordering import FEW, soon
 from ...feed.pages import Pages
 from ...feed.words import Wish
 from ...format import size
@@ -27,6 +28,9 @@ from .listed import Listed
 
 if TYPE_CHECKING:
     from textual.widget import Widget
+
+CHANGING = api.EVENT_KINDS | {"standing"}
+"""Whatever happens may be a record."""
 
 SHOWN = 9
 """Fields of a collection that are shown as columns unless somebody chooses others."""
@@ -44,7 +48,7 @@ class StoreScreen(Listed):
     """The collections."""
 
     PLACE = "store"
-    INTEREST = frozenset({"standing"})
+    INTEREST = CHANGING
     EMPTY = "The store has no collections."
     ORDER: ClassVar[Mapping[str, bool]] = {}
     COLUMNS: ClassVar[Sequence[Column]] = (
@@ -110,7 +114,7 @@ class CollectionScreen(Listed):
 
     PLACE = "store"
     SEARCHED = True
-    INTEREST = frozenset({"standing"})
+    INTEREST = CHANGING
     EMPTY = "This collection has no records."
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -187,10 +191,10 @@ class CollectionScreen(Listed):
 
     def check_order(self, order: dict[str, bool]) -> str:
         """See Listed: many records are not sorted while somebody waits."""
-        few = self._collection.rows <= FEW
-        if few or at_once(self._collection.name, self._order(order).split(","), self.wish.where):
+        few = self.few or self._collection.rows <= FEW
+        if soon(self._collection.name, self._order(order).split(","), self.wish.where, few=few):
             return ""
-        return f"{self._collection.rows:,} records are not kept in that order; fields with * are, one way only."
+        return f"More than {FEW:,} records can be had by fields with *, all one way; filter first for others."
 
     def on_open(self, row: Any) -> None:  # noqa: ANN401 - a record
         """See Listed."""
@@ -215,10 +219,6 @@ class CollectionScreen(Listed):
         alone = ["--store", standing.source] if standing.link is Link.STORE else []
         order = self._order(self.table.order)
         return commands.query(self._collection.name, self.wish.where, order, self.wish.search, *alone)
-
-
-FEW = 20_000
-"""Records that a store sorts while one waits for it."""
 
 
 def _column(field: FieldView, place: int) -> Column:
