@@ -16,7 +16,12 @@ from .session import data_option
 @click.option("--readonly", is_flag=True, help="Only look: nothing can be changed.")
 @click.option("--store", "url", metavar="URL", help="Look at a store, with no agent and no network.")
 @click.option("--keys", is_flag=True, help="Print every action with its keys, as the file in which you choose others.")
-def console(data: Path | None, readonly: bool, url: str | None, keys: bool) -> None:
+@click.option("--web", is_flag=True, help="Serve it to a browser on this machine, at an address that is a secret.")
+@click.option("--listen", metavar="HOST:PORT", help="Where --web listens [127.0.0.1, at a free port].")
+@click.pass_context
+def console(  # noqa: PLR0913, PLR0917 - one for each option
+    ctx: click.Context, data: Path | None, readonly: bool, url: str | None, keys: bool, web: bool, listen: str | None
+) -> None:
     """Look at everything, and do things, in the terminal. Press ? there for the keys."""
     if "SSH_CONNECTION" in os.environ:
         os.environ.setdefault("TEXTUAL_FPS", "15")  # fewer frames over a line; read when Textual is imported
@@ -26,7 +31,13 @@ def console(data: Path | None, readonly: bool, url: str | None, keys: bool) -> N
 
         click.echo(f"# {default_keys()}\n{keymap.template()}")
         return
-    if not sys.stdin.isatty() or not sys.stdout.isatty():
+    if web:
+        from . import browser
+
+        browser.serve(ctx, listen)
+        return
+    in_browser = "web_driver" in os.environ.get("TEXTUAL_DRIVER", "")
+    if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
         message = "the console needs a terminal; for scripts there are `orchestra builds --json` and the like"
         raise InvalidInput(message)
     if url is not None:

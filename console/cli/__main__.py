@@ -1,0 +1,5 @@
+"""The command line, as `python -m job_orchestra.console.cli`: for programs that start it again."""
+
+from .main import main
+
+main()
