@@ -2,9 +2,13 @@
 
 While a batch is being written the next one gathers; of each record only the newest value is kept, so a slow database
 falls behind in time but not in size. A database that fails is tried again, with what gathered meanwhile; builds go on.
+
+Into a database that all agents share the master writes; the others look how far it came, and keep what it has not
+written. Whoever sees nobody write takes over: what is written was agreed on, so it is right whoever writes it.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +19,8 @@ from ..core.errors import Damaged, StorageError
 from ..core.ledger import Changes, Remembered
 from ..core.model import Millis
 from ..store.contract import Store, batch_of
+from .gathering import Gathered
+from .sharing import NETWORK
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +30,15 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0)
 COMPACT_EVERY = 2_000
 """Log entries between flushes of the store. Larger: fewer flushes; smaller: shorter replay after a crash."""
 
+LOOK_S = 1.0
+"""Seconds between looks at how far another agent has written. Larger: less to ask; more is kept until then."""
+
+HURRY_S = 0.05
+"""Seconds between those looks while somebody waits to read what was just accepted."""
+
+TAKE_OVER_S = 20.0
+"""Seconds for which nobody writes into a shared store until an agent does that is not the master."""
+
 _T = TypeVar("_T")
 
 
@@ -31,9 +46,18 @@ class History:
     """Keeps a store up to date."""
 
     def __init__(
-        self, store: Store, compact: Callable[[int], Awaitable[None]], heavy: Callable[[], bool] = lambda: False
+        self,
+        store: Store,
+        compact: Callable[[int], Awaitable[None]],
+        heavy: Callable[[], bool] = lambda: False,
+        *,
+        leads: Callable[[], bool] = lambda: True,
+        network: str = "",
     ) -> None:
-        """Follow into `store`; `compact(index)` is told up to where the log may be forgotten, early when `heavy`."""
+        """Follow into `store`; `compact(index)` is told up to where the log may be forgotten, early when `heavy`.
+
+        `leads` says whether this agent is the master; `network` is whose history it is.
+        """
         self.store = store
         self.problem = ""  # why the store lags at the moment; empty: it does not
         self.damaged = ""  # what was found to be wrong with its file; empty: nothing
@@ -41,8 +65,12 @@ class History:
         self.applied = store.applied()
         self._compact = compact
         self._heavy = heavy
-        self._gathered: Changes | None = None
-        self._under_way: Changes | None = None  # those that are being written
+        self._leads = leads
+        self._meta = {NETWORK: network} if network else {}
+        self._gathered = Gathered()
+        self._under_way = 0  # builds that are being written
+        self._since: float | None = None  # when the store last moved, or what it lacks began to gather
+        self._hurry = asyncio.Event()
         self._seen = self.applied  # index of the newest change that was gathered
         self._open = asyncio.Event()  # cleared while the store is replaced
         self._open.set()
@@ -57,13 +85,11 @@ class History:
     @property
     def backlog(self) -> int:
         """Count the builds that the store does not know yet."""
-        return sum(len(one.builds) for one in (self._gathered, self._under_way) if one is not None)
+        return self._gathered.builds + self._under_way
 
     def on_changes(self, changes: Changes) -> None:
         """Take note of what an entry changed."""
-        if self._gathered is None:
-            self._gathered = Changes()
-        self._gathered.merge(changes)
+        self._gathered.add(changes)
         self._seen = changes.index
         self._wake.set()
 
@@ -73,6 +99,7 @@ class History:
         while self.applied < index and not self.problem:
             if self._moved is None or self._moved.done():
                 self._moved = asyncio.get_running_loop().create_future()
+                self._hurry.set()
             remaining = deadline - asyncio.get_running_loop().time()
             if remaining <= 0:
                 return False
@@ -125,14 +152,19 @@ class History:
         try:
             while self._reading:
                 await asyncio.gather(*self._reading, return_exceptions=True)
-            self._gathered = None
+            self._gathered.clear()
             found = await asyncio.get_running_loop().run_in_executor(self._writer, self._replace, copy, requests_since)
         finally:
             self._open.set()
-        self._gathered, self.damaged = None, ""
-        self._flushed = self._seen = found.index
-        self._advance(found.index)
+        self.damaged = ""
+        self.begin_behind(found.index)
         return found
+
+    def begin_behind(self, index: int) -> None:
+        """Learn that the store reflects `index`, and that nothing before it will be told of again."""
+        self._gathered.clear()
+        self._flushed = self._seen = index
+        self._advance(index)
 
     def _replace(self, copy: Path, requests_since: Millis) -> Remembered:
         self.store.restore(copy)
@@ -144,17 +176,14 @@ class History:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._gathered is not None:
-                changes, self._gathered = self._gathered, None
-                self._under_way = changes
+            if self._gathered:
                 try:
-                    await asyncio.get_running_loop().run_in_executor(self._writer, self.store.write, batch_of(changes))
+                    wrote = await (self._write() if self._my_turn() else self._look())
                 except StorageError as error:
-                    self._under_way = None
-                    self._put_back(changes)
                     if not self.problem:
                         log.warning("store.failing: %s", error)
                     self.problem = str(error)
+                    self._wake.set()
                     if isinstance(error, Damaged):
                         self._note_damage(error)
                     if self._closing:
@@ -162,17 +191,70 @@ class History:
                     await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
                     failures += 1
                     continue
-                failures, self._under_way = 0, None
-                self._advance(changes.index)
+                failures = 0
                 if self.applied - self._flushed >= COMPACT_EVERY or self._heavy():
                     await self._flush()
-            if self._closing and self._gathered is None:
+                if not wrote and not self._closing:
+                    await self._until_looking()
+            if self._closing and not (self._gathered and self._my_turn()):
                 await self._flush()
                 return
+
+    def _my_turn(self) -> bool:
+        """Whether this agent is the one to write."""
+        if not self.store.shared or self._leads():
+            return True
+        now = asyncio.get_running_loop().time()
+        if self._since is None:
+            self._since = now
+        return now - self._since > TAKE_OVER_S
+
+    async def _write(self) -> bool:
+        """Write what was gathered."""
+        changes = self._gathered.take()
+        self._under_way = len(changes.builds)
+        changes.meta.update(self._meta)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, self.store.write, batch_of(changes))
+        except StorageError:
+            if changes.index > self.applied:  # else the store was replaced by a newer one meanwhile
+                self._gathered.put_back(changes)
+            raise
+        finally:
+            self._under_way = 0
+        self._advance(changes.index)
+        return True
+
+    async def _look(self) -> bool:
+        """See how far another agent has written."""
+        index = await asyncio.get_running_loop().run_in_executor(self._writer, self.store.applied)
+        if index > self.applied or self.problem:
+            self._advance(index)
+        self._gathered.settle(index)
+        if not self._gathered:
+            self._since = None
+        self._wake.set()
+        return False
+
+    async def _until_looking(self) -> None:
+        """Wait for the moment to look again."""
+        waited_for = self._moved is not None and not self._moved.done()
+        if waited_for:
+            await asyncio.sleep(HURRY_S)
+            return
+        self._hurry.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), LOOK_S)
+
+    def on_leading(self, leads: bool) -> None:  # noqa: FBT001 - as replicas tell it
+        """Write at once what the master before has not written."""
+        if leads:
+            self._hurry.set()
 
     def close(self) -> None:
         """Let `run` end when all is written."""
         self._closing = True
+        self._hurry.set()
         self._wake.set()
 
     def release(self) -> None:
@@ -181,17 +263,12 @@ class History:
         self._readers.shutdown()
         self.store.close()
 
-    def _put_back(self, changes: Changes) -> None:
-        if self._gathered is not None:
-            changes.merge(self._gathered)
-        self._gathered = changes
-        self._wake.set()
-
     def _advance(self, index: int) -> None:
         if self.problem:
             log.warning("store.recovered: the store follows again")
             self.problem = ""
         self.applied = index
+        self._since = None
         if self._moved is not None and not self._moved.done():
             self._moved.set_result(None)
 

@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from ..core.consensus import Config
 from ..core.errors import Damaged, OrchestraError, StorageError
-from ..core.ledger import Ledger
+from ..core.ledger import Ledger, Remembered
 from ..store import soundness
-from . import facts, identity, rebuilding, recovery, roster
+from . import facts, identity, rebuilding, recovery, roster, sharing
 from .alone import only_agent
 from .ballast import Ballast
 from .blobs import Blobs, Contents
@@ -93,8 +93,7 @@ class Agent:
         self._store, remembered = opened.store, opened.remembered
         self._examined = opened.whole
         journal = self._journal()
-        if finish_install(paths.installing, journal, remembered.index):
-            log.info("agent.install-finished: the store is another agent's, as of entry %d", remembered.index)
+        self._fit(journal, remembered)
         self.wires = wires(self.identity, settings, paths)
         mesh, bulk = self.wires.mesh, self.wires.bulk
         self.standing = Standing(self.identity, settings, self.wires)
@@ -110,9 +109,16 @@ class Agent:
             recovered=self.identity.recovered,
         )
         self._ballast.hold()
-        self.history = History(self._store, self.replica.compact, lambda: self.replica.log_bytes > LOG_BYTES)
+        self.history = History(
+            self._store,
+            self.replica.compact,
+            lambda: self.replica.log_bytes > LOG_BYTES,
+            leads=lambda: self.replica.leading,
+            network=self.identity.network,
+        )
         self.history.on_damaged = lambda why: rebuilding.suspect(paths, why)
         self.replica.watch(self.history.on_changes)
+        self.replica.on_leading(self.history.on_leading)
         self.master = Master(self.replica)
         self.vault = Vault(self.identity, self.replica, self.master)
         self.peers = Peers(self.identity, self.replica, mesh, roster.load(paths), self._save_roster)
@@ -179,6 +185,19 @@ class Agent:
             )
             raise Damaged(message)
         return Journal(self.paths.journal)
+
+    def _fit(self, journal: Journal, remembered: Remembered) -> None:
+        """Let the log fit the store. Raises OrchestraError where they cannot."""
+        try:
+            sharing.check_owner(self.identity, remembered, self._store.url)
+            if finish_install(self.paths.installing, journal, remembered.index):
+                log.info("agent.install-finished: the store is another agent's, as of entry %d", remembered.index)
+            if self._store.shared and sharing.follow_store(journal, remembered):
+                log.info("agent.store-followed: the log begins behind entry %d, as the store has it", remembered.index)
+        except OrchestraError:
+            journal.close()
+            self._store.close()
+            raise
 
     def _worker(self) -> Worker:
         found = self.settings.over(self._facts)

@@ -75,24 +75,34 @@ class StoreSnapshots:
                 problem = error
                 continue
             if found.index >= snapshot.index:
-                return await self._take(found)
+                return await (self._adopt(found) if self._store().store.shared else self._take(found))
             problem = StorageError(f"the copy reflects entry {found.index}, and {snapshot.index} was promised")
         raise StorageError(f"the state could not be fetched: {problem}; it is tried again")
 
     async def _fetch(self, agent: str, index: int) -> Remembered:
-        """Fetch a copy of an agent's store, as of `index` or later; return what it holds."""
+        """Return what an agent's store holds, as of `index` or later; where none is shared, a copy of it is fetched."""
         mesh, peers, bulk = self._mesh, self._peers, self._bulk
         record = peers.records.get(agent) if peers else None
         if mesh is None or bulk is None or record is None:
             raise StorageError(f"the state is at {agent}, which is not known here")
+        history = self._store()
+        if history.store.shared:
+            await prepare(mesh, record, index, history.store.url)
+            return await history.read(history.store.live, _requests_since())
         target = self._paths.incoming("snapshot")
         await fetch_copy(mesh, bulk, record, index, target)
-        return await asyncio.to_thread(self._store().inspect, target)
+        return await asyncio.to_thread(history.inspect, target)
+
+    async def _adopt(self, found: Remembered) -> Installed:
+        """Go on from what a shared store holds; after a crash before the log is settled too (sharing.follow_store)."""
+        self._store().begin_behind(found.index)
+        log.info("snapshot.adopted: up to entry %d, as the shared store has it", found.index)
+        term = int(found.meta.get(TERM, "0"))
+        return Installed(Ledger(found), term, configuration_of(found.meta, Configuration()))
 
     async def _take(self, found: Remembered) -> Installed:
         term, configuration = await asyncio.to_thread(note_install, self._paths.installing, found)
-        since = time.time_ns() // 1_000_000 - REQUEST_MEMORY_MS
-        remembered = await self._store().replace(self._paths.incoming("snapshot"), since)
+        remembered = await self._store().replace(self._paths.incoming("snapshot"), _requests_since())
         log.info("snapshot.installed: up to entry %d", remembered.index)
         return Installed(Ledger(remembered), term, configuration)
 
@@ -115,20 +125,37 @@ class StoreSnapshots:
 
     async def _on_prepare(self, _: str, payload: bytes) -> bytes:
         wanted = unpack(payload, Prepare).index
+        history = self._store()
+        if history.store.shared:
+            await history.reached(wanted)
+            return pack(Prepared("", 0, "", history.applied, history.store.url))
         async with self._making:
             now = time.monotonic()
             if self._made is None or now - self._made[0] > FRESH_S or self._made[1].index < wanted:
                 self._made = None
-                index = await self._store().backup(self._paths.outgoing)
+                index = await history.backup(self._paths.outgoing)
                 digest = await asyncio.to_thread(_sha256, self._paths.outgoing)
                 size = self._paths.outgoing.stat().st_size
                 self._made = (now, Prepared(f"snapshot/{digest}", size, digest, index))
             return pack(self._made[1])
 
 
+async def prepare(mesh: Mesh, record: AgentRecord, index: int, shared: str = "") -> Prepared:
+    """Let an agent have its store ready for others, as of `index` or later: a copy, or the one that is `shared`.
+
+    Raises StorageError where it keeps its history otherwise than this agent does.
+    """
+    prepared = unpack(await mesh.call(record.id, Call.SNAPSHOT, pack(Prepare(index)), PREPARE_S), Prepared)
+    if bool(prepared.shared) is not bool(shared):
+        theirs, mine = prepared.shared or "a store of its own", shared or "a store of its own"
+        message = f"{record.name} keeps the history in {theirs}, this agent in {mine}; let all use the same --store"
+        raise StorageError(message)
+    return prepared
+
+
 async def fetch_copy(mesh: Mesh, bulk: Bulk, record: AgentRecord, index: int, target: Path) -> None:
     """Fetch a copy of an agent's store, as of `index` or later, into a file. Raises OrchestraError where it fails."""
-    prepared = unpack(await mesh.call(record.id, Call.SNAPSHOT, pack(Prepare(index)), PREPARE_S), Prepared)
+    prepared = await prepare(mesh, record, index)
     await asyncio.to_thread(target.unlink, missing_ok=True)
     await bulk.fetch_file([bulk_of(record)], prepared.name, target)
     if await asyncio.to_thread(_sha256, target) != prepared.digest:
@@ -159,6 +186,10 @@ def finish_install(note: Path, journal: Journal, index: int) -> bool:
         journal.install(index, term)
     note.unlink(missing_ok=True)
     return done
+
+
+def _requests_since() -> int:
+    return time.time_ns() // 1_000_000 - REQUEST_MEMORY_MS
 
 
 def _sha256(path: Path) -> str:

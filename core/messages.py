@@ -301,6 +301,7 @@ class Prepared(msgspec.Struct, frozen=True, array_like=True):
     size: int  # bytes
     digest: str  # SHA-256, hex
     index: int = 0  # the log index that it reflects
+    shared: str = ""  # the database that all agents share and that has it, without a password; empty: it is a file
 
 
 T = TypeVar("T")

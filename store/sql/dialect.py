@@ -68,6 +68,10 @@ class Dialect(Protocol):
         """Return how the database answers a query, one line per step."""
         ...
 
+    def refresh(self) -> None:
+        """Give up this thread's connection where it lay idle and the server has ended it; raises nothing."""
+        ...
+
     def forget(self) -> None:
         """Give up this thread's connection where it may be broken; the next question opens another one."""
         ...

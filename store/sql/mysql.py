@@ -129,6 +129,7 @@ class Mysql(Server):
 
     def __init__(self, url: str) -> None:
         """Speak to the database that a URL names."""
+        super().__init__()
         self.url = without_password(url)
         self.database = _Database(url)
         self.syntax = _Syntax("`", "%s")

@@ -107,6 +107,7 @@ class Postgresql(Server):
 
     def __init__(self, url: str) -> None:
         """Speak to the database that a URL names, as libpq reads it."""
+        super().__init__()
         self.url = without_password(url)
         self.types = _Types()
         self.syntax = _Syntax(parameter="%s")

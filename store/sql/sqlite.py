@@ -138,6 +138,9 @@ class Sqlite(Dialect):
         """See Dialect."""
         return [str(row[3]) for row in self.database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()]
 
+    def refresh(self) -> None:
+        """See Dialect: a file is there or not."""
+
     def forget(self) -> None:
         """See Dialect: a file is there or not."""
 

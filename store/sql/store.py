@@ -454,6 +454,7 @@ class SqlStore(Answers):
     @contextmanager
     def _guard(self, doing: str) -> Iterator[None]:
         """Turn the database's errors into ours."""
+        self._dialect.refresh()
         try:
             yield
         except (peewee.PeeweeException, *self._dialect.errors) as problem:

@@ -299,7 +299,9 @@ class MongoServer(Server):
                         client.admin.command("replSetGetStatus")
                     except OperationFailure:
                         member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
-                        client.admin.command("replSetInitiate", {"_id": "tests", "members": [member]})
+                        settings = {"electionTimeoutMillis": 500}
+                        whole = {"_id": "tests", "members": [member], "settings": settings}
+                        client.admin.command("replSetInitiate", whole)
                     return bool(client.admin.command("hello")["isWritablePrimary"])
                 return bool(client.admin.command("ping")["ok"])
             except PyMongoError:
