@@ -103,6 +103,14 @@ class Master:
         """Return why a build waits, one line for each worker."""
         return self._scheduler.explain(build, self._queue_time(), self._label)
 
+    def possible(self, build: str) -> bool:
+        """Whether an agent is there that could run a build as soon as it has room."""
+        return self._scheduler.possible(build)
+
+    def choice(self, agent: str, spec: Spec) -> str:
+        """Return why a build with this spec is with an agent."""
+        return self._scheduler.choice(agent, spec)
+
     def _label(self, build: str) -> str:
         found = self._replica.ledger.builds.get(build)
         return f"{found.label} ({build})" if found is not None else build

@@ -552,6 +552,9 @@ class Why(msgspec.Struct, frozen=True):
     id: str  # of the build
     state: str  # of the build
     reasons: list[str]  # one line each; for a waiting build one per agent
+    possible: bool = True  # whether an agent is there that could run it as soon as it has room
+    agent: str = ""  # name of the agent that it is with
+    choice: str = ""  # why it is there
 
 
 class Subscribed(msgspec.Struct, frozen=True):

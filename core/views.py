@@ -17,6 +17,7 @@ from .model import (
     Attempt,
     Build,
     BuildState,
+    Context,
     Millis,
     Node,
     Pipeline,
@@ -120,6 +121,8 @@ class BuildView(BuildSummary, frozen=True):
     attempts: list[AttemptView] = []  # oldest first
     steps: list[StepView] = []  # of the current or last attempt
     artifacts: list[dict[str, Any]] = []  # files it kept
+    terminal: bool = False  # its processes have a terminal
+    input: bool = False  # its steps read what its requester types
 
 
 class NeedView(msgspec.Struct, frozen=True):
@@ -330,7 +333,9 @@ def whole(build: Build, attempts: Iterable[Attempt]) -> BuildView:
         )
         for step in (tries[-1].steps if tries else ())
     ]
-    fields: tuple[Any, ...] = (*_summary(build), [_attempt(one) for one in tries], steps)
+    rare = build.context or Context()
+    attending = (rare.terminal is not None, rare.input)
+    fields: tuple[Any, ...] = (*_summary(build), [_attempt(one) for one in tries], steps, [], *attending)
     return BuildView(*fields)
 
 

@@ -165,9 +165,12 @@ class Builds:
             reasons = [f"{build.reason}, in {build.pipeline}"]
         elif reasons and build.reason:
             reasons.insert(0, build.reason)  # why it waits again
+        agents = self._desk.replica.ledger.agents
+        where = agents[build.agent].name if build.agent in agents else build.agent
+        choice = ""
+        if build.state in {BuildState.ASSIGNED, BuildState.RUNNING} and self._desk.replica.leading:
+            choice = self._desk.master.choice(build.agent, self._desk.replica.ledger.specs[build.spec])
         if not reasons:
-            agents = self._desk.replica.ledger.agents
-            where = agents[build.agent].name if build.agent in agents else build.agent
             text = {
                 BuildState.PENDING: "it is being assigned at this moment"
                 if self._desk.replica.leading
@@ -175,5 +178,6 @@ class Builds:
                 BuildState.ASSIGNED: f"given to {where}, which starts it when a slot is free",
                 BuildState.RUNNING: f"runs on {where}",
             }.get(build.state, f"it has ended: {build.state}")
-            reasons = [f"{text}: {build.reason}" if build.reason else text]
-        return api.Why(build.id, build.state, reasons)
+            reasons = [f"{text}: {build.reason or choice}" if build.reason or choice else text]
+        possible = build.held or not self._desk.replica.leading or self._desk.master.possible(build.id)
+        return api.Why(build.id, build.state, reasons, possible, where, choice)

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "drain": ("steering", "drain", "Let an agent finish what it has and take nothing new"),
     "offer": ("offering", "offer", "Change what a machine lets builds have, and when"),
     "run": ("running", "run", "Run a command in a copy of this directory"),
+    "attach": ("attaching", "attach", "Be at a build again that was left to itself"),
     "apply": ("defining", "apply", "Define the jobs of a job file"),
     "validate": ("defining", "validate", "Check a job file"),
     "schema": ("defining", "schema", "Print the JSON Schema of job files, for editors"),

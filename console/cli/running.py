@@ -6,14 +6,18 @@ from typing import Any
 
 import click
 
+from ...agent.client import connect
 from ...core import api
-from ...core.errors import Exit
-from ...core.model import BuildState
-from .attending import code_of_command, follow
-from .following import tell_end
+from ...core.errors import Exit, NoAgent
+from . import terminal
+from .attaching import sit
+from .keys import Keys, source
+from .locally import run_here
 from .output import say
-from .session import Client, with_agent
+from .placing import Fallback, Nowhere
+from .session import Client, data_option
 from .shipping import shipped
+from .sitting import Seat
 from .submitting import pairs, see_pipeline_through
 from .taking import taken, taking_options
 
@@ -43,10 +47,17 @@ from .taking import taken, taking_options
     "-p", "--parameter", multiple=True, metavar="NAME=VALUE", help="Value of a parameter of the job; repeatable."
 )
 @click.option("--detach", is_flag=True, help="Print the build's id and return at once.")
+@click.option("-n", "--no-input", is_flag=True, help="Let the command read nothing, instead of standard input.")
+@click.option(
+    "--fallback",
+    type=click.Choice([one.value for one in Fallback]),
+    default=Fallback.WAIT.value,
+    help="If no agent can run it: wait until one can [default], fail, or run it here, in the directory itself (local).",
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@with_agent
+@data_option
 def run(  # noqa: PLR0913, PLR0917 - the options of the command
-    net: Client,
+    data: Path | None,
     runs_on: Sequence[str],
     env: Sequence[str],
     timeout: float | None,
@@ -58,19 +69,26 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     job: str | None,
     parameter: Sequence[str],
     detach: bool,
+    no_input: bool,
+    fallback: str,
     command: Sequence[str],
     **taking: Any,
 ) -> int:
     """Run COMMAND in a copy of this directory: what git tracks, and new files that it does not ignore.
 
-    The output is streamed, the exit code is the command's. Ctrl-C aborts it, with all that it started.
+    The output is streamed, the exit code is the command's. On a terminal the command has one, too: colours, keys and
+    Ctrl-C work as if it ran here, and Ctrl-] twice leaves it to itself (`orchestra attach`). Elsewhere it reads what is
+    piped in, and Ctrl-C aborts it with all that it started.
     """
     if bool(command) == bool(job):
         message = "say what to run: a command behind `--`, as in `orchestra run -- make test`, or a job with --job"
         raise click.UsageError(message)
-    source = None if no_copy else shipped(net, directory, include, warm=not fresh and not job)
+    policy = Fallback(fallback)
+    if policy is Fallback.LOCAL and (job or detach):
+        raise click.UsageError("--fallback local is for a command that is waited for: it runs here, in this terminal")
+    variables = pairs(env, "variable")
     params: dict[str, Any] = {
-        "env": pairs(env, "variable"),
+        "env": variables,
         "runs_on": list(runs_on),
         "timeout": timeout,
         **taken(**taking),
@@ -80,15 +98,36 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
         params |= {"job": job, "parameters": pairs(parameter, "parameter")}
     else:
         params["command"] = list(command)
-    found: api.Submitted = net.call("builds.submit", source=source, **params)
+    keys = source(wanted=not (detach or no_input or job))
+    params["input"] = keys is not Keys.NONE or None
+    if not detach and keys is not Keys.PIPE:
+        params["terminal"] = terminal.own()
+    try:
+        with connect(data) as net:
+            params["source"] = None if no_copy else shipped(net, directory, include, warm=not fresh and not job)
+            return _run(net, params, keys, policy, detach=detach)
+    except Nowhere as nowhere:
+        why = "No agent can run it:\n" + "\n".join(f"  {one}" for one in nowhere.reasons)
+    except NoAgent as error:
+        if policy is not Fallback.LOCAL:
+            raise
+        why = str(error)
+    say(why)
+    if policy is not Fallback.LOCAL:
+        return int(Exit.UNAVAILABLE)
+    say("Running it here instead.")
+    return run_here(command, directory, variables, timeout)
+
+
+def _run(net: Client, params: dict[str, Any], keys: Keys, policy: Fallback, *, detach: bool) -> int:
+    """Submit it, and stay with it unless it is left to itself from the beginning. Raises Nowhere; see sit."""
+    found: api.Submitted = net.call("builds.submit", **params)
     if found.pipeline is not None:
         return see_pipeline_through(net, found, wait=False, following=not detach, as_json=False)
     build = found.builds[0]
     if detach:
         click.echo(build.id)
         return int(Exit.OK)
-    say(f"Build {build.project}/{build.job}#{build.number} ({build.id})")
-    ended = follow(net, build.id)
-    if ended.state is not BuildState.SUCCEEDED:
-        tell_end(ended)
-    return code_of_command(ended)
+    hint = "; Ctrl-] twice leaves it to itself" if keys is Keys.TERMINAL else ""
+    say(f"Build {build.project}/{build.job}#{build.number} ({build.id}){hint}")
+    return sit(net, build.id, Seat(keys, screen=params.get("terminal") is not None), policy)

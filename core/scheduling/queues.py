@@ -112,10 +112,16 @@ class Demand:
         """Whether what comes free at a worker is kept for nobody else."""
         return place.keeper is None or place.keeper is self
 
+    def suits(self, place: Place) -> bool:
+        """Whether a worker is willing, meets the requirements, and has enough in all."""
+        labels = place.worker.labels
+        return (
+            place.worker.willing and place.could(self.wants) and all(matches(one, labels) for one in self.requirements)
+        )
+
     def admit(self, place: Place) -> None:
         """Let a worker be one that its builds may have, or not: asked when a worker changes, not when a build does."""
-        labels = place.worker.labels
-        if place.worker.willing and place.could(self.wants) and all(matches(one, labels) for one in self.requirements):
+        if self.suits(place):
             self.places.add(place)
             self.places.touch(place)
         else:

@@ -200,6 +200,22 @@ class Scheduler:
             reasons.append(explaining.lingering(line, places))
         return reasons + explaining.workers(demand, places, alone=not reasons)
 
+    def possible(self, build: str) -> bool:
+        """Whether a worker is there that could run a build as soon as it has room; also where it does not wait here."""
+        entry = self._waiting.get(build)
+        return entry is None or bool(self._demands[entry.line[0]].places)
+
+    def choice(self, worker: str, spec: Spec) -> str:
+        """Return why a build with this spec is with a worker, as things are now."""
+        demand = Demand(demand_of(spec), {})
+        places = [place for place in self._workers if demand.suits(place)]
+        mine = next((place for place in places if place.worker.id == worker), None)
+        if mine is not None and not mine.worker.warm.isdisjoint(warmth(spec)):
+            return "it has at hand what the build needs"
+        if len(places) <= 1:
+            return "no other agent could take it"
+        return f"of {len(places)} agents that could take it, it had the most room"
+
     # -- builds wait, and wait no more
 
     def _wait(self, build: Build, spec: Spec, holds: tuple[Hold, ...]) -> None:

@@ -98,8 +98,11 @@ def test_a_build_as_it_is_listed() -> None:
     assert shape(views.line(build())) == {key: PENDING[key] for key in ("id", "project", "job", "number", "state")}
 
 
+NOTHING = {"attempts": [], "steps": [], "artifacts": [], "terminal": False, "input": False}
+
+
 def test_a_build_that_waits_has_no_attempts() -> None:
-    assert shape(views.whole(build(), [])) == {**PENDING, "attempts": [], "steps": [], "artifacts": []}
+    assert shape(views.whole(build(), [])) == {**PENDING, **NOTHING}
 
 
 def test_a_build_with_everything() -> None:
@@ -189,6 +192,8 @@ def test_a_build_with_everything() -> None:
             },
         ],
         "artifacts": [],
+        "terminal": False,
+        "input": False,
     }
 
 

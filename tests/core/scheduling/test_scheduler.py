@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from job_orchestra.core.definition import Lock, Spec
+from job_orchestra.core.affinity import warmth
+from job_orchestra.core.definition import Lock, Source, Spec
 from job_orchestra.core.model import Build, BuildState, Context
 from job_orchestra.core.requirements import matches, parse_requirement
 from job_orchestra.core.scheduling import PREFETCH_MAX, PREFETCH_S, Assignment, Scheduler, Worker, prefetch
@@ -201,6 +202,35 @@ def test_many_classes_of_requirements_do_not_pile_up() -> None:
     assert len(scheduler._demands) < 300
     scheduler.on_worker(worker(labels={"label-500": ""}))
     assert scheduler.assignments(T0) == [Assignment("a1", ids(build(500)))]
+
+
+# -- whether anybody could, and why it was this one
+
+
+def test_a_build_is_possible_where_a_worker_could_have_it_however_busy() -> None:
+    scheduler = waiting(B1, B2)
+    put(scheduler, B3, needs="moon")
+    assert not scheduler.possible(B1.id)
+    scheduler.on_worker(worker())
+    scheduler.assignments(T0)
+    assert scheduler.possible(B2.id), "as soon as there is room"
+    assert not scheduler.possible(B3.id)
+    assert scheduler.possible(B1.id), "it does not wait"
+    scheduler.on_worker(worker("a2", labels={"moon": ""}))
+    assert scheduler.possible(B3.id)
+
+
+def test_why_a_worker_has_a_build() -> None:
+    scheduler = Scheduler()
+    scheduler.on_worker(worker())
+    assert scheduler.choice("a1", spec()) == "no other agent could take it"
+    scheduler.on_worker(worker("a2", labels={"os": "linux", "gpu": ""}))
+    assert scheduler.choice("a1", spec()) == "of 2 agents that could take it, it had the most room"
+    assert scheduler.choice("a2", spec(runs_on=("gpu",))) == "no other agent could take it"
+    cached = spec(source=Source(git="https://x/y"))
+    scheduler.on_worker(worker(warm=frozenset(warmth(cached))))
+    assert scheduler.choice("a1", cached) == "it has at hand what the build needs"
+    assert scheduler.choice("a2", cached) == "of 2 agents that could take it, it had the most room"
 
 
 # -- unwilling workers, explained

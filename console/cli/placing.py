@@ -1,0 +1,67 @@
+"""Until a build is with an agent: who gets it and why, why it waits, and what to do where nobody can run it."""
+
+import asyncio
+from enum import StrEnum
+
+from ...agent.client import AsyncClient
+from ...core import api
+from ...core.model import BuildState
+from ...core.views import BuildView
+from .output import say
+
+PATIENCE_S = 0.5
+"""Seconds that a build may wait before it is said why; an idle network needs milliseconds."""
+
+
+class Fallback(StrEnum):
+    """What to do with a command that no agent can run."""
+
+    WAIT = "wait"  # let it wait until one can
+    FAIL = "fail"  # withdraw it
+    LOCAL = "local"  # withdraw it, and run it here without the network
+
+
+class Nowhere(Exception):
+    """No agent is there that could run a build, however long it waits."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        """Say why: a line for each agent."""
+        super().__init__("no agent can run it")
+        self.reasons = reasons
+
+
+async def placed(net: AsyncClient, build: str, fallback: Fallback) -> BuildView:
+    """Return a build when it is with an agent, or over; events of it must be subscribed to.
+
+    Says who runs it and why, or why it waits. Raises Nowhere, where `fallback` is not to wait.
+    """
+    told = ""
+    patience: float | None = PATIENCE_S
+    while True:
+        view: BuildView = (await net.call("builds.get", build)).build
+        if view.state is not BuildState.PENDING:
+            break
+        try:
+            async with asyncio.timeout(patience):
+                await net.next_event()
+        except TimeoutError:
+            patience = None
+            told = _tell(await net.call("builds.explain", build), fallback, told)
+    if not view.state.ended:
+        why: api.Why = await net.call("builds.explain", build)
+        if why.agent:
+            say(f"{why.agent} runs it: {why.choice}" if why.choice else f"{why.agent} runs it")
+    return view
+
+
+def _tell(why: api.Why, fallback: Fallback, told: str) -> str:
+    """Say why a build waits, if that is news; return what was said."""
+    if why.state != BuildState.PENDING:
+        return told
+    if not why.possible and fallback is not Fallback.WAIT:
+        raise Nowhere(why.reasons)
+    head = "It waits" if why.possible else "No agent can run it now; it waits until one can"
+    text = f"{head} (Ctrl-C withdraws it):\n" + "\n".join(f"  {one}" for one in why.reasons)
+    if text != told:
+        say(text)
+    return text
