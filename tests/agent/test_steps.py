@@ -51,6 +51,12 @@ jobs:
     run:
       - test $SERVICE_WEB_PORT -ne $SERVICE_OTHER_PORT
       - python3 -c "import os, socket; socket.create_connection(('localhost', int(os.environ['SERVICE_OTHER_PORT'])))"
+  asked:
+    services: { db: { run: 'touch up; exec tail -f /dev/null', ready: { run: test -e up } } }
+    run: test -e up
+  awaited:
+    services: { db: { run: 'echo hidden; exec tail -f /dev/null', port: auto, ready: { within: 500ms } } }
+    run: echo not this
   unserved: { run: echo not this, services: { db: 'echo no disk; exit 3' } }
   elsewhere: { run: "true", runs-on: [moon-base] }
 """
@@ -176,6 +182,10 @@ def test_services_stand_beside_the_steps(running_agent: AgentProcess) -> None:
         "run-2": "succeeded",
     }
     assert b"--- service web ---" in log
+    assert states(run(running_agent, "asked")[0]) == {"service:db": "succeeded", "run": "succeeded"}
+    view, log = run(running_agent, "awaited")
+    assert (view.state, states(view)) == (BuildState.ERROR, {"service:db": "error", "run": "skipped"})
+    assert view.reason.startswith("service db is not ready after 0.5 s: hidden | not ready: port ")
     view, log = run(running_agent, "unserved")
     assert view.state in {BuildState.ERROR, BuildState.FAILED}, "before or after the first step began"
     assert view.reason == "service db failed with exit code 3: no disk"
