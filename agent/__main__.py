@@ -64,6 +64,9 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
             "--mirror-quota", type=int, metavar="BYTES", help="What git mirrors may take [ORCHESTRA_MIRROR_QUOTA]."
         ),
         click.option("--git-protocol", multiple=True, metavar="NAME", help="Protocol for git: file, http, git."),
+        click.option(
+            "--artifact-limit", type=int, metavar="BYTES", help="What a build may keep [ORCHESTRA_ARTIFACT_LIMIT]."
+        ),
         click.option("--log-limit", type=int, metavar="BYTES", help="Largest log of a build [ORCHESTRA_LOG_LIMIT]."),
         click.option("--pass-env", multiple=True, metavar="NAME", help="Variable that builds see; repeatable."),
         click.option("--listen", metavar="HOST:PORT", help="Where other agents reach this one [default: everywhere]."),

@@ -26,7 +26,8 @@ from ..core.views import BuildLine, BuildView
 from .paths import Paths, default_data
 
 if TYPE_CHECKING:
-    from .shipping import Listing
+    from .shipping import Listing, Owning
+    from .workspace.returning import Returned
 
 ANSWER_S = 30.0
 """Seconds to wait for an answer that needs no waiting of its own."""
@@ -162,7 +163,8 @@ class Shipment:
 
         self.listing = listing
         self._contents = Contents(paths.contents)
-        self.packing = Packing(listing, self._contents, paths.shipped)
+        self._memories = paths.shipped
+        self.packing = Packing(listing, self._contents, self._memories)
 
     def source(self, progress: Callable[[int], None] = lambda _: None, *, warm: bool = False) -> api.SourceParam:
         """Pack it; return what builds.submit takes as `source`. `progress` is told of bytes that were read.
@@ -180,6 +182,40 @@ class Shipment:
             tree=sha256(place.encode(errors="surrogateescape")).hexdigest() if warm else "",
             directory=self.listing.inside,
         )
+
+    def owning(self) -> "Owning":
+        """Return what says which files of the directory are people's own, once it is packed."""
+        from .shipping import Owning
+
+        return Owning(self.listing, self._memories)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give back what is open."""
+        self._contents.close()
+
+
+class Returning:
+    """What a build kept, on its way into a directory of the client's. A context manager."""
+
+    def __init__(self, client: "Client", found: api.Artifacts, globs: Sequence[str]) -> None:
+        """Have the agent of `client` fetch it. `globs`: what of it is wanted. Raises NotFound, InvalidInput."""
+        from ..core.globs import Globs
+        from .blobs import Contents
+
+        wanted = Globs(globs)
+        client.call("artifacts.fetch", tree=found.tree, agent=found.agent)
+        self._contents = Contents(Paths(client.data).contents)
+        self.entries = [one for one in self._contents.entries(bytes.fromhex(found.tree)) if wanted.matches(one.path)]
+
+    def put(self, out: Path, may_overwrite: Callable[[bytes], bool]) -> "Returned":
+        """Put it into a directory, which exists; `may_overwrite(path)` is whether a file there may go."""
+        from .workspace.returning import put
+
+        return put(self._contents, self.entries, out, may_overwrite)
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -276,6 +312,7 @@ class Client:
         self.jobs = Namespace(self, "jobs")
         self.tasks = Namespace(self, "tasks")
         self.store = Namespace(self, "store")
+        self.artifacts = Namespace(self, "artifacts")
         self.builds = Builds(self, "builds")
 
     def call(self, method: str, **params: object) -> Any:  # noqa: ANN401 - the method decides the type
@@ -283,7 +320,7 @@ class Client:
         self._number += 1
         params = {name: value for name, value in params.items() if value is not None}
         wait = params.get("timeout" if method == "builds.wait" else "wait", 0.0 if method != "builds.wait" else None)
-        lasting = wait is None or method in {"agent.stop", "agent.leave"}  # as long as builds run
+        lasting = wait is None or method in {"agent.stop", "agent.leave", "artifacts.fetch"}  # as long as builds run
         limit = None if lasting else ANSWER_S + cast("float", wait)
         self._socket.send(msgspec.json.encode(request(self._number, method, params)))
         return opened(method, self._replies({self._number}, limit)[self._number])

@@ -3,8 +3,9 @@
 Refuses to know when a build starts (worker) and how a workspace is filled (workspace).
 """
 
+import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -16,8 +17,10 @@ from ..core.model import Attempt, Build
 from .paths import Paths
 from .trees import Trees
 from .warm import Warm, name_of
-from .workspace import order, prepare
-from .workspace.order import Order
+from .workspace import collect, order, prepare
+from .workspace.order import Brought, Order
+
+log = logging.getLogger(__name__)
 
 Fetch = Callable[[str], Awaitable[None]]
 """Has a directory (SHA-256, hex) brought to this machine. Raises OrchestraError where it is nowhere."""
@@ -28,32 +31,43 @@ class Furnished(NamedTuple):
 
     prepare: tuple[str, ...] = ()  # command that fills it; empty: it stays empty
     workspace: str = ""  # where it is; empty: in the room that the executor finds
+    collect: tuple[str, ...] = ()  # command that takes from it what is kept; empty: nothing is
 
 
 class Furnisher:
     """Furnishes the workspaces of one machine."""
 
-    def __init__(self, paths: Paths, trees: Trees, warm: Warm, fetch: Fetch, protocols: Sequence[str] = ()) -> None:
+    def __init__(  # noqa: PLR0913 - what it stands between
+        self,
+        paths: Paths,
+        trees: Trees,
+        warm: Warm,
+        fetch: Fetch,
+        protocols: Sequence[str] = (),
+        *,
+        limit: int = 0,
+    ) -> None:
         """Furnish from `trees`, those that stay in `warm`; what is not there is brought by `fetch`.
 
-        Repositories may be reached by `protocols`, too, beside the usual ones.
+        Repositories may be reached by `protocols`, too, beside the usual ones. `limit` is in bytes, of the artifacts of
+        one build; 0 is none.
         """
         self._protocols = tuple(protocols)
         self._paths = paths
         self._trees = trees
         self._warm = warm
         self._fetch = fetch
+        self._limit = limit
 
     def lacks(self, build: Build, spec: Spec) -> bool:
         """Whether something has to be brought, or waited for, before a build can start."""
-        if not spec.source.archive:
-            return False
-        return not self._trees.has(spec.source.archive) or not self._has_place(build, spec)
+        return any(not self._trees.has(one) for one in _needed(build, spec)) or not self._has_place(build, spec)
 
     async def bring(self, build: Build, spec: Spec) -> None:
         """Bring what is lacking, so that `furnish` may be called at once. Raises OrchestraError where that fails."""
-        if spec.source.archive and not self._trees.has(spec.source.archive):
-            await self._fetch(spec.source.archive)
+        for one in _needed(build, spec):
+            if not self._trees.has(one):
+                await self._fetch(one)
         if not self._has_place(build, spec):
             await self._warm.wait(name_of(build.requester, spec.source.tree))
 
@@ -62,32 +76,65 @@ class Furnisher:
 
     def furnish(self, attempt: Attempt, build: Build, spec: Spec) -> Furnished:
         """Order what an attempt needs; return what its plan says of it."""
-        if not spec.source.archive and not spec.source.git:
+        fills, takes = bool(spec.source.git or _needed(build, spec)), bool(spec.artifacts)
+        if not fills and not takes:
             return Furnished()
         workspace = record = ""
         if spec.source.tree:
             place = self._warm.take(name_of(build.requester, spec.source.tree), attempt.key)
             workspace, record = str(place.workspace), str(place.record)
         path = self._paths.order(attempt.key)
-        wanted = Order(str(self._paths.contents), spec.source.archive, record)
+        wanted = Order(
+            contents=str(self._paths.contents),
+            tree=spec.source.archive,
+            record=record,
+            key=attempt.key,
+            brought=tuple(Brought(job, root) for job, roots in _brought(build).items() for root in roots),
+            artifacts=spec.artifacts,
+            limit=self._limit,
+        )
         if spec.source.git:
             mirrors = str(self._paths.mirrors)
             wanted = replace(wanted, source=spec.source, mirrors=mirrors, protocols=self._protocols)
         order.write(path, wanted)
-        return Furnished(_program(prepare.__name__, str(path)), workspace)
+        return Furnished(
+            prepare=_program(prepare.__name__, str(path)) if fills else (),
+            workspace=workspace,
+            collect=_program(collect.__name__, str(path), str(self._paths.kept(attempt.key))) if takes else (),
+        )
+
+    def kept(self, key: str) -> str:
+        """Return what stands for the artifacts of an attempt that has ended; empty: it has none."""
+        try:
+            return order.kept(self._paths.kept(key)).artifacts
+        except (OSError, msgspec.MsgspecError) as error:
+            log.warning("furnisher.lost: what %s kept cannot be read: %s", key, error)
+            return ""
 
     def ordered(self) -> set[str]:
         """Return the directories (hex) that attempts which have not ended are to begin in."""
         found: set[str] = set()
         for path in self._paths.orders.iterdir():
             with suppress(OSError, msgspec.MsgspecError):
-                found.add(order.read(path).tree)
+                ordered = order.read(path)
+                found |= {ordered.tree, *(one.tree for one in ordered.brought)}
         return found - {""}
 
     def clear(self, key: str) -> None:
         """Forget an attempt that has ended."""
         self._paths.order(key).unlink(missing_ok=True)
+        self._paths.kept(key).unlink(missing_ok=True)
         self._warm.release(key)
+
+
+def _needed(build: Build, spec: Spec) -> list[str]:
+    """Return the directories (SHA-256, hex) that a build's workspace is filled with."""
+    source = [spec.source.archive] if spec.source.archive else []
+    return [*source, *(root for roots in _brought(build).values() for root in roots)]
+
+
+def _brought(build: Build) -> Mapping[str, tuple[str, ...]]:
+    return build.context.brought if build.context is not None else {}
 
 
 def _program(module: str, *words: str) -> tuple[str, ...]:

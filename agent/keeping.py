@@ -8,12 +8,14 @@ know what the contents mean.
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 from ..core.errors import Damaged, LimitReached, NotFound, OrchestraError, PeerError, Unreachable
 from ..core.ids import is_attempt_key
+from ..core.manifest import Entry
 from ..core.messages import Call, Keep, Kept, LogBytes, LogRead, pack, portions, unpack
 from ..core.model import AgentRecord, Attempt, Build
 from ..store.query import Filter, Operator, Order, Query
@@ -39,10 +41,29 @@ RETRY_S = 2.0
 KEEP_S = 60.0
 """Seconds for a voter to take what it was given."""
 
+PATIENCE_S = 20.0
+"""Seconds for which a directory is looked for that nobody who can be asked has."""
+
+AGAIN_S = 0.5
+"""Seconds between two rounds of asking for it."""
+
+RECENT_S = 24 * 3600.0
+"""Seconds for which a voter that lacks artifacts tries to have them."""
+
 FILL_S = 20.0
 """Seconds between two looks of a voter for what it lacks."""
 
 _Tree: TypeAlias = tuple[str, str, str]  # what a directory is kept for, for which, and its SHA-256 in hex
+
+
+class _Lot(NamedTuple):
+    """What is kept together."""
+
+    logs: Mapping[str, str]  # attempt -> SHA-256 (hex) of its log
+    artifacts: Mapping[str, str]  # attempt -> SHA-256 (hex) of the directory that its artifacts make
+
+
+_T = TypeVar("_T")
 _PAGE = 200  # builds looked at together
 _PART = 512 << 10  # bytes of a log fetched at a time
 
@@ -61,7 +82,7 @@ class Keeper:
         self._peers = peers
         self._mesh = mesh
         self._history = history
-        self._waiting: list[tuple[dict[str, str], asyncio.Future[None]]] = []  # logs to be kept: key -> digest
+        self._waiting: list[tuple[_Lot, asyncio.Future[None]]] = []  # what is to be kept
         self._keeping: asyncio.Task[None] | None = None
         self._full = False
         self._filled = 0  # serial up to which this agent has the logs of all ended builds
@@ -91,12 +112,34 @@ class Keeper:
         if not await self._offer({}, {}, size, ((Why.SOURCE.value, "", root),)):
             raise Unreachable("the directory could not be copied to a majority of the voters; try again")
 
-    async def fetch(self, root: str) -> None:
-        """Have a directory on this machine, wherever it is. Raises NotFound, or why it cannot be had."""
+    async def fetch(self, root: str, first: str = "", patience_s: float = PATIENCE_S) -> None:
+        """Have a directory on this machine, wherever it is: with the agent `first`, with a voter, or any other.
+
+        Who has it may be out of reach for a moment, and what was just made may be on its way to the voters: so it is
+        tried again. Raises NotFound, Unreachable when that was in vain for so many seconds, or why it cannot be had.
+        """
+        await self._patiently(lambda: self._trees.fetch(root, Why.SOURCE, "", self._holders(first)), patience_s)
+
+    async def entries(self, root: str, first: str = "") -> list[Entry]:
+        """Return what is in a directory, wherever it is. Raises as `fetch`."""
+        return await self._patiently(lambda: self._trees.entries(root, self._holders(first)), PATIENCE_S)
+
+    async def _patiently(self, look: Callable[[], Awaitable[_T]], patience_s: float) -> _T:
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return await look()
+            except (NotFound, Unreachable):
+                if time.monotonic() >= deadline:
+                    raise
+            await asyncio.sleep(AGAIN_S)
+
+    def _holders(self, first: str) -> list[AgentRecord]:
+        """Return who may have a directory: that agent, the voters, and all others that can be asked, in this order."""
         voters = {one.id for one in self._peers.voters()}
         others = [one for one in self._peers.records.values() if one.id != self._mesh.id]
         holders = [one for one in others if self._peers.reachable(one.id)]
-        await self._trees.fetch(root, Why.SOURCE, "", sorted(holders, key=lambda one: one.id not in voters))
+        return sorted(holders, key=lambda one: (one.id != first, one.id not in voters))
 
     # -- logs
 
@@ -115,10 +158,10 @@ class Keeper:
                 log.warning("keeper.no-log: %s: %s", key, error.strerror)
         return found
 
-    async def keep(self, digests: Mapping[str, str]) -> None:
+    async def keep(self, logs: Mapping[str, str], artifacts: Mapping[str, str]) -> None:
         """See worker.Archive. What is asked while a round is under way goes together in the next."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((dict(digests), done))
+        self._waiting.append((_Lot(logs, artifacts), done))
         if self._keeping is None or self._keeping.done():
             self._keeping = asyncio.get_running_loop().create_task(self._keep())
         await done
@@ -126,18 +169,21 @@ class Keeper:
     async def _keep(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            logs = {key: digest for part, _ in batch for key, digest in part.items()}
-            while not await self._offer_logs(logs):  # noqa: ASYNC110 - others, of whom nothing is heard
+            logs = {key: digest for part, _ in batch for key, digest in part.logs.items()}
+            trees = [(Why.ARTIFACTS.value, key, root) for part, _ in batch for key, root in part.artifacts.items()]
+            while not await self._offer_all(logs, trees):  # noqa: ASYNC110 - others, of whom nothing is heard
                 await asyncio.sleep(RETRY_S)
             for _, done in batch:
                 if not done.done():
                     done.set_result(None)
 
-    async def _offer_logs(self, logs: Mapping[str, str]) -> bool:
+    async def _offer_all(self, logs: Mapping[str, str], trees: Sequence[_Tree]) -> bool:
         if not self._others():
             return True  # this agent is the one voter there is, and has them
         small, large, size = await asyncio.to_thread(self._sorted, logs)
-        return await self._offer(small, large, size)
+        for _, _, root in trees:
+            size += (await asyncio.to_thread(self._trees.contents.tree, digest_of(root))).size
+        return await self._offer(small, large, size, trees)
 
     def _sorted(self, logs: Mapping[str, str]) -> tuple[dict[str, bytes], dict[str, str], int]:
         """Return the small logs by digest, the names of large ones with their digests, and the bytes of those."""
@@ -261,7 +307,7 @@ class Keeper:
             ended = [one for one in builds if one.state.ended]
             if not ended:
                 return
-            wanted = Filter("build", Operator.IN, tuple(one.id for one in ended if one.log_bytes))
+            wanted = Filter("build", Operator.IN, tuple(one.id for one in ended if one.log_bytes or one.kept))
             attempts: Sequence[Attempt] = ()
             if wanted.value:
                 found = await self._history.read(self._history.store.find, Query("attempts", (wanted,), limit=1000))
@@ -269,10 +315,21 @@ class Keeper:
             lacking = [one for one in attempts if one.log and not self._has_log(one)]
             for one in lacking:
                 await self._fill_in(one)
+            for one in attempts:
+                await self._fill_in_artifacts(one)
             alive = next((one.serial for one in builds if not one.state.ended), None)
             self._filled = builds[-1].serial if alive is None else alive - 1
             if alive is not None or len(builds) < _PAGE:
                 return
+
+    async def _fill_in_artifacts(self, attempt: Attempt) -> None:
+        """Fetch what a build kept, unless that was so long ago that it may have been forgotten on purpose."""
+        recent = attempt.finished is not None and attempt.finished > (time.time() - RECENT_S) * 1000
+        if attempt.artifacts and recent and not self._trees.has(attempt.artifacts):
+            try:
+                await self._trees.fetch(attempt.artifacts, Why.ARTIFACTS, attempt.key, self._holders(attempt.agent))
+            except OrchestraError as error:
+                log.info("keeper.artifacts-missing: %s: %s", attempt.key, error)
 
     def _has_log(self, attempt: Attempt) -> bool:
         mine = attempt.agent == self._mesh.id and self._paths.log(attempt.key).exists()

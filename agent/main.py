@@ -20,6 +20,7 @@ from ..core.ledger import Ledger, Remembered
 from ..store import soundness
 from . import facts, identity, rebuilding, recovery, roster, sharing
 from .alone import only_agent
+from .attic import Attic
 from .ballast import Ballast
 from .blobs import Blobs, Contents
 from .clockwork import Clockwork
@@ -170,11 +171,20 @@ class Agent:
 
     def _furnishing(self) -> Furnisher:
         warm = Warm(self.paths.warm, self.settings.slot_count(self.settings.over(self._facts)), self._writes)
-        return Furnisher(self.paths, self.trees, warm, self.keeper.fetch, self.settings.git_protocol)
+        limit = self.settings.artifact_limit
+        return Furnisher(self.paths, self.trees, warm, self.keeper.fetch, self.settings.git_protocol, limit=limit)
 
     def _tidier(self) -> Tidier:
         mirrors = Mirrors(self.paths.mirrors, Git(self.settings.git_protocol))
         return Tidier(self.trees, mirrors, self._needed, self.settings)
+
+    def _attic(self) -> Attic:
+        return Attic(
+            self.trees.contents,
+            self.history,
+            lambda: self.replica.ledger if self.peers.holds_copy else None,
+            lambda key: self.worker is not None and self.worker.knows(key),
+        )
 
     def _journal(self) -> Journal:
         if not self.paths.journal.exists() and self._store.applied():
@@ -273,7 +283,8 @@ class Agent:
         serving += [
             loop.create_task(one)
             for one in (
-                *(scripting.run(), relay.run(), work, self.way.run(), self.keeper.run(), self._tidier().run()),
+                *(scripting.run(), relay.run(), work, self.way.run()),
+                *(self.keeper.run(), self._tidier().run(), self._attic().run()),
                 self.standing.found(self.replica, self.master),
                 *([self._manners.run()] if self._manners is not None else []),
                 *(

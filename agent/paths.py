@@ -161,6 +161,10 @@ class Paths:
         """Which stores were damaged and set aside, and why."""
         return self.data / "set-aside.json"
 
+    def kept(self, key: str) -> Path:
+        """Return the file with what was taken from the workspace of an attempt."""
+        return self.orders / f"{key}.kept"
+
     def incoming(self, name: str) -> Path:
         """Return where something that is being fetched is put together."""
         return self.data / "incoming" / name

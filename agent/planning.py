@@ -50,6 +50,7 @@ class Planner:
             steps=tuple(_step(one, spec, secrets) for one in spec.steps),
             prepare=furnished.prepare,
             workspace=furnished.workspace,
+            collect=furnished.collect,
             timeout_s=spec.timeout_s,
             log_limit=self._log_limit,
             secrets=tuple(secrets.values()),

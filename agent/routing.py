@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 HERE = frozenset(
     {
         *("network.status", "agent.stop", "agent.leave", "events.subscribe", "network.digest", "network.links"),
-        *("builds.input", "builds.resize"),
+        *("builds.input", "builds.resize", "artifacts.fetch"),
     }
 )
 """Methods that are about the asked agent itself, or which it passes on by itself."""

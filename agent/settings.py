@@ -46,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     git_protocol: tuple[
         str, ...
     ] = ()  # by which git repositories may be reached, beside https and ssh: file, http, git
+    artifact_limit: int = 10 << 30  # bytes that the artifacts of one build may have; 0: no limit
     reserve: int = 100 * _MIB  # bytes of disk that stay free: below it new work is refused
     pass_env: tuple[str, ...] = ()  # further variables of the agent's environment that builds see; `*` at the end
     listen: str = ""  # HOST:PORT, HOST or :PORT for other agents; empty: all interfaces, port 7711 or another free one
@@ -135,7 +136,7 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
     check_offer(settings.offer())
     for one in settings.peer:
         addresses.split(one)
-    for name in ("blob_quota", "content_quota", "mirror_quota"):
+    for name in ("blob_quota", "content_quota", "mirror_quota", "artifact_limit"):
         if getattr(settings, name) < 0:
             message = f"{name.replace('_', '-')} must be 0 (no limit) or more bytes, not {getattr(settings, name)}"
             raise InvalidInput(message)

@@ -114,6 +114,21 @@ class Trees:
             if not lock.locked():
                 self._fetching.pop(digest, None)
 
+    async def entries(self, root: str, holders: Sequence[AgentRecord]) -> list[Entry]:
+        """Return what is in a directory, of which only the list need come to this machine. Raises as `fetch`."""
+        digest = digest_of(root)
+        if self.has(root):
+            return await asyncio.to_thread(self.contents.entries, digest)
+        problem: OrchestraError = NotFound(f"no agent has the directory {root[:12]} any more")
+        for holder in holders:
+            try:
+                async with self._staying():
+                    await self._fetch_list(holder, digest)
+                    return await asyncio.to_thread(self.contents.entries, digest)
+            except OrchestraError as error:
+                problem = error
+        raise problem
+
     async def _fetch(self, root: Digest, why: Why, name: str, holders: Sequence[AgentRecord]) -> None:
         problem: OrchestraError = NotFound(f"no agent has the directory {root.hex()[:12]} any more")
         for holder in holders:
@@ -155,10 +170,7 @@ class Trees:
 
     async def _fetch_from(self, holder: AgentRecord, root: Digest) -> int:
         """Fetch what is lacking of a directory from one member; return the bytes that came."""
-        size = await self._ask(holder, [root])
-        tree = await asyncio.to_thread(self.contents.tree, root)
-        self._check_room(tree)
-        size += await self._ask(holder, tree.digests())
+        size = await self._fetch_list(holder, root)
         entries, lacking = await asyncio.to_thread(self._lacking, root)
         size += await self._ask(holder, [one.digest for one in entries if one.size <= SMALL and one.digest in lacking])
         large = {one.digest: one.size for one in entries if one.size > SMALL and one.digest in lacking}
@@ -169,6 +181,13 @@ class Trees:
                 return await self._fetch_large(holder, digest, length)
 
         return size + sum(await asyncio.gather(*(fetch(*one) for one in large.items())))
+
+    async def _fetch_list(self, holder: AgentRecord, root: Digest) -> int:
+        """Fetch what says what is in a directory from one member; return the bytes that came."""
+        size = await self._ask(holder, [root])
+        tree = await asyncio.to_thread(self.contents.tree, root)
+        self._check_room(tree)
+        return size + await self._ask(holder, tree.digests())
 
     def _lacking(self, root: Digest) -> tuple[list[Entry], set[Digest]]:
         entries = [one for one in self.contents.entries(root) if one.is_file]

@@ -68,8 +68,11 @@ class Archive(Protocol):
         """Return the SHA-256 (hex) of these attempts' logs, which will not grow any more; empty ones are left out."""
         ...
 
-    async def keep(self, digests: Mapping[str, str]) -> None:
-        """Return when the network holds these logs (key -> digest). May take as long as no majority answers."""
+    async def keep(self, logs: Mapping[str, str], artifacts: Mapping[str, str]) -> None:
+        """Return when the network holds these logs and directories (attempt -> SHA-256, hex).
+
+        May take as long as no majority answers.
+        """
         ...
 
 
@@ -115,6 +118,10 @@ class Worker:
         """Whether an attempt is here and has not ended."""
         one = self._attempts.get(key)
         return one is not None and not one.state.ended
+
+    def knows(self, key: str) -> bool:
+        """Whether an attempt is here, or ended and what it left is not with the network yet."""
+        return key in self._attempts
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -321,12 +328,13 @@ class Worker:
         if not ended:
             return
         logs = {one.key: one.log for one in ended if one.log}
-        if not logs:
+        artifacts = {one.key: one.artifacts for one in ended if one.artifacts}
+        if not logs and not artifacts:
             self._settle([one.key for one in ended])
             return
 
         async def keep() -> None:
-            await self._archive.keep(logs)
+            await self._archive.keep(logs, artifacts)
             self._settle([one.key for one in ended])
 
         self._later(keep())
@@ -357,6 +365,7 @@ class Worker:
                 log_bytes=status.log_bytes,
                 results=status.results,
                 log=logs.get(status.key, ""),
+                artifacts=self._furnisher.kept(status.key) if status.state.ended else "",
             )
             self._attempts[status.key] = report
             reports.append(report)

@@ -184,6 +184,32 @@ class Submit(Params, frozen=True):
     backoff: Backoff = Backoff.CONSTANT  # how that grows
     terminal: TerminalParam | None = None  # let the processes have a terminal like this one, where it is one build
     input: bool = False  # let the steps read what is sent by builds.input, where it is one build
+    artifacts: list[str] = []  # globs of what the command leaves that is kept, however it ends
+
+
+class ArtifactsList(Params, frozen=True):
+    """Which files that a build kept."""
+
+    id: str  # as in builds.get
+    glob: str = "**"  # only those whose path fits: `*` within a name, `**` for any directories
+    attempt: int | None = None  # which attempt; the last by default
+
+
+class ArtifactsGet(Params, frozen=True):
+    """Which part of a file that a build kept."""
+
+    id: str  # as in builds.get
+    path: str  # as in artifacts.list
+    offset: int = 0  # first byte wanted
+    limit: int = 262144  # most bytes wanted, 1 to 1048576
+    attempt: int | None = None  # which attempt; the last by default
+
+
+class ArtifactsFetch(Params, frozen=True):
+    """Which artifacts to bring."""
+
+    tree: str  # as in artifacts.list
+    agent: str = ""  # id of the agent that is asked first; as in artifacts.list
 
 
 class ByPipeline(Params, frozen=True):
@@ -521,6 +547,42 @@ class WindowResized(msgspec.Struct, frozen=True):
     rows: int  # height
 
 
+class Artifact(msgspec.Struct, frozen=True):
+    """A file that a build kept."""
+
+    path: str  # relative to the workspace; bytes that are no UTF-8 are written as `\xNN`
+    size: int  # bytes
+    mode: str  # kind and permissions, as `-rwxr-xr-x`
+    digest: str  # SHA-256 (hex) of the content; where it leads to, for a symbolic link
+    modified: str | None  # RFC 3339; when it was last changed
+
+
+class Artifacts(msgspec.Struct, frozen=True):
+    """What a build kept."""
+
+    build: str  # its id
+    attempt: int  # which attempt of it
+    tree: str  # SHA-256 (hex) of the directory that all its artifacts make; empty: there are none
+    agent: str  # id of the agent that it ran on
+    files: list[Artifact]  # those asked for, by path
+    size: int  # bytes of those
+
+
+class ArtifactPart(msgspec.Struct, frozen=True):
+    """A range of a file."""
+
+    offset: int  # of the first byte returned
+    data: str  # base64
+    size: int  # bytes of the whole file
+    complete: bool  # the file ends here
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """The artifacts are on the asked agent's machine."""
+
+    tree: str  # as asked
+
+
 class OneTask(msgspec.Struct, frozen=True):
     """The task that records a request."""
 
@@ -653,6 +715,16 @@ METHODS: Mapping[str, Method] = {
             WindowResized,
             _SUBMIT,
             (NotFound, Conflict, InvalidInput),
+        ),
+        Method("artifacts.list", "The files that a build kept", ArtifactsList, Artifacts, _READ, _MISSING),
+        Method("artifacts.get", "A range of a file that a build kept", ArtifactsGet, ArtifactPart, _READ, _MISSING),
+        Method(
+            "artifacts.fetch",
+            "Have a build's artifacts on the asked agent's machine, for a client there to take",
+            ArtifactsFetch,
+            Fetched,
+            _READ,
+            _MISSING,
         ),
         Method("builds.wait", "Answered when the build has ended", BuildsWait, OneBuild, _READ, (TimedOut,)),
         Method("builds.abort", "Stop a build wherever it is", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),

@@ -145,6 +145,7 @@ class Need(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     job: str  # its name
     when: When = When.SUCCESS  # how it must have ended: else the build is skipped
+    artifacts: bool = True  # whether what its builds kept is put into the workspace
 
 
 class Matrix(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -367,6 +367,8 @@ class Ledger:
             build = replace(
                 build, **fields, finished=report.finished, reason=report.reason, results=report.results, stop=None
             )
+            if report.artifacts:
+                build = replace(build, context=replace(build.context or Context(), kept=report.artifacts))
             self._end(build, report.state, changes)
             return
         self.attempts[build.id] = report

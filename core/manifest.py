@@ -167,8 +167,8 @@ def _check(one: Entry) -> None:
 
 
 def shown(path: bytes) -> str:
-    """Return a path for people, whatever bytes it is made of."""
-    return path[:200].decode("utf-8", "backslashreplace")
+    r"""Return a path as text, whatever bytes it is made of: those that are no UTF-8 as `\xNN`."""
+    return path.decode("utf-8", "backslashreplace")
 
 
 _encode = msgspec.msgpack.Encoder().encode

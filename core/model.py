@@ -101,6 +101,7 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     log_bytes: int = 0  # length of its log
     results: dict[str, str] = {}  # what its steps wrote to ORCHESTRA_RESULTS
     log: str = ""  # SHA-256 (hex) of its whole log, by which the network keeps it; empty: not ended, or an empty log
+    artifacts: str = ""  # SHA-256 (hex) of the directory that the files it keeps make; empty: there are none
 
     @property
     def key(self) -> str:
@@ -139,6 +140,8 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     most_of_node: int = 0  # as `most`, of its job in its pipeline only
     terminal: Terminal | None = None  # at which it was made: its processes have one like it; None: they have none
     input: bool = False  # its steps read what its requester types
+    kept: str = ""  # SHA-256 (hex) of the directory that its artifacts make, once it has ended
+    brought: dict[str, tuple[str, ...]] = {}  # needed job -> the same of its builds, put into the workspace
 
 
 class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -177,6 +180,11 @@ class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return f"{self.project}/{self.job}#{self.number}"
 
     @property
+    def kept(self) -> str:
+        """SHA-256 (hex) of the directory that its artifacts make; empty: it has none."""
+        return self.context.kept if self.context is not None else ""
+
+    @property
     def held(self) -> bool:
         """Whether it waits for others of its pipeline, and is not the scheduler's yet."""
         return self.context is not None and self.context.held and self.state is BuildState.PENDING
@@ -194,6 +202,7 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     taken: tuple[str, ...] = ()  # ids of builds of earlier pipelines whose success counts here, too
     results: dict[str, str] = {}  # what those left
     ends: dict[str, int] = {}  # state -> builds that ended so, as of when the pipeline was last written
+    kept: tuple[str, ...] = ()  # SHA-256 (hex) of the directories that the artifacts of those taken over make
 
 
 class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

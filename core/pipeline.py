@@ -73,6 +73,7 @@ class Standing:
     dependents: list[int] = field(default_factory=list[int])  # places of the nodes that need it
     ends: dict[BuildState, int] = field(default_factory=dict[BuildState, int])  # state -> builds that ended so
     results: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])  # key -> serial, value
+    kept: dict[int, str] = field(default_factory=dict[int, str])  # serial -> what stands for the build's artifacts
     stopped: bool = False  # no more of its builds start: one failed
 
     @property
@@ -85,8 +86,14 @@ class Standing:
         """Return the results of its builds; where several wrote the same key, the last in the order of the matrix."""
         return {**self.node.results, **{key: value for key, (_, value) in sorted(self.results.items())}}
 
+    def artifacts(self) -> tuple[str, ...]:
+        """Return what stands for the artifacts of its builds, in the order of the matrix."""
+        return tuple(dict.fromkeys((*self.node.kept, *(root for _, root in sorted(self.kept.items())))))
+
     def take(self, build: Build) -> None:
         """Count a build that has ended."""
+        if build.context is not None and build.context.kept:
+            self.kept[build.serial] = build.context.kept
         self.left -= 1
         self.ends[build.state] = self.ends.get(build.state, 0) + 1
         for key, value in build.results.items():
@@ -130,7 +137,10 @@ class Progress:
 
     def counted(self) -> object:
         """Return all that is counted, for the ledger's digest."""
-        return [(one.left, one.waits, sorted(one.ends.items()), sorted(one.results.items())) for one in self.nodes]
+        return [
+            (one.left, one.waits, sorted(one.ends.items()), sorted(one.results.items()), sorted(one.kept.items()))
+            for one in self.nodes
+        ]
 
 
 class Pipelines:
@@ -218,6 +228,7 @@ class Pipelines:
                 self._ledger.withdraw(build, BuildState.SKIPPED, f"skipped: {', '.join(unmet)}", changes)
             return
         inherited = {job: values for job, one in needed.items() if (values := one.values())}
+        brought = {one.job: kept for one in node.needs if one.artifacts and (kept := needed[one.job].artifacts())}
         facts = {("needs", job, "state"): one.state.value for job, one in needed.items()}
         facts |= {("needs", job, "results", key): text for job, one in inherited.items() for key, text in one.items()}
         try:
@@ -231,7 +242,7 @@ class Pipelines:
                 reason = f"skipped: {node.condition} is false"
                 self._ledger.withdraw(build, BuildState.SKIPPED, reason, changes)
                 continue
-            context = replace(build.context or _NO_CONTEXT, held=False, inherited=inherited)
+            context = replace(build.context or _NO_CONTEXT, held=False, inherited=inherited, brought=brought)
             if context != (build.context or _NO_CONTEXT):
                 released = replace(build, reason="", context=context, ready=self._ledger.counters.at)
                 self._ledger.builds[build.id] = changes.builds[build.id] = released

@@ -55,7 +55,7 @@ def _came_to_nothing(node: Node, had: Sequence[Build]) -> bool:
 
 
 def _like(build: Build) -> NewBuild:
-    context = None if build.context is None else replace(build.context, held=False, inherited={})
+    context = None if build.context is None else replace(build.context, held=False, inherited={}, kept="", brought={})
     return NewBuild(build.project, build.job, build.spec, build.parameters, build.priority, context)
 
 
@@ -65,4 +65,6 @@ def _node(node: Node, count: int, kept: Sequence[Build], *, whole: bool) -> Node
     for one in kept:
         results |= one.results
     taken = () if whole and count else (*node.taken, *(one.id for one in kept))
-    return replace(node, count=count, first=0, ends={}, taken=taken, results=results)
+    roots = () if whole and count else (*node.kept, *(one.context.kept for one in kept if one.context is not None))
+    left = tuple(dict.fromkeys(one for one in roots if one))
+    return replace(node, count=count, first=0, ends={}, taken=taken, results=results, kept=left)

@@ -120,7 +120,7 @@ class BuildView(BuildSummary, frozen=True):
 
     attempts: list[AttemptView] = []  # oldest first
     steps: list[StepView] = []  # of the current or last attempt
-    artifacts: list[dict[str, Any]] = []  # files it kept
+    artifacts: list[dict[str, Any]] = []  # `path` and `size` of files it kept; artifacts.list has all of each
     terminal: bool = False  # its processes have a terminal
     input: bool = False  # its steps read what its requester types
 

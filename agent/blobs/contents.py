@@ -67,7 +67,7 @@ _SHAPE = f"""
 class Why(StrEnum):
     """What a directory is held for."""
 
-    SOURCE = "source"  # builds run in it, or did
+    SOURCE = "source"  # builds run in it, or did; or somebody here asked for it
     ARTIFACTS = "artifacts"  # a build left it; the name is the attempt's key
     CACHE = "cache"  # builds left it for later ones; the name is the project and the key
 
@@ -153,6 +153,12 @@ class Contents:
             yield self.read(entry.digest)
         else:
             yield from self.large.stream(entry.digest.hex())
+
+    def part(self, entry: Entry, offset: int, limit: int) -> bytes:
+        """Return at most `limit` bytes of a file from `offset` on. Raises NotFound, Damaged."""
+        if entry.size <= SMALL:
+            return self.read(entry.digest)[offset : offset + limit]
+        return self.large.read(entry.digest.hex(), offset, limit)
 
     def writer(self) -> "Writer":
         """Return what puts many contents for far less than one by one."""

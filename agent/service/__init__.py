@@ -27,6 +27,7 @@ from ..trees import Trees
 from ..vault import Vault
 from ..worker import Worker
 from .agents import Agents
+from .artifacts import Artifacts
 from .builds import Builds
 from .desk import Desk
 from .jobs import Jobs
@@ -75,7 +76,8 @@ class Service:
         )
         records = Records(self._desk)
         self._sources = Sources(self._desk, keeper, trees, resolver)
-        builds = Builds(self._desk, records, self._sources)
+        artifacts = Artifacts(self._desk, keeper, trees)
+        builds = Builds(self._desk, records, self._sources, artifacts)
         network = Network(
             self._desk,
             peers=peers,
@@ -90,6 +92,7 @@ class Service:
         parts = (
             network,
             Agents(self._desk, peers),
+            artifacts,
             Jobs(self._desk),
             builds,
             Pipelines(self._desk, records, builds),

@@ -12,6 +12,7 @@ from ...core.ledger import Changes
 from ...core.model import Build, BuildState, Stop
 from ...core.submission import Plan, Wish, plan, unresolved
 from . import commanding
+from .artifacts import Artifacts
 from .desk import Desk, check_size
 from .endings import Endings
 from .records import Records
@@ -25,11 +26,12 @@ COMMANDS_PROJECT = "run"
 class Builds:
     """The builds."""
 
-    def __init__(self, desk: Desk, records: Records, sources: Sources) -> None:
-        """Accept and stop them through the desk; what they begin with is `sources`'s matter."""
+    def __init__(self, desk: Desk, records: Records, sources: Sources, artifacts: Artifacts) -> None:
+        """Accept and stop them through the desk; what they begin with and leave is the matter of the others."""
         self._desk = desk
         self._records = records
         self._sources = sources
+        self._artifacts = artifacts
         self._endings = Endings()
         desk.replica.watch(self._on_changes)
 
@@ -97,7 +99,8 @@ class Builds:
         return await self._whole(await self._desk.find.build(params.id))
 
     async def _whole(self, build: Build) -> api.OneBuild:
-        return api.OneBuild(views.whole(build, await self._desk.find.attempts(build)))
+        found = views.whole(build, await self._desk.find.attempts(build))
+        return api.OneBuild(replace(found, artifacts=await self._artifacts.named(build.kept)) if build.kept else found)
 
     async def builds_list(self, params: api.BuildsList) -> api.Builds:
         """Return a page of builds."""
@@ -134,7 +137,7 @@ class Builds:
         self._desk.check_room()
         context = build.context
         if context is not None:  # nobody sits at a terminal for this one
-            context = replace(context, held=False, terminal=None, input=False)
+            context = replace(context, held=False, terminal=None, input=False, kept="")
         new = NewBuild(build.project, build.job, build.spec, build.parameters, build.priority, context)
         command = Submit(
             at=self._desk.master.time(),

@@ -1,8 +1,9 @@
 """What a client's command becomes: a spec like that of a job with one step, with everything about it checked. Pure."""
 
 from ...core import api
-from ...core.definition import MAX_RETRIES, Lock, Retry, Source, Spec, Step
+from ...core.definition import MAX_RETRIES, Artifacts, Lock, Retry, Source, Spec, Step, When
 from ...core.errors import InvalidInput
+from ...core.globs import Globs
 from ...core.names import check_name
 from ...core.requirements import parse_requirement
 from ...core.resources import check as check_resources
@@ -10,7 +11,7 @@ from ...core.retrying import check_reason
 
 OF_COMMANDS = (
     *("command", "env", "runs_on", "timeout", "retry", "resources", "locks", "waiting"),
-    *("retry_when", "retry_wait", "backoff"),
+    *("retry_when", "retry_wait", "backoff", "artifacts"),
 )
 """What a submission may say of a command only, for a job says it itself."""
 
@@ -40,6 +41,7 @@ def spec_of(params: api.Submit, source: Source) -> tuple[str, Spec]:
             message = f"{name} must be more than 0 seconds, not {seconds}"
             raise InvalidInput(message)
     check_resources(params.resources)
+    Globs(params.artifacts)  # which refuses what leads out of the directory
     spec = Spec(
         steps=(Step("run", run),),
         env=params.env,
@@ -50,6 +52,7 @@ def spec_of(params: api.Submit, source: Source) -> tuple[str, Spec]:
         resources=params.resources,
         locks=tuple(_lock(one) for one in sorted(params.locks, key=lambda one: one.name)),
         waiting_s=params.waiting,
+        artifacts=(Artifacts(tuple(params.artifacts), When.ALWAYS),) if params.artifacts else (),
     )
     if len({one.name for one in spec.locks}) < len(spec.locks):
         raise InvalidInput("a lock is named twice; say with `take` how many of it the command takes")

@@ -61,9 +61,12 @@ def names(top: Path, include: Sequence[str] = ()) -> tuple[list[bytes], Head]:
     return found, Head(revision, "" if branch == "HEAD" else branch)
 
 
-def tracked(top: Path) -> set[bytes]:
-    """Return the relative names of what git tracks in a work tree. Raises as `names`."""
-    return set(_lines(top, *_ask(top, ("ls-files", "-z", "--cached"))))
+def ignored(top: Path, paths: Sequence[bytes]) -> set[bytes]:
+    """Return those of some relative paths that git ignores and does not track; none where it does not say."""
+    ask = ["git", "-C", os.fspath(top), "check-ignore", "-z", "--stdin"]
+    names = b"".join(one + b"\0" for one in paths)
+    told = subprocess.run(ask, input=names, capture_output=True, env=_environment(), check=False)  # noqa: S603 - git
+    return set(told.stdout.split(b"\0")[:-1]) if told.returncode == 0 else set()
 
 
 _ALL = ("--cached", "--others", "--exclude-standard", "--deduplicate")
@@ -102,8 +105,7 @@ def _lines(top: Path, said: _Said) -> list[bytes]:
 
 def _ask(top: Path, *questions: Sequence[str]) -> list[_Said]:
     """Ask git about a work tree, all at once; whatever repository the environment names, as it does in a hook."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    env["GIT_OPTIONAL_LOCKS"] = "0"
+    env = _environment()
     nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
     asked = [
         subprocess.Popen(  # noqa: S603 - git, and words of our own
@@ -116,3 +118,10 @@ def _ask(top: Path, *questions: Sequence[str]) -> list[_Said]:
         for words in questions
     ]
     return [_Said(*one.communicate(), one.returncode) for one in asked]
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which git speaks of the directory it is told, and writes nothing."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    env["GIT_OPTIONAL_LOCKS"] = "0"
+    return env

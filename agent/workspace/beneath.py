@@ -28,9 +28,13 @@ _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class Beneath:
     """The top directory. A context manager, which gives back what is open."""
 
-    def __init__(self, top: Path) -> None:
-        """Open the directory, which exists. Raises OSError where it is none, or a link."""
+    def __init__(self, top: Path, *, replaces: bool = True) -> None:
+        """Open the directory, which exists. Raises OSError where it is none, or a link.
+
+        `replaces`: a file or link that is on the way to something new goes; else it stays, and that is an error.
+        """
         self._top = os.open(top, _FOLDER)
+        self._replaces = replaces
         self._folders: OrderedDict[bytes, int] = OrderedDict()
 
     def __enter__(self) -> Self:
@@ -165,12 +169,14 @@ class Beneath:
             return known
         folder, name = self._parent(path, make=make)
         try:
-            descriptor = _open(name, folder) if make else os.open(name, _FOLDER, dir_fd=folder)
+            changes = make and self._replaces
+            descriptor = _open(name, folder) if changes else os.open(name, _FOLDER, dir_fd=folder)
         except OSError as error:
-            if not make or error.errno not in _NOT_THERE:
+            if not make or error.errno not in _NOT_THERE or not (self._replaces or error.errno == errno.ENOENT):
                 raise
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=folder)  # a file or a link
+            if self._replaces:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)  # a file or a link
             os.mkdir(name, 0o755, dir_fd=folder)
             descriptor = os.open(name, _FOLDER, dir_fd=folder)
         self._folders[path] = descriptor

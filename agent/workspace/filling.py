@@ -61,22 +61,27 @@ Content = Callable[[Entry], Iterable[bytes]]
 class Filling:
     """One directory that is made what a tree says."""
 
-    def __init__(self, directory: Path, record: Path | None, content: Content) -> None:
-        """Fill a directory, which exists; `record` is the file that remembers what was put there, None: it is fresh."""
+    def __init__(self, directory: Path, record: Path | None, content: Content, *, timed: bool = False) -> None:
+        """Fill a directory, which exists; `record` is the file that remembers what was put there, None: nothing was.
+
+        `timed`: files get the times that the tree says, also where something is there already.
+        """
         self._directory = directory
         self._record = record
         self._content = content
+        self._timed = timed
 
     def fill(self, root: Digest, read: Callable[[], Sequence[Entry]]) -> Filled:
         """Make the directory what the tree `root` says, whose entries `read` returns. Raises OSError, DiskFull."""
         before = self._load()
         with Beneath(self._directory) as top:
-            entries = before.entries if before.root == root else read()
+            same = bool(root) and before.root == root
+            entries = before.entries if same else read()
             known = {one.path: (one, stamp) for one, stamp in zip(before.entries, before.stamps, strict=True)}
             wanted = [one for one in entries if not _stands(top, one, known.get(one.path))]
             paths = {one.path for one in entries}
             gone = [one.path for one in before.entries if one.path not in paths]
-            if not wanted and not gone and before.root == root:
+            if not wanted and not gone and same:
                 return Filled(0, 0, len(entries))
             self._check_room(wanted)
             changing = {one.path for one in wanted}
@@ -115,7 +120,7 @@ class Filling:
             if size != one.size:
                 raise Damaged(f"the content of {shown(one.path)} has {size} bytes, and {one.size} were promised")
             os.fchmod(descriptor, one.mode & _PERMISSIONS)
-            if fresh and one.mtime:
+            if (fresh or self._timed) and one.mtime:
                 then = min(one.mtime, time.time_ns())
                 os.utime(descriptor, ns=(then, then))
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from ...core.definition import Source
+from ...core.definition import Artifacts, Source
+
+
+class Brought(msgspec.Struct, frozen=True):
+    """What a build left that is needed."""
+
+    job: str  # which job's
+    tree: str  # SHA-256 (hex) of the directory that its artifacts make
 
 
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -20,19 +27,38 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     source: Source = Source()  # the repository that is checked out into the workspace, where it names one
     mirrors: str = ""  # folder of the mirrors on this machine
     protocols: tuple[str, ...] = ()  # by which repositories may be reached, beside the usual ones
+    key: str = ""  # of the attempt
+    brought: tuple[Brought, ...] = ()  # what needed builds left, put into the workspace behind the directory
+    artifacts: tuple[Artifacts, ...] = ()  # what is kept of the workspace
+    limit: int = 0  # bytes that may be kept of it; 0: any
 
 
-def write(path: Path, order: Order) -> None:
-    """Write an order, for `read` to find."""
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was taken from the workspace of an attempt."""
+
+    artifacts: str = ""  # SHA-256 (hex) of the directory that they make; empty: there are none
+
+
+def write(path: Path, value: Order | Kept) -> None:
+    """Write an order, or what came of it."""
     partial = path.with_suffix(".new")
-    partial.write_bytes(_encode(order))
+    partial.write_bytes(_encode(value))
     partial.replace(path)
 
 
 def read(path: Path) -> Order:
     """Return the order in a file. Raises OSError, msgspec.MsgspecError."""
-    return _decode(path.read_bytes())
+    return _order.decode(path.read_bytes())
+
+
+def kept(path: Path) -> Kept:
+    """Return what came of an order: nothing, where nothing was written. Raises OSError, msgspec.MsgspecError."""
+    try:
+        return _kept.decode(path.read_bytes())
+    except FileNotFoundError:
+        return Kept()
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Order).decode
+_order = msgspec.json.Decoder(Order)
+_kept = msgspec.json.Decoder(Kept)

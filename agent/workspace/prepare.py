@@ -5,15 +5,20 @@ build's log, and the exit code is 1: the build ends as error.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from ...core.errors import OrchestraError
+from ...core.manifest import Entry, shown
 from ..blobs import Contents
 from . import order
 from .filling import Filling
-from .order import Order
+from .order import Brought, Order
+
+TOLD = 10
+"""Files that several builds left of which the log is told."""
 
 
 def prepare(wanted: Order, workspace: Path) -> None:
@@ -21,8 +26,8 @@ def prepare(wanted: Order, workspace: Path) -> None:
     if wanted.tree:
         root = bytes.fromhex(wanted.tree)
         with Contents(Path(wanted.contents)) as contents:
-            record = Path(wanted.record) if wanted.record else None
             contents.use(root)
+            record = Path(wanted.record) if wanted.record else None
             Filling(workspace, record, contents.stream).fill(root, lambda: contents.entries(root))
     if wanted.source.git:
         from ..repositories.checkout import check_out  # most builds do without
@@ -31,10 +36,32 @@ def prepare(wanted: Order, workspace: Path) -> None:
 
         git = Git(wanted.protocols)
         check_out(git, Mirrors(Path(wanted.mirrors), git), wanted.source, workspace, _tell)
+    if wanted.brought:
+        with Contents(Path(wanted.contents)) as contents:
+            _put_brought(contents, wanted.brought, workspace)
 
 
 def _tell(text: str) -> None:
     sys.stdout.write(f"{text}\n")
+
+
+def _put_brought(contents: Contents, brought: Sequence[Brought], workspace: Path) -> None:
+    """Put what needed builds left into the workspace: where several left a file of one name, that of the last.
+
+    The last in the order of the job's needs, and of a matrix, as it is with results.
+    """
+    found: dict[bytes, tuple[str, Entry]] = {}
+    replaced: dict[bytes, str] = {}
+    for one in brought:
+        for entry in contents.entries(bytes.fromhex(one.tree)):
+            job, other = found.get(entry.path, (one.job, entry))
+            if (other.digest, other.mode) != (entry.digest, entry.mode):
+                replaced[entry.path] = f"{job} and {one.job}" if job != one.job else f"several builds of {job}"
+            found[entry.path] = one.job, entry
+    for path, who in sorted(replaced.items())[:TOLD]:
+        _tell(f"artifacts: {who} left different files {shown(path)}; the last of them is here")
+    entries = [entry for _, (_, entry) in sorted(found.items())]
+    Filling(workspace, None, contents.stream, timed=True).fill(b"", lambda: entries)
 
 
 def main(arguments: list[str]) -> int:

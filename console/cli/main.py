@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "show": ("looking", "show", "Show a build, or a pipeline"),
     "logs": ("following", "logs", "Print a build's log"),
     "watch": ("following", "watch", "Follow a build's steps until it ends"),
+    "artifacts": ("artifacts", "artifacts", "List and get the files that builds kept"),
     "abort": ("steering", "abort", "Stop a build, or a pipeline, wherever it is"),
     "cancel": ("steering", "cancel", "Withdraw a build that waits"),
     "rerun": ("submitting", "rerun", "Run what a build, or a pipeline, ran once more"),

@@ -15,6 +15,7 @@ from .keys import Keys, source
 from .locally import run_here
 from .output import say
 from .placing import Fallback, Nowhere
+from .returning import Return, out_option, returns
 from .session import Client, data_option
 from .shipping import shipped
 from .sitting import Seat
@@ -46,6 +47,7 @@ from .taking import taken, taking_options
 @click.option(
     "-p", "--parameter", multiple=True, metavar="NAME=VALUE", help="Value of a parameter of the job; repeatable."
 )
+@out_option
 @click.option("--detach", is_flag=True, help="Print the build's id and return at once.")
 @click.option("-n", "--no-input", is_flag=True, help="Let the command read nothing, instead of standard input.")
 @click.option(
@@ -68,6 +70,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     no_copy: bool,
     job: str | None,
     parameter: Sequence[str],
+    out: Sequence[str],
     detach: bool,
     no_input: bool,
     fallback: str,
@@ -86,6 +89,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     policy = Fallback(fallback)
     if policy is Fallback.LOCAL and (job or detach):
         raise click.UsageError("--fallback local is for a command that is waited for: it runs here, in this terminal")
+    if out and detach:
+        raise click.UsageError("--out needs who waits for the build; orchestra artifacts get has its files later")
     variables = pairs(env, "variable")
     params: dict[str, Any] = {
         "env": variables,
@@ -104,8 +109,11 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
         params["terminal"] = terminal.own()
     try:
         with connect(data) as net:
-            params["source"] = None if no_copy else shipped(net, directory, include, warm=not fresh and not job)
-            return _run(net, params, keys, policy, detach=detach)
+            packed = None if no_copy else shipped(net, directory, include, warm=not fresh and not job)
+            coming = returns(out, directory, packed)
+            params["source"] = None if packed is None else packed.source
+            params["artifacts"] = None if coming is None or job else coming.globs
+            return _run(net, params, keys, policy, detach=detach, coming=coming)
     except Nowhere as nowhere:
         why = "No agent can run it:\n" + "\n".join(f"  {one}" for one in nowhere.reasons)
     except NoAgent as error:
@@ -119,15 +127,24 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     return run_here(command, directory, variables, timeout)
 
 
-def _run(net: Client, params: dict[str, Any], keys: Keys, policy: Fallback, *, detach: bool) -> int:
+def _run(  # noqa: PLR0913 - what run was told
+    net: Client, params: dict[str, Any], keys: Keys, policy: Fallback, *, detach: bool, coming: Return | None
+) -> int:
     """Submit it, and stay with it unless it is left to itself from the beginning. Raises Nowhere; see sit."""
     found: api.Submitted = net.call("builds.submit", **params)
     if found.pipeline is not None:
-        return see_pipeline_through(net, found, wait=False, following=not detach, as_json=False)
+        code = see_pipeline_through(net, found, wait=False, following=not detach, as_json=False)
+        for one in found.builds:
+            if coming is not None and f"{one.project}/{one.job}" == params["job"]:
+                coming.take(net, one.id)
+        return code
     build = found.builds[0]
     if detach:
         click.echo(build.id)
         return int(Exit.OK)
     hint = "; Ctrl-] twice leaves it to itself" if keys is Keys.TERMINAL else ""
     say(f"Build {build.project}/{build.job}#{build.number} ({build.id}){hint}")
-    return sit(net, build.id, Seat(keys, screen=params.get("terminal") is not None), policy)
+    code = sit(net, build.id, Seat(keys, screen=params.get("terminal") is not None), policy)
+    if coming is not None:
+        coming.take(net, build.id)
+    return code

@@ -4,12 +4,16 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...agent.client import Shipment, ship
 from ...core import api
 from ..format import plain, size
 from .output import say
 from .session import Client
+
+if TYPE_CHECKING:
+    from ...agent.shipping import Owning
 
 LARGE = 100 << 20
 """Bytes of new files from which on people are told what takes long."""
@@ -21,11 +25,19 @@ QUIET_S = 1.0
 """Seconds before progress is shown."""
 
 
-def shipped(net: Client, directory: Path, include: Sequence[str], *, warm: bool) -> api.SourceParam:
-    """Pack a directory for the agent; return what builds.submit takes as `source`. See Shipment.source for `warm`."""
+class Shipped(NamedTuple):
+    """A directory that was packed for the agent."""
+
+    source: api.SourceParam  # what builds.submit takes
+    owning: "Owning"  # which of its files are people's own
+
+
+def shipped(net: Client, directory: Path, include: Sequence[str], *, warm: bool) -> Shipped:
+    """Pack a directory for the agent. See Shipment.source for `warm`."""
     with ship(net, directory, include) as shipment:
         _tell(shipment)
-        return shipment.source(_Progress(shipment.packing.new_bytes), warm=warm)
+        source = shipment.source(_Progress(shipment.packing.new_bytes), warm=warm)
+        return Shipped(source, shipment.owning())
 
 
 def _tell(shipment: Shipment) -> None:

@@ -150,6 +150,7 @@ _NEED = mapping(
     {
         "job": Key(LINE, "its name", required=True),
         "when": Key(WHEN, "how it must have ended: success (default), failure, or always: in any way"),
+        "artifacts": Key(TRUTH, "whether the artifacts of its builds are put into the workspace; they are by default"),
     },
     {"name": "job", "if": "when"},
 )
@@ -162,7 +163,8 @@ def _read_need(node: Tree, key: str, problems: Problems) -> Need | None:
     found = _NEED.read(node, key, problems)
     if found is None or not found.get("job"):
         return None
-    return Need(found["job"], When(found.get("when") or When.SUCCESS))
+    wanted = found.get("artifacts") is not False
+    return Need(found["job"], When(found.get("when") or When.SUCCESS), artifacts=wanted)
 
 
 _NEED_SHAPE: Shape[Placed[Need]] = placed(Shape(_read_need, {"anyOf": [LINE.schema, _NEED.schema]}))

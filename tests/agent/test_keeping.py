@@ -35,7 +35,7 @@ async def test_logs_are_kept_by_a_majority_before_the_worker_forgets(town: Town)
     keeper = first.agent.keeper
     assert await keeper.digests([*logs, f"{build_id(9)}.1"]) == logs
     town.cut(third)
-    await keeper.keep(logs)
+    await keeper.keep(logs, {})
     assert holders(town, small[1]) == holders(town, large[1]) == {"b"}
     assert second.agent.blobs.read(large[1], SMALL - 1, 10) == b"xx"
 
@@ -45,8 +45,8 @@ async def test_without_a_majority_it_is_tried_until_there_is_one(town: Town, mon
     first, *others = await town.grow(3)
     log = wrote(first, 1, b"a line\n")
     town.cut(first)
-    waiting = asyncio.ensure_future(first.agent.keeper.keep(dict([log])))
-    assert not await first.agent.keeper._offer_logs(dict([log]))
+    waiting = asyncio.ensure_future(first.agent.keeper.keep(dict([log]), {}))
+    assert not await first.agent.keeper._offer_all(dict([log]), [])
     assert not waiting.done()
     town.heal()
     await waiting

@@ -143,6 +143,73 @@ def test_large_uploads_are_told_with_what_is_large(box: AgentProcess, project: P
     assert "large" not in again.err
 
 
+def test_what_the_command_leaves_comes_back_and_takes_nothing_from_its_owner(box: AgentProcess, project: Path) -> None:
+    (project / "notes.txt").write_text("mine")
+    text = "make -s; echo worse | tee main.c notes.txt > new.txt"
+    found = orchestra(
+        box.data, "run", "--out", "program", "--out", "*.c", "--out", "*.txt", "--", "sh", "-c", text, cwd=project
+    )
+    assert found.code == 0
+    assert {
+        name: (project / name).read_text() for name in ("program", "main.c", "other.c", "notes.txt", "new.txt")
+    } == {
+        "program": "main\nother\n",
+        "main.c": "main\n",
+        "other.c": "other\n",
+        "notes.txt": "mine",
+        "new.txt": "worse\n",
+    }
+    assert found.err.splitlines()[2:5] == [
+        "Back from the build: new.txt and 2 more.",
+        *(f"Not overwritten: {name}" for name in ("main.c", "notes.txt")),
+    ]
+    (project / "other.c").write_text("changed\n")
+    run(box, project, "make -s; echo newer > new.txt", "--out", "program", "--out", "new.txt")
+    assert (project / "program").read_text() == "main\nchanged\n"
+    assert (project / "new.txt").read_text() == "newer\n", "it came from a build, and nobody has changed it"
+    assert git(project, "status", "--short").splitlines() == ["M other.c", "?? new.txt", "?? notes.txt"]
+
+
+def test_what_a_command_that_fails_leaves_comes_back_to_where_one_was(box: AgentProcess, project: Path) -> None:
+    commit(project, {"sub/[x]/file": "x\n"})
+    run(box, project / "sub/[x]", "mkdir out; echo why > out/report; false", "--out", "out/*", code=1)
+    assert (project / "sub/[x]/out/report").read_text() == "why\n"
+    assert not (project / "out").exists()
+    found = orchestra(box.data, "run", "--out", "../x", "--", "true", cwd=project / "sub")
+    assert (found.code, "without `..`" in found.err) == (2, True)
+    found = orchestra(box.data, "run", "--out", "x", "--detach", "--", "true", cwd=project)
+    assert (found.code, "--out needs who waits" in found.err) == (2, True)
+
+
+def test_artifacts_are_listed_and_got(box: AgentProcess, project: Path, tmp_path: Path) -> None:
+    run(box, project, "mkdir -p dist/sub; echo a > dist/a; echo b > dist/sub/b", "--out", "dist")
+    listed = orchestra(box.data, "artifacts", "list")
+    assert [line.split()[-1] for line in listed.out.splitlines()] == ["PATH", "dist/a", "dist/sub/b"]
+    out = tmp_path / "got"
+    assert orchestra(box.data, "artifacts", "get", "last", "dist/sub", "--out", str(out)).code == 0
+    assert [str(one.relative_to(out)) for one in out.rglob("*") if one.is_file()] == ["dist/sub/b"]
+    (out / "dist/sub/b").write_text("mine")
+    assert orchestra(box.data, "artifacts", "get", "--out", str(out)).code == 1
+    assert (out / "dist/sub/b").read_text() == "mine"
+    assert orchestra(box.data, "artifacts", "get", "--force", "--out", str(out)).code == 0
+    assert (out / "dist/sub/b").read_text() == "b\n"
+    assert "kept nothing that fits nothing" in orchestra(box.data, "artifacts", "get", "last", "nothing").err
+    run(box, project, "true")
+    assert "kept nothing" in orchestra(box.data, "artifacts", "get").err
+
+
+def test_what_a_job_keeps_comes_back_as_far_as_it_is_wanted(box: AgentProcess, project: Path) -> None:
+    text = "project: line\njobs:\n  make: { run: make -s, artifacts: [program] }\n"
+    text += "  pack: { needs: make, run: 'cat program > pack.tar; echo x > log.txt', artifacts: ['*.tar', '*.txt'] }\n"
+    (project / "orchestra.yaml").write_text(text)
+    assert orchestra(box.data, "apply", "orchestra.yaml", cwd=project).code == 0
+    found = orchestra(box.data, "run", "--job", "line/pack", "--out", "*.tar", cwd=project)
+    assert found.code == 0, found.err
+    assert (project / "pack.tar").read_text() == "main\nother\n"
+    assert not (project / "log.txt").exists()
+    assert not (project / "program").exists()
+
+
 def test_a_directory_that_is_none_is_refused(box: AgentProcess, tmp_path: Path) -> None:
     found: Result = orchestra(box.data, "run", "-C", str(tmp_path / "nothing"), "--", "true")
     assert (found.code, "is not a directory" in found.err) == (2, True)

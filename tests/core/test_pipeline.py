@@ -63,6 +63,19 @@ def test_one_after_the_other_and_results_with_them() -> None:
     assert not line.ledger.pipelines.live
 
 
+def test_what_builds_left_goes_to_those_that_need_them_in_the_order_of_the_matrix() -> None:
+    line = Line(node("a", count=2), node("b"), node("c", "b", "a"), node("d", Need("a", artifacts=False)))
+    for one, root in zip(reversed(line.of("a")), ("a2", "a1"), strict=True):
+        line.do(assign(one.id))
+        line.report(one.id, S.SUCCEEDED, artifacts=root)
+    line.end("b", S.SUCCEEDED)
+    (c,), (d,) = line.of("c"), line.of("d")
+    assert c.context is not None
+    assert c.context.brought == {"a": ("a1", "a2")}
+    assert d.context is None or d.context.brought == {}
+    assert [one.kept for one in line.of("a")] == ["a1", "a2"]
+
+
 def test_what_is_held_is_given_to_nobody() -> None:
     line = Line(node("a"), node("b", "a"))
     assert not line.do(assign(line.of("b")[0].id)).changed

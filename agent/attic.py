@@ -1,0 +1,104 @@
+"""What builds left stays as long as they do: an agent that keeps the history lets it go when that forgot the build.
+
+An agent that keeps no history holds it only until those have it that do; then it is a directory as others are, which is
+forgotten when room is wanted (tidying). Refuses to know which builds are pruned, and when.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
+
+from ..core.errors import Conflict, OrchestraError
+from ..core.ledger import Ledger
+from ..core.model import Build
+from ..store.query import Filter, Operator, Query
+from .blobs import Contents, Held, Why, forgetting
+from .history import History
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 300.0
+"""Seconds between two looks. Larger: what belonged to pruned builds takes room for longer."""
+
+SETTLED_S = 3600.0
+"""Seconds without use before the history is asked for a build: by then it was told of it, however late that was."""
+
+_PAGE = 200
+
+
+class Attic:
+    """The artifacts on one machine."""
+
+    def __init__(
+        self,
+        contents: Contents,
+        history: History,
+        ledger: Callable[[], Ledger | None],
+        busy: Callable[[str], bool],
+    ) -> None:
+        """Look after what is held in `contents`.
+
+        `ledger` returns the ledger whose builds `history` has, None on an agent that keeps no history; `busy` says
+        whether an attempt on this machine is not settled.
+        """
+        self._contents = contents
+        self._history = history
+        self._ledger = ledger
+        self._busy = busy
+
+    async def run(self) -> None:
+        """Look after it until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self.tidy()
+            except OrchestraError as error:
+                log.info("attic.later: %s", error)
+
+    async def tidy(self) -> Sequence[Held]:
+        """Let go of what need not stay; return that. Raises StorageError."""
+        held = await asyncio.to_thread(self._contents.held, Why.ARTIFACTS)
+        old = [one for one in held if one.used < time.time() - SETTLED_S and not self._busy(one.name)]
+        ledger = self._ledger()
+        if ledger is None:
+            await asyncio.to_thread(self._demote, old)
+            return old
+        if not old or not await self._history.reached(ledger.index):
+            return []
+        live = set(ledger.builds)
+        known = live | await self._known({_build(one) for one in old} - live)
+        gone = [one for one in old if _build(one) not in known]
+        if gone:
+            await asyncio.to_thread(self._release, gone)
+            log.info("attic.released: artifacts of %d attempts whose builds are gone", len(gone))
+        return gone
+
+    async def _known(self, builds: Iterable[str]) -> set[str]:
+        """Return those of some builds that the history has."""
+        found: set[str] = set()
+        wanted = tuple(builds)
+        for at in range(0, len(wanted), _PAGE):
+            query = Query("builds", (Filter("id", Operator.IN, wanted[at : at + _PAGE]),), limit=_PAGE)
+            rows = (await self._history.read(self._history.store.find, query)).rows
+            found.update(cast("Build", one).id for one in rows)
+        return found
+
+    def _demote(self, old: Iterable[Held]) -> None:
+        for one in old:
+            self._contents.hold(one.root, Why.SOURCE)
+            self._contents.release(one.root, one.why, one.name)
+
+    def _release(self, gone: Iterable[Held]) -> None:
+        for one in gone:
+            self._contents.release(one.root, one.why, one.name)
+        try:
+            forgetting.sweep(self._contents)
+        except Conflict as problem:  # the next sweep takes it
+            log.info("attic.sweep-later: %s", problem)
+
+
+def _build(one: Held) -> str:
+    """Return the id of the build that left a directory."""
+    return one.name.rpartition(".")[0]

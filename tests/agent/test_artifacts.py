@@ -1,0 +1,194 @@
+"""What builds leave, in networks of whole agents with real executors: kept, found from anywhere, and handed on."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from job_orchestra.agent import attic
+from job_orchestra.agent.blobs import Why
+from job_orchestra.core.errors import InvalidInput, NotFound
+from job_orchestra.store.retention import Policy, prune
+from tests.kit.meshes import until
+from tests.kit.towns import Citizen, Town
+
+LINE = """\
+project: line
+jobs:
+  make:
+    matrix: {{ kind: [a, b] }}
+    run: mkdir -p dist; echo $MATRIX_KIND > dist/$MATRIX_KIND; echo $MATRIX_KIND > dist/same; echo no > other
+    artifacts: dist
+    runs-on: [{maker}]
+  use:
+    needs: make
+    run: cat dist/a dist/b dist/same; test ! -e other
+    runs-on: [{user}]
+  without:
+    needs: [{{ job: make, artifacts: false }}]
+    run: test ! -e dist
+"""
+
+
+async def ended(at: Citizen, build: str) -> dict[str, Any]:
+    return (await at.ask("builds.wait", id=build, timeout=60))["build"]
+
+
+async def leave(at: Citizen, text: str, *paths: str) -> str:
+    """Run a shell command at an agent, and keep files; return the build's id."""
+    build = await at.submit("sh", "-c", text, artifacts=list(paths or ["**"]))
+    assert (await ended(at, build))["state"] == "succeeded"
+    return build
+
+
+async def read(at: Citizen, build: str, path: str, **params: int) -> tuple[bytes, dict[str, Any]]:
+    found = await at.ask("artifacts.get", id=build, path=path, **params)
+    return base64.b64decode(found["data"]), found
+
+
+async def test_what_one_agent_made_is_listed_read_and_fetched_at_any_other(town: Town) -> None:
+    master = await town.found("master")
+    worker = await town.admit("worker", worker=True)
+    far = await town.admit("far", votes=False)
+    build = await leave(master, "mkdir sub; echo small > sub/small; head -c 3000000 /dev/zero >large; ln -s large link")
+    for one in (master, worker, far):
+        found = await one.ask("artifacts.list", id=build)
+        assert [(file["path"], file["size"], file["mode"][0]) for file in found["files"]] == [
+            ("large", 3_000_000, "-"),
+            ("link", 0, "l"),
+            ("sub/small", 6, "-"),
+        ]
+        assert found["agent"] == worker.id
+        assert (await read(one, build, "sub/small"))[0] == b"small\n"
+        data, part = await read(one, build, "large", offset=2_999_990, limit=100)
+        assert (data, part["size"], part["complete"]) == (bytes(10), 3_000_000, True)
+    assert [file["path"] for file in (await far.ask("artifacts.list", id=build, glob="sub"))["files"]] == ["sub/small"]
+    view = (await far.ask("builds.get", id=build))["build"]
+    assert view["artifacts"] == [
+        {"path": name, "size": size} for name, size in (("large", 3_000_000), ("link", 0), ("sub/small", 6))
+    ]
+    root = bytes.fromhex(found["tree"])
+    assert not far.agent.trees.contents.holds(root)
+    await far.ask("artifacts.fetch", tree=found["tree"], agent=found["agent"])
+    assert far.agent.trees.contents.holds(root)
+
+
+async def test_the_voters_keep_what_a_worker_made_that_is_gone(town: Town) -> None:
+    a, b, _ = await town.grow(3)
+    worker = await town.admit("worker", worker=True, voter="never")
+    build = await leave(a, "echo made > file")
+    root = bytes.fromhex((await a.ask("artifacts.list", id=build))["tree"])
+    voters = [a, b, town.citizens["c"]]
+    await until(lambda: sum(one.agent.trees.contents.holds(root) for one in voters) >= 2, "a majority has it")
+    await until(lambda: not worker.agent.worker or not worker.agent.worker.knows(f"{build}.1"), "the worker is done")
+    await worker.stop()
+    for one in voters:
+        assert (await read(one, build, "file"))[0] == b"made\n"
+
+
+async def test_those_who_need_a_job_find_what_it_left_where_they_run(town: Town) -> None:
+    master = await town.found("master")
+    await town.admit("maker", worker=True, label={"maker": ""})
+    await town.admit("user", worker=True, label={"user": ""})
+    await master.ask("jobs.apply", file=LINE.format(maker="maker", user="user"))
+    found = await master.ask("builds.submit", jobs=["line/use", "line/without"])
+    states = {one["job"]: await ended(master, one["id"]) for one in found["builds"]}
+    assert {job: (one["state"], one["reason"]) for job, one in states.items()} == dict.fromkeys(
+        ("make", "use", "without"), ("succeeded", "")
+    )
+    log = (await master.ask("builds.log", id=states["use"]["id"]))["data"].splitlines()
+    assert log == [
+        "artifacts: several builds of make left different files dist/same; the last of them is here",
+        *("a", "b", "b"),
+    ]
+
+
+async def test_who_needs_a_job_that_is_run_again_finds_the_same(town: Town) -> None:
+    master = await town.found("master", worker=True)
+    text = "\n".join(
+        (
+            *("project: p", "jobs:", "  make: { run: echo made > file, artifacts: file }"),
+            '  use: { needs: make, run: "cat file; exit 1" }',
+        )
+    )
+    await master.ask("jobs.apply", file=text)
+    found = await master.ask("builds.submit", job="p/use")
+    (use,) = [one["id"] for one in found["builds"] if one["job"] == "use"]
+    assert (await ended(master, use))["state"] == "failed"
+    again = await master.ask("pipelines.rerun", id=found["pipeline"], failed=True)
+    (other,) = again["builds"]
+    await ended(master, other["id"])
+    assert (await master.ask("builds.log", id=other["id"]))["data"] == "made\n"
+
+
+async def test_each_attempt_has_its_own(town: Town) -> None:
+    master = await town.found("master", worker=True)
+    build = await master.submit(
+        *("sh", "-c", "echo $ORCHESTRA_ATTEMPT > number; exit 1"), artifacts=["number"], retry=1, retry_when=["failed"]
+    )
+    await ended(master, build)
+    assert (await read(master, build, "number"))[0] == b"2\n"
+    assert (await read(master, build, "number", attempt=1))[0] == b"1\n"
+    with pytest.raises(NotFound, match="has no attempt 3"):
+        await read(master, build, "number", attempt=3)
+
+
+async def test_what_is_asked_for_wrongly(town: Town) -> None:
+    master = await town.found("master", worker=True)
+    build = await leave(master, "echo x > file")
+    with pytest.raises(NotFound, match="orchestra artifacts list"):
+        await read(master, build, "../file")
+    for params in ({"limit": 0}, {"limit": 1 << 21}, {"offset": -1}):
+        with pytest.raises(InvalidInput, match="limit must be"):
+            await read(master, build, "file", **params)
+    with pytest.raises(InvalidInput, match=r"without `\.\.`"):
+        await master.ask("artifacts.list", id=build, glob="../*")
+    with pytest.raises(InvalidInput, match=r"without `\.\.`"):
+        await master.submit("true", artifacts=["/etc/passwd"])
+    with pytest.raises(InvalidInput, match="SHA-256"):
+        await master.ask("artifacts.fetch", tree="../../x")
+    none = await master.submit("true")
+    await ended(master, none)
+    assert (await master.ask("artifacts.list", id=none))["files"] == []
+
+
+async def test_too_much_ends_the_build_as_error(town: Town) -> None:
+    master = await town.found("master", worker=True, artifact_limit=1000)
+    build = await master.submit("sh", "-c", "head -c 2000 /dev/zero > file", artifacts=["file"])
+    found = await ended(master, build)
+    assert (found["state"], found["reason"]) == ("error", "what it leaves could not be collected; the log says why")
+    assert "more than 1000 bytes" in (await master.ask("builds.log", id=build))["data"]
+
+
+async def test_they_go_with_the_build_when_that_is_pruned(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attic, "SETTLED_S", -1.0)
+    master = await town.found("master", worker=True)
+    worker = await town.admit("worker", votes=False)
+    old, new = [await leave(master, f"echo {text} > file") for text in ("old", "new")]
+    roots = {one: (await worker.ask("artifacts.list", id=one))["tree"] for one in (old, new)}
+    await worker.ask("artifacts.fetch", tree=roots[old])
+    contents = master.agent.trees.contents
+    await until(lambda: master.agent.worker is not None and not master.agent.worker.running, "all is settled")
+    keeper = master.agent._attic()
+    assert await keeper.tidy() == [], "the history knows both"
+    store = master.agent.history.store
+    done = prune(store, Policy(0, keep=1), 1 << 60)
+    assert done.builds == 1
+    assert [one.name for one in await keeper.tidy()] == [f"{old}.1"]
+    assert {build: contents.holds(bytes.fromhex(root)) for build, root in roots.items()} == {old: False, new: True}
+    assert contents.lacking([bytes.fromhex(roots[old])]), "the contents are gone, too"
+
+
+async def test_an_agent_without_the_history_lets_them_go_when_others_have_them(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attic, "SETTLED_S", -1.0)
+    master = await town.found("master")
+    worker = await town.admit("worker", votes=False, worker=True, voter="never")
+    build = await leave(master, "echo x > file")
+    contents = worker.agent.trees.contents
+    await until(
+        lambda: worker.agent.worker is not None and not worker.agent.worker.knows(f"{build}.1"), "it is settled"
+    )
+    assert len(await worker.agent._attic().tidy()) == 1
+    assert [one.why for one in contents.held()] == [Why.SOURCE], "it may be forgotten when room is wanted"
