@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.errors import Conflict, NotFound
+from ..store import soundness
 from ..store.contract import Store
 from ..store.opening import open_store
 from . import rebuilding, settings
@@ -33,6 +34,11 @@ def opened(url: str) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def beside(url: str, otherwise: Path) -> Path:
+    """Return a file on the disk that a store is on, which may be another one than that of its backup."""
+    return next(iter(soundness.files_of(url)), otherwise)
 
 
 def aside(data: Path | None, url: str) -> list[rebuilding.SetAside]:

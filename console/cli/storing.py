@@ -240,7 +240,7 @@ def restore(data: Path | None, url: str | None, file: Path, simulate: bool) -> N
         if simulate:
             say(f"{opened.url} would be as of entry {found.index}; today it reflects entry {opened.applied()}.")
             return
-        copy = file.with_name(f".{file.name}.restoring")
+        copy = storekeeping.beside(target, file).with_name(f".{file.name}.restoring")
         shutil.copyfile(file, copy)
         opened.restore(copy)
     say(f"{opened.url} is as of entry {found.index}.")

@@ -132,17 +132,27 @@ class SqlStore(Answers):
         return {row[:count]: row[count:] for row in query.tuples()}
 
     def _remove(self, collection: Collection, keys: Sequence[Any], sums: Sums) -> int:
+        if len(collection.names) > 1:
+            return sum(self._remove_where(collection, of_key(collection, key), sums) for key in keys)
+        (name,) = collection.names
+        return sum(
+            self._remove_where(collection, implied(collection, (Filter(name, Operator.IN, part),)), sums)
+            for part in parts(keys)
+        )
+
+    def _remove_where(self, collection: Collection, where: tuple[Filter, ...], sums: Sums) -> int:
+        """Take out the records that conditions hold of: one of them, or such whose key is one field."""
         model: Any = self._tables.collections[collection.name]
-        removed = 0
-        for key in keys:
-            same = [selecting.condition(getattr(model, one.field), one) for one in of_key(collection, key)]
-            names = (*collection.key, *SUMMED[collection.name])
-            row = model.select(*(getattr(model, one) for one in names)).where(*same).tuples().first()
-            if row is None:
-                continue
+        same = [selecting.condition(getattr(model, one.field), one) for one in where]
+        names = (*collection.key, *SUMMED[collection.name])
+        rows = list(model.select(*(getattr(model, one) for one in names)).where(*same).tuples())
+        if not rows:
+            return 0
+        for row in rows:
             sums.note(collection, row[0], row[len(collection.key) :], None)
-            removed += model.delete().where(*same).execute()
-        return removed
+        if len(collection.key) == 1:
+            same = [getattr(model, collection.key[0]).in_([row[0] for row in rows])]
+        return model.delete().where(*same).execute()
 
     def _add(self, sums: Sums) -> None:
         """Add the differences to the sums that are kept."""
