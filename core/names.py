@@ -11,6 +11,8 @@ RESERVED_PROJECT = "run"
 _NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_TAKEN = re.compile(r"(ORCHESTRA|PARAM|MATRIX|NEEDS|SERVICE|LD|DYLD)_.*|CI|PATH|HOME|SHELL|IFS")
 
 
 def wrong_name(text: str) -> str | None:
@@ -48,6 +50,19 @@ def check_variable(text: str) -> None:
     wrong = wrong_variable(text)
     if wrong:
         message = wrong if wrong.startswith("variables") else f"{text[:60]!r} {wrong}"
+        raise InvalidInput(message)
+
+
+def check_secret(text: str) -> None:
+    """Check the name of a secret."""
+    if not _SECRET.fullmatch(text):
+        message = (
+            f"{text[:60]!r} cannot name a secret: steps see it as a variable, so write up to 64 letters, digits and _, "
+            "and no digit first"
+        )
+        raise InvalidInput(message)
+    if _TAKEN.fullmatch(text):
+        message = f"a secret cannot be named {text}: steps see that variable with another meaning; choose another name"
         raise InvalidInput(message)
 
 

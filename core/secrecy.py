@@ -6,7 +6,6 @@ know how sealing is done and who holds which key (agent/sealing, agent/vault): i
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +14,7 @@ from .changes import Changes, Outcome
 from .errors import Conflict, InvalidInput, LimitReached, NotFound
 from .masking import why_unmaskable
 from .model import Millis
+from .names import check_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,9 +33,6 @@ MAX_BYTES = 16 << 10
 
 MAX_PROJECT_BYTES = 128 << 10
 """Bytes of all secrets of a project, sealed: they all fit into one message to a worker."""
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
-_TAKEN = re.compile(r"(ORCHESTRA|PARAM|MATRIX|NEEDS|LD|DYLD)_.*|CI|PATH|HOME|SHELL|IFS", re.ASCII)
 
 
 class Sealed(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -140,15 +137,7 @@ class Secrecy:
 
 def check(name: str, value: str) -> None:
     """Raise InvalidInput where something cannot be a secret; what is said holds nothing of its value."""
-    if not _NAME.fullmatch(name):
-        message = (
-            f"{name[:60]!r} cannot name a secret: steps see it as a variable, so write up to 64 letters, digits and _, "
-            "and no digit first"
-        )
-        raise InvalidInput(message)
-    if _TAKEN.fullmatch(name):
-        message = f"a secret cannot be named {name}: steps see that variable with another meaning; choose another name"
-        raise InvalidInput(message)
+    check_secret(name)
     if "\0" in value:
         message = f"the value of {name} holds a NUL character, which no variable can; encode it, as with base64"
         raise InvalidInput(message)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..definition import MAX_RETRIES, Backoff, Lock, Need, Parameter, Retry, When
-from ..names import check_name, check_parameter, check_variable, wrong_name
+from ..names import check_name, check_parameter, check_secret, wrong_name
 from ..requirements import parse_requirement
 from ..retrying import check_reason
 from ..shapes import (
@@ -195,7 +195,7 @@ COMMON = {
         "what a build takes of its agent: cpus, memory, gpus, or names of your own, as {cpus: 2, memory: 8G}",
     ),
     "cache": Key(CACHES, "files that builds leave for later ones: restored before the steps, saved after success"),
-    "secrets": Key(one_or_many(checked(LINE, check_variable), "names"), "the project's secrets that steps see"),
+    "secrets": Key(one_or_many(checked(LINE, check_secret), "names"), "the project's secrets that steps see"),
 }
 
 FOREIGN = {

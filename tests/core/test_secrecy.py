@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from job_orchestra.core.commands import Rekey, RemoveSecret, SetSecret
-from job_orchestra.core.errors import Conflict, InvalidInput, LimitReached, NotFound
+from job_orchestra.core.errors import Conflict, InvalidInput, JobFileError, LimitReached, NotFound
+from job_orchestra.core.jobfile import parse
 from job_orchestra.core.ledger import Ledger, Outcome
 from job_orchestra.core.model import BuildState, TaskState
 from job_orchestra.core.secrecy import MAX_BYTES, MAX_PROJECT_BYTES, check
@@ -141,3 +142,16 @@ def test_what_cannot_be_a_secret_is_refused_without_telling_it(name: str, value:
 def test_what_can_be_a_secret_passes() -> None:
     for name in ("TOKEN", "_x1", "PyPi_Token", "PATHS", "CI_KEY"):
         check(name, "correct horse battery staple")
+
+
+@pytest.mark.parametrize(
+    "name", ["TOKEN", "_x", "A" * 64, "1TOKEN", "A-B", "", "A" * 65, "PATH", "PARAM_X", "HÉ"]
+)
+def test_a_job_file_may_name_what_can_be_set_and_nothing_else(name: str) -> None:
+    try:
+        check(name, "correct-horse-battery")
+    except InvalidInput:
+        with pytest.raises(JobFileError):
+            parse(f"project: demo\njobs:\n  a: {{ run: x, secrets: ['{name}'] }}\n", "f.yaml")
+    else:
+        assert parse(f"project: demo\njobs:\n  a: {{ run: x, secrets: ['{name}'] }}\n", "f.yaml")
