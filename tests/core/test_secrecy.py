@@ -144,9 +144,7 @@ def test_what_can_be_a_secret_passes() -> None:
         check(name, "correct horse battery staple")
 
 
-@pytest.mark.parametrize(
-    "name", ["TOKEN", "_x", "A" * 64, "1TOKEN", "A-B", "", "A" * 65, "PATH", "PARAM_X", "HÉ"]
-)
+@pytest.mark.parametrize("name", ["TOKEN", "_x", "A" * 64, "1TOKEN", "A-B", "", "A" * 65, "PATH", "PARAM_X", "HÉ"])
 def test_a_job_file_may_name_what_can_be_set_and_nothing_else(name: str) -> None:
     try:
         check(name, "correct-horse-battery")
