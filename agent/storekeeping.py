@@ -8,6 +8,7 @@ from ..core.errors import Conflict, NotFound
 from ..store import soundness
 from ..store.contract import Store
 from ..store.opening import open_store
+from ..store.servers import without_password
 from . import rebuilding, settings
 from .alone import only_agent
 
@@ -56,6 +57,6 @@ def held(data: Path | None, url: str) -> Iterator[None]:
             try:
                 stack.enter_context(only_agent(paths.lock))
             except Conflict:
-                message = f"the agent of {paths.data} works with {url}; stop it first: orchestra down"
+                message = f"the agent of {paths.data} works with {without_password(url)}; stop it first: orchestra down"
                 raise Conflict(message) from None
         yield

@@ -23,6 +23,7 @@ from ...core.errors import InvalidInput, Unfinished
 from ...store import asking, query, retention, transfer
 from ...store import migrate as migrating
 from ...store.collections import COLLECTIONS
+from ...store.servers import without_password
 from ..format import now, plain, size
 from .output import say, show_json
 from .session import data_option, json_option
@@ -158,17 +159,18 @@ def _rows(opened: storekeeping.Store) -> int:
 def migrate(data: Path | None, url: str | None, simulate: bool) -> None:
     """Bring a store of an older version up to date. The agent must be down; interrupted, it is simply begun again."""
     target = storekeeping.store_url(data, url)
+    shown = without_password(target)
     with storekeeping.held(data, target):
         found = migrating.look(target)
         if found.schema == found.wanted:
-            say(f"{target} is up to date (schema {found.schema}).")
+            say(f"{shown} is up to date (schema {found.schema}).")
             return
         if simulate:
-            say(f"{target} would be brought from schema {found.schema} to {found.wanted}: {found.rows:,} records.")
+            say(f"{shown} would be brought from schema {found.schema} to {found.wanted}: {found.rows:,} records.")
             return
         with _progress("migrating", found.rows) as progress:
             migrating.migrate(target, progress)
-    say(f"{target} has schema {found.wanted} now.")
+    say(f"{shown} has schema {found.wanted} now.")
 
 
 @_command("prune")

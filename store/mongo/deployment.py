@@ -1,7 +1,8 @@
 """A MongoDB deployment: connecting, what it can do, indexes that are there and right, and errors with their remedy."""
 
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from pymongo.write_concern import WriteConcern
 
 from ...core.errors import DiskFull, InvalidInput, OrchestraError, StorageError
 from ..collections import COLLECTIONS, Collection
-from ..servers import CONNECT_S, STATEMENT_S, without_password
+from ..servers import CONNECT_S, REACHABLE, STATEMENT_S, without_password
 from .documents import path_of
 
 OLDEST = (5, 0)
@@ -57,19 +58,41 @@ class Deployment:
         given = urlsplit(url).query.lower()
         options = {option: value for option, value in options.items() if option.lower() not in given}
         try:
-            self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(url, **options)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # an unknown option, which the driver would ignore
+                self.client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(url, **options)
             self.database: Database[dict[str, Any]] = self.client[name]
-        except (errors.ConfigurationError, errors.InvalidURI, errors.InvalidName, ValueError, TypeError) as problem:
-            message = f"the store's URL cannot be used: {problem}; write mongodb://user:password@host/database"
+        except (
+            UserWarning,
+            errors.ConfigurationError,
+            errors.InvalidURI,
+            errors.InvalidName,
+            ValueError,
+            TypeError,
+        ) as problem:
+            said = str(problem).partition(" Did you mean")[0].partition(" Hint:")[0].partition(' "')[0].rstrip(".")
+            message = (
+                f"the store's URL cannot be used: {said}; write mongodb://user:password@host/database, and in user and "
+                "password what is neither letter nor digit as % and two hex digits"
+            )
             raise InvalidInput(message) from None
         self._sessions = threading.local()
+        try:
+            self._meet()
+        except BaseException:
+            self.client.close()
+            raise
+
+    def _meet(self) -> None:
+        """Learn what there is. Raises StorageError where it cannot be used."""
         with self.translated("open"):
             hello = self.client.admin.command("hello")
             self.replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
             self._version: str = self.client.server_info()["version"]
         if tuple(int(one) for one in self._version.split(".")[:2]) < OLDEST:
             needed = ".".join(str(one) for one in OLDEST)
-            raise StorageError(f"cannot use the store {self.url}: it is MongoDB {self._version}, {needed} is needed")
+            said = f"the server is MongoDB {self._version}, and {needed} is needed; upgrade it"
+            raise StorageError(f"cannot use the store {self.url}: {said}")
 
     @property
     def kind(self) -> str:
@@ -120,8 +143,10 @@ class Deployment:
             except errors.CollectionInvalid:
                 continue  # another agent came first
         for name, made in _indexes():
-            if made:
-                self.database[name].create_indexes(made)
+            known = self.database[name].index_information()
+            lacking = [one for one in made if not _is_there(one, known)]
+            if lacking:
+                self.database[name].create_indexes(lacking)
 
     # -- errors
 
@@ -134,15 +159,25 @@ class Deployment:
             raise self._translate(problem, doing) from problem
 
     def _translate(self, problem: errors.PyMongoError, doing: str) -> OrchestraError:
-        said = str(problem).partition(", full error")[0].partition(", Timeout:")[0]
+        said = str(problem)
+        for detail in (", full error", ", Timeout:", " (configured timeouts", " to execute command"):
+            said = said.partition(detail)[0]
+        said = said.rstrip(".")
         code = getattr(problem, "code", None)
         if isinstance(problem, errors.BulkWriteError):
             failed: list[dict[str, Any]] = (problem.details or {}).get("writeErrors", [])
             code, said = (failed[0].get("code"), str(failed[0].get("errmsg"))) if failed else (code, said)
         if code == _OUT_OF_DISK or "No space left" in said:
             return DiskFull(f"the disk of the store {self.url} is full: {said}; free some space on that server")
-        remedy = _REMEDIES.get(code or 0, "check that the server runs and can be reached from here")
+        unknown = "check replicaSet in the store's URL" if "replica set name" in said else f"check that {REACHABLE}"
+        remedy = _REMEDIES.get(code or 0, unknown)
         return StorageError(f"cannot {doing} the store {self.url}: {said}; {remedy}")
+
+
+def _is_there(index: IndexModel, known: Mapping[str, Any]) -> bool:
+    """Whether an index is known, of the same fields; one of others is refused by the server."""
+    found = known.get(index.document["name"])
+    return found is not None and found["key"] == list(index.document["key"].items())
 
 
 def _indexes() -> Iterator[tuple[str, list[IndexModel]]]:

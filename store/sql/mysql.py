@@ -15,7 +15,7 @@ import pymysql
 
 from ...core.errors import DiskFull, InvalidInput, StorageError
 from ..collections import MAX_LENGTH
-from ..servers import CONNECT_S, STATEMENT_S, without_password
+from ..servers import CONNECT_S, REACHABLE, STATEMENT_S, without_password
 from .server import Server
 from .statements import Syntax
 from .tables import META, Instant, Types
@@ -170,7 +170,7 @@ class Mysql(Server):
         oldest = OLDEST[self._product]
         if self._version() < oldest:
             needed = ".".join(str(one) for one in oldest)
-            raise self.unusable(f"the server is {self.kind()}, and {self._product} {needed} is needed")
+            raise self.unusable(f"the server is {self.kind()}, and {self._product} {needed} is needed; upgrade it")
 
     def _version(self) -> tuple[int, ...]:
         found = re.search(r"(\d+)\.(\d+)\.(\d+)", self._said.removeprefix("5.5.5-"))
@@ -218,7 +218,7 @@ class Mysql(Server):
             case 1021 | 1114 | 1041:
                 return DiskFull(f"the disk of the store {self.url} is full: {said}; free some space on that server")
             case _:
-                remedy = "check that the server runs and can be reached from here"
+                remedy = f"check that {REACHABLE}"
         return StorageError(f"cannot {doing} the store {self.url}: {said}; {remedy}")
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from psycopg.types.string import TextLoader
 
 from ...core.errors import DiskFull, StorageError
 from ..collections import MAX_LENGTH
-from ..servers import CONNECT_S, STATEMENT_S, without_password
+from ..servers import CONNECT_S, REACHABLE, STATEMENT_S, without_password
 from .server import Server
 from .statements import Syntax
 from .tables import META, Instant, Types
@@ -23,6 +23,14 @@ from .tables import META, Instant, Types
 OLDEST = 120000
 """The first version that is good enough (12), as the server counts: later ones keep what they are asked for."""
 
+_SAID = {
+    "password authentication failed": "28P01",
+    "no password supplied": "28P01",
+    "no pg_hba.conf entry": "28000",
+    'role "': "28000",
+    'database "': "3D000",
+    "permission denied": "42501",
+}
 _LOCK = 0x4A4F5354  # any number that others do not take for an advisory lock
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _LOWEST = -62_135_596_800_000  # the year 1, in milliseconds
@@ -143,7 +151,12 @@ class Postgresql(Server):
         """See Dialect."""
         version = self.database.connection().info.server_version
         if version < OLDEST:
-            raise self.unusable(f"the server is PostgreSQL {version // 10000}, and {OLDEST // 10000} is needed")
+            raise self.unusable(
+                f"the server is PostgreSQL {version // 10000}, and {OLDEST // 10000} is needed; upgrade it"
+            )
+        encoding = self.database.connection().info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise self.unusable(f"it is encoded as {encoding}; create it anew: createdb -E UTF8 -T template0 NAME")
 
     def kind(self) -> str:
         """See Dialect."""
@@ -179,7 +192,7 @@ class Postgresql(Server):
         cause: BaseException = problem
         while not isinstance(cause, psycopg.Error) and cause.__context__ is not None:
             cause = cause.__context__
-        state = getattr(cause, "sqlstate", None) or ""
+        state = getattr(cause, "sqlstate", None) or _state_of(str(cause))
         said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
         match state:
             case "28P01" | "28000":
@@ -193,9 +206,14 @@ class Postgresql(Server):
             case "57014":
                 remedy = f"it took more than {STATEMENT_S} seconds; look at what else the server does"
             case _:
-                remedy = "check that the server runs and can be reached from here"
+                remedy = f"check that {REACHABLE}"
         return StorageError(f"cannot {doing} the store {self.url}: {said}; {remedy}")
 
     def close(self) -> None:
         """See Dialect."""
         self.database.close_all()
+
+
+def _state_of(said: str) -> str:
+    """Return the number of an error while connecting, which only its text tells."""
+    return next((state for part, state in _SAID.items() if part in said), "")

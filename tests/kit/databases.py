@@ -246,7 +246,7 @@ class MysqlServer(Server):
 
 
 class MongoServer(Server):
-    """MongoDB: as a replica set of one member, or standing alone."""
+    """MongoDB: a replica set of one member without users, or standing alone, with `orchestra` as of PostgreSQL."""
 
     def __init__(self, *, replica_set: bool) -> None:
         """Make room."""
@@ -263,49 +263,66 @@ class MongoServer(Server):
         """See Server."""
         return "" if self.program() else "MongoDB is not installed"
 
+    def prepare(self) -> None:
+        """See Server: make the data directory."""
+        (self.folder / "data").mkdir()
+
     def command(self) -> Sequence[str]:
         """See Server."""
         server = self.program()
         assert server is not None
-        (self.folder / "data").mkdir(exist_ok=True)
-        replica = ("--replSet", "tests") if self.replica_set else ()
-        quiet = (
-            "--quiet",
-            "--wiredTigerCacheSizeGB",
-            "0.25",
-            "--setParameter",
-            "diagnosticDataCollectionEnabled=false",
-        )
         return [
             *(server, "--dbpath", str(self.folder / "data"), "--port", str(self.port), "--bind_ip", "127.0.0.1"),
-            *("--unixSocketPrefix", str(self.folder), *replica, *quiet),
+            *("--unixSocketPrefix", str(self.folder), "--quiet", "--wiredTigerCacheSizeGB", "0.25"),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *(("--replSet", "tests") if self.replica_set else ("--auth",)),
         ]
 
-    def url(self, database: str = "") -> str:
+    def url(self, database: str = "", user: str = "orchestra", password: str = QUOTED) -> str:
         """Return the URL of a database."""
-        options = "?replicaSet=tests" if self.replica_set else "?directConnection=true"
-        return f"mongodb://127.0.0.1:{self.port}/{database}{options}"
+        if self.replica_set:
+            return f"mongodb://127.0.0.1:{self.port}/{database}?replicaSet=tests"
+        options = "?directConnection=true&authSource=admin"
+        return f"mongodb://{user}:{password}@127.0.0.1:{self.port}/{database}{options}"
+
+    def admit(self, user: str, *roles: object, first: bool = False) -> None:
+        """Let a user with PASSWORD have roles; the first one needs no other."""
+        import pymongo
+
+        with pymongo.MongoClient[Any](self.url() if not first else f"mongodb://127.0.0.1:{self.port}") as client:
+            client.admin.command("createUser", user, pwd=PASSWORD, roles=list(roles))
+
+    def prepare_set(self, client: Any) -> None:  # noqa: ANN401 - a client of whatever documents
+        """Begin the replica set, where it is new."""
+        from pymongo.errors import OperationFailure
+
+        try:
+            client.admin.command("replSetGetStatus")
+        except OperationFailure:
+            member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
+            settings = {"electionTimeoutMillis": 500}
+            client.admin.command("replSetInitiate", {"_id": "tests", "members": [member], "settings": settings})
 
     def answers(self) -> bool:
         """See Server."""
         import pymongo
-        from pymongo.errors import OperationFailure, PyMongoError
+        from pymongo.errors import PyMongoError
 
         direct: Any = {"directConnection": True, "serverSelectionTimeoutMS": 500}
-        with pymongo.MongoClient("127.0.0.1", self.port, **direct) as client:
+        with pymongo.MongoClient[Any]("127.0.0.1", self.port, **direct) as client:
             try:
                 if self.replica_set:
-                    try:
-                        client.admin.command("replSetGetStatus")
-                    except OperationFailure:
-                        member = {"_id": 0, "host": f"127.0.0.1:{self.port}"}
-                        settings = {"electionTimeoutMillis": 500}
-                        whole = {"_id": "tests", "members": [member], "settings": settings}
-                        client.admin.command("replSetInitiate", whole)
-                    return bool(client.admin.command("hello")["isWritablePrimary"])
-                return bool(client.admin.command("ping")["ok"])
+                    self.prepare_set(client)
+                return bool(client.admin.command("hello")["isWritablePrimary"])
             except PyMongoError:
                 return False
+
+    def start(self) -> None:
+        """See Server."""
+        new = not (self.folder / "data").exists()
+        super().start()
+        if new and not self.replica_set:
+            self.admit("orchestra", "root", first=True)
 
     def new(self) -> str:
         """See Server."""
