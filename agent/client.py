@@ -294,9 +294,9 @@ class BuildHandle:
 class Client:
     """A connection to an agent, for blocking code and one thread."""
 
-    def __init__(self, data: Path) -> None:
-        """Connect to the agent with this data directory. Raises NoAgent when it does not run."""
-        path = Paths(data).scripting
+    def __init__(self, data: Path, path: Path | None = None) -> None:
+        """Connect to the agent with this data directory, or at the socket `path`. Raises NoAgent when there is none."""
+        path = path or Paths(data).scripting
         check_agent(path)
         self.data = data
         self.path = path

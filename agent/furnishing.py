@@ -46,11 +46,12 @@ class Furnisher:
         protocols: Sequence[str] = (),
         *,
         limit: int = 0,
+        cache_limit: int = 0,
     ) -> None:
         """Furnish from `trees`, those that stay in `warm`; what is not there is brought by `fetch`.
 
         Repositories may be reached by `protocols`, too, beside the usual ones. `limit` is in bytes, of the artifacts of
-        one build; 0 is none.
+        one build, `cache_limit` of one cache; 0 is none.
         """
         self._protocols = tuple(protocols)
         self._paths = paths
@@ -58,6 +59,7 @@ class Furnisher:
         self._warm = warm
         self._fetch = fetch
         self._limit = limit
+        self._cache_limit = cache_limit
 
     def lacks(self, build: Build, spec: Spec) -> bool:
         """Whether something has to be brought, or waited for, before a build can start."""
@@ -76,7 +78,8 @@ class Furnisher:
 
     def furnish(self, attempt: Attempt, build: Build, spec: Spec) -> Furnished:
         """Order what an attempt needs; return what its plan says of it."""
-        fills, takes = bool(spec.source.git or _needed(build, spec)), bool(spec.artifacts)
+        fills = bool(spec.source.git or spec.caches or _needed(build, spec))
+        takes = bool(spec.artifacts or spec.caches)
         if not fills and not takes:
             return Furnished()
         workspace = record = ""
@@ -96,6 +99,16 @@ class Furnisher:
         if spec.source.git:
             mirrors = str(self._paths.mirrors)
             wanted = replace(wanted, source=spec.source, mirrors=mirrors, protocols=self._protocols)
+        if spec.caches:
+            wanted = replace(
+                wanted,
+                project=build.project,
+                caches=spec.caches,
+                cache_limit=self._cache_limit,
+                taken=str(path.with_suffix(".taken")),
+                data=str(self._paths.data),
+                socket=str(self._paths.scripting),
+            )
         order.write(path, wanted)
         return Furnished(
             prepare=_program(prepare.__name__, str(path)) if fills else (),
@@ -123,6 +136,7 @@ class Furnisher:
     def clear(self, key: str) -> None:
         """Forget an attempt that has ended."""
         self._paths.order(key).unlink(missing_ok=True)
+        self._paths.order(key).with_suffix(".taken").unlink(missing_ok=True)
         self._paths.kept(key).unlink(missing_ok=True)
         self._warm.release(key)
 

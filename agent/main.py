@@ -10,7 +10,7 @@ import getpass
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from .alone import only_agent
 from .attic import Attic
 from .ballast import Ballast
 from .blobs import Blobs, Contents
+from .caches import Caches
 from .clockwork import Clockwork
 from .departure import Departure
 from .electorate import Electorate
@@ -59,6 +60,7 @@ from .transport import MeshTransport
 from .trees import Trees
 from .vault import Vault
 from .warm import Warm
+from .warmth import Warmth
 from .wires import Wires, open_wires
 from .worker import Worker
 
@@ -134,6 +136,7 @@ class Agent:
         bulk.admit(self._is_member)
         self.way = MasterWay(self.identity.id, self.replica, self.master, self.peers, mesh)
         self._furnisher = self._furnishing()
+        self._caches = Caches(self.trees, self.peers, mesh)
         self.worker = self._worker() if settings.worker else None
         self._manners = self._employ(self.worker) if self.worker is not None else None
         logs = LogReader(paths, self.blobs, self.peers, mesh, self._writes)
@@ -157,6 +160,7 @@ class Agent:
             keeper=self.keeper,
             trees=self.trees,
             resolver=resolver,
+            caches=self._caches,
             entrance=self.entrance,
             vault=self.vault,
             sittings=self.sittings,
@@ -164,19 +168,28 @@ class Agent:
             stop=self.departure.stop,
             leave=self.departure.leave,
         )
-        requester = f"{getpass.getuser()}@{self.identity.name}"
-        self.router = Router(requester, self.replica, self.peers, mesh, self.service)
+        self.router = Router(f"{getpass.getuser()}@{self.identity.name}", self.replica, self.peers, mesh, self.service)
         self.departure.connect(self.router.ask)
         self.sittings.connect(self.router.ask)
 
     def _furnishing(self) -> Furnisher:
         warm = Warm(self.paths.warm, self.settings.slot_count(self.settings.over(self._facts)), self._writes)
-        limit = self.settings.artifact_limit
-        return Furnisher(self.paths, self.trees, warm, self.keeper.fetch, self.settings.git_protocol, limit=limit)
+        return Furnisher(
+            self.paths,
+            self.trees,
+            warm,
+            self.keeper.fetch,
+            self.settings.git_protocol,
+            limit=self.settings.artifact_limit,
+            cache_limit=self.settings.content_quota,
+        )
 
-    def _tidier(self) -> Tidier:
+    def _tidying(self) -> Iterable[Coroutine[None, None, None]]:
+        """Return what looks after what this machine has at hand."""
         mirrors = Mirrors(self.paths.mirrors, Git(self.settings.git_protocol))
-        return Tidier(self.trees, mirrors, self._needed, self.settings)
+        warmth = Warmth(self._caches, mirrors)
+        self.way.warm = warmth.keys
+        return Tidier(self.trees, mirrors, self._needed, self.settings).run(), warmth.run()
 
     def _attic(self) -> Attic:
         return Attic(
@@ -284,7 +297,7 @@ class Agent:
             loop.create_task(one)
             for one in (
                 *(scripting.run(), relay.run(), work, self.way.run()),
-                *(self.keeper.run(), self._tidier().run(), self._attic().run()),
+                *(self.keeper.run(), *self._tidying(), self._attic().run()),
                 self.standing.found(self.replica, self.master),
                 *([self._manners.run()] if self._manners is not None else []),
                 *(

@@ -36,6 +36,7 @@ HERE = frozenset(
     {
         *("network.status", "agent.stop", "agent.leave", "events.subscribe", "network.digest", "network.links"),
         *("builds.input", "builds.resize", "artifacts.fetch"),
+        *("caches.list", "caches.remove", "caches.bring"),
     }
 )
 """Methods that are about the asked agent itself, or which it passes on by itself."""

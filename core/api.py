@@ -31,6 +31,7 @@ from .views import (
     BuildLine,
     BuildSummary,
     BuildView,
+    CacheView,
     JobView,
     PipelineSummary,
     PipelineView,
@@ -141,6 +142,28 @@ class SourceParam(Params, frozen=True):
     branch: str = ""  # its name
     tree: str = ""  # name of the place it comes from: the next build that is shipped from there finds what it left
     directory: str = ""  # where in it the steps begin, relative; empty: at its top
+
+
+class CachesList(Params, frozen=True):
+    """Which caches."""
+
+    project: str | None = None  # only this project's
+
+
+class CachesRemove(Params, frozen=True):
+    """Which caches to forget."""
+
+    project: str  # whose they are
+    key: str  # what their keys begin with
+
+
+class CachesBring(Params, frozen=True):
+    """Which cache a build would take."""
+
+    project: str  # the build's
+    key: str  # best
+    restore: list[str] = []  # prefixes of keys that will do otherwise, best first
+    wait: float = 60.0  # seconds for it to arrive
 
 
 class LockParam(Params, frozen=True):
@@ -608,6 +631,24 @@ class Secrets(msgspec.Struct, frozen=True):
     secrets: list[SecretView]  # by project and name; those that jobs lack last
 
 
+class Caches(msgspec.Struct, frozen=True):
+    """Caches, on all agents that could be asked."""
+
+    caches: list[CacheView]  # the last used first
+
+
+class CachesRemoved(msgspec.Struct, frozen=True):
+    """Caches that are no more."""
+
+    keys: list[str]  # sorted
+
+
+class CacheBrought(msgspec.Struct, frozen=True):
+    """A cache that the asked agent has now."""
+
+    key: str | None  # its key; null: other agents have none that would do
+
+
 class Why(msgspec.Struct, frozen=True):
     """Why a build is in its state."""
 
@@ -780,6 +821,23 @@ METHODS: Mapping[str, Method] = {
         ),
         Method("secrets.list", "The names of secrets", SecretsList, Secrets, _READ),
         Method("secrets.remove", "Forget a secret", SecretName, OneTask, _OPERATE, _MISSING + _CHANGE),
+        Method("caches.list", "What builds left for later ones, and which agents have it", CachesList, Caches, _READ),
+        Method(
+            "caches.remove",
+            "Forget caches of a project, on all agents that can be asked",
+            CachesRemove,
+            CachesRemoved,
+            _OPERATE,
+            _MISSING,
+        ),
+        Method(
+            "caches.bring",
+            "Have the best cache for a key on the asked agent, as it does before a build's first step",
+            CachesBring,
+            CacheBrought,
+            _SUBMIT,
+            (NotFound, TimedOut, DiskFull),
+        ),
         Method("tasks.list", "The audit trail, newest first", TasksList, Tasks, _READ, (InvalidInput,)),
         Method("jobs.tallies", "How many builds of each job are in each state", JobsTallies, TalliesView, _READ),
         Method("jobs.durations", "How long builds usually take", JobsDurations, DurationsList, _READ, (InvalidInput,)),

@@ -55,6 +55,8 @@ class Call(StrEnum):
     KEEP = "blob.keep"  # Keep -> Kept: hold these contents for the network
     CONTENTS = "contents.read"  # Wanted -> Given: contents of directories
     TIP = "source.tip"  # TipOf -> Tip: what a branch of a repository is now
+    CACHES = "cache.list"  # CachesOf -> Caches: the caches that an agent has
+    FORGET = "cache.forget"  # CachesOf -> Caches: forget these caches, which are told
     SNAPSHOT = "snapshot.prepare"  # Prepare -> Prepared: the state, ready to be fetched
     FOLLOW = "events.follow"  # nothing -> nothing: send me what subscribers hear
     ADMIT = "member.admit"  # Entrant -> entering.Welcome: somebody at my door wants to be a member
@@ -77,6 +79,8 @@ CALLERS: dict[Call, Who] = {
     Call.KEEP: Who.MEMBER,
     Call.CONTENTS: Who.MEMBER,
     Call.TIP: Who.MASTER,
+    Call.CACHES: Who.MEMBER,
+    Call.FORGET: Who.MEMBER,
     Call.SNAPSHOT: Who.MEMBER,
     Call.FOLLOW: Who.MEMBER,
     Call.ADMIT: Who.MEMBER,
@@ -263,6 +267,29 @@ class Given(msgspec.Struct, frozen=True, array_like=True):
     count: int = 0  # how many are given
     bundle: str = ""  # name of the bundle that holds them, to be fetched over the bulk path, instead
     missing: int = 0  # how many of those that were asked for are not there; then none is given
+
+
+class CachesOf(msgspec.Struct, frozen=True, array_like=True):
+    """Which caches."""
+
+    project: str = ""  # of this project; empty: of any
+    keys: tuple[str, ...] = ()  # whose keys begin so; none: any
+    key: str = ""  # or whose key is just this
+
+
+class CacheHeld(msgspec.Struct, frozen=True, array_like=True):
+    """A cache that an agent has."""
+
+    name: str  # see caching.Name
+    root: str  # SHA-256 (hex) of the directory that it is
+    size: int  # bytes of its files
+    used: int  # when it was last used there, seconds since the epoch
+
+
+class Caches(msgspec.Struct, frozen=True, array_like=True):
+    """Some caches."""
+
+    caches: tuple[CacheHeld, ...]  # last used first
 
 
 class TipOf(msgspec.Struct, frozen=True, array_like=True):

@@ -6,14 +6,14 @@ as it is written, for whoever has the files.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from .definition import Spec
 from .errors import InvalidInput
-from .expressions import Call, Expression, Look, Scope, checked_expression, evaluate, kind_of, parse_expression
+from .expressions import Call, Expression, Look, Scope, Value, checked_expression, evaluate, kind_of, parse_expression
 from .names import check_name, check_path
 from .requirements import parse_requirement
 
@@ -58,6 +58,19 @@ def fill(text: str, look: Look) -> str:
         else:
             value = evaluate(found, look)
             parts[place] = value if isinstance(value, str) else str(value).lower()
+    return "".join(parts)
+
+
+def fill_hashes(text: str, digest: Callable[[Sequence[str]], str]) -> str:
+    """Return a text in which only `hash()` is left with that in place; `digest` returns what it is of globs."""
+    if MARK not in text:
+        return text
+    parts = _split(text)
+    for place in range(1, len(parts), 2):
+        found = checked_expression(parts[place].strip())
+        if isinstance(found, Call) and found.function == "hash":
+            globs = [one.value for one in found.arguments if isinstance(one, Value)]
+            parts[place] = digest([one for one in globs if isinstance(one, str)])
     return "".join(parts)
 
 

@@ -282,6 +282,16 @@ class SecretView(msgspec.Struct, frozen=True):
     jobs: list[str]  # names of the project's jobs that ask for it
 
 
+class CacheView(msgspec.Struct, frozen=True):
+    """What builds left for later ones under a key."""
+
+    project: str  # whose builds take it
+    key: str  # as they name it
+    size: int  # bytes of its files
+    used: str  # when it was last used, RFC 3339
+    agents: list[str]  # names of those that have it
+
+
 def line(build: Build) -> BuildLine:
     """Return a build as builds.submit tells of it."""
     return BuildLine(build.id, build.project, build.job, build.number, build.state)

@@ -14,7 +14,7 @@ from ...core.repository import related
 from ..workspace.beneath import Beneath
 from .asking import tip
 from .git import Git, GitFailed
-from .mirrors import Mirrors, Wanted
+from .mirrors import SHA1, Mirrors, Wanted
 
 DEEP = 10
 """Submodules inside each other."""
@@ -57,7 +57,7 @@ class _Checkout:
 
     def _make(self, wanted: Wanted, folder: Path, mirror: Path) -> None:
         """Make a repository without a work tree yet, which has what the mirror has."""
-        kind = self._git(mirror, "rev-parse", "--show-object-format").decode().strip()
+        kind = "sha256" if len(wanted.revision) > SHA1 else "sha1"
         self._git(folder, "init", "--quiet", "--template=", f"--object-format={kind}")
         inside = folder / ".git"
         (inside / "objects" / "info").mkdir(exist_ok=True)
@@ -65,11 +65,9 @@ class _Checkout:
         if (mirror / "shallow").exists():
             (inside / "shallow").write_bytes((mirror / "shallow").read_bytes())
         refs = self._git(mirror, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/", "refs/tags/")
-        lines = [line.split(b" ", 1) for line in refs.splitlines()]
-        update = b"".join(b"create %s\0%s\0" % (_as_remote(name), value) for value, name in lines)
-        self._git(folder, "update-ref", "-z", "--stdin", given=update)
-        self._git(folder, "config", "remote.origin.url", wanted.address)
-        self._git(folder, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+        lines = [line.replace(b" refs/heads/", b" refs/remotes/origin/", 1) for line in refs.splitlines()]
+        (inside / "packed-refs").write_bytes(b"".join(line + b"\n" for line in lines))
+        self._git(folder, "remote", "add", "--", "origin", wanted.address)
 
     def _fill_submodules(self, wanted: Wanted, folder: Path, deep: int) -> None:
         addresses = self._addresses(folder)
@@ -123,8 +121,3 @@ class _Checkout:
             for one in values.values()
             if {b"path", b"url"} <= one.keys()
         }
-
-
-def _as_remote(name: bytes) -> bytes:
-    """Return what a ref of the mirror is called in a work tree."""
-    return name.replace(b"refs/heads/", b"refs/remotes/origin/", 1)

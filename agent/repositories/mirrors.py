@@ -29,6 +29,10 @@ LATELY_S = 600
 """Seconds after its last use for which a copy stays: a build is on its way to it."""
 
 
+SHA1 = 40
+"""Hex digits of a revision in most repositories; in the others it is a SHA-256."""
+
+
 class Wanted(NamedTuple):
     """What is wanted of a repository."""
 
@@ -152,7 +156,7 @@ class Mirrors:
         if not copy.exists():
             new = copy.with_suffix(".new")
             shutil.rmtree(new, ignore_errors=True)
-            kind = "sha256" if len(wanted.revision) > _SHA1 else "sha1"
+            kind = "sha256" if len(wanted.revision) > SHA1 else "sha1"
             self._git(
                 self.folder, "init", "--quiet", "--bare", "--template=", f"--object-format={kind}", "--", new.name
             )
@@ -195,9 +199,6 @@ class Mirrors:
 
     def _last_use(self, name: str) -> float:
         return _used(self.folder / f"{name}.lock")
-
-
-_SHA1 = 40  # hex digits
 
 
 def _name(address: str, depth: int) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from ...core import api
 from ...core.errors import InvalidInput
 from ..agreement import Replica
+from ..caches import Caches as NetworkCaches
 from ..entrance import Entrance
 from ..health import Health
 from ..history import History
@@ -29,6 +30,7 @@ from ..worker import Worker
 from .agents import Agents
 from .artifacts import Artifacts
 from .builds import Builds
+from .caches import Caches
 from .desk import Desk
 from .jobs import Jobs
 from .network import Network
@@ -60,6 +62,7 @@ class Service:
         keeper: Keeper,
         trees: Trees,
         resolver: Resolver,
+        caches: NetworkCaches,
         entrance: Entrance,
         vault: Vault,
         sittings: Sittings,
@@ -100,6 +103,7 @@ class Service:
             records,
             summary,
             Secrets(self._desk, vault),
+            Caches(caches),
             Schedules(self._desk, self._sources),
             Typing(self._desk, sittings),
         )

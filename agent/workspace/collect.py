@@ -28,8 +28,9 @@ OUTCOME = "ORCHESTRA_OUTCOME"
 WORKSPACE = "ORCHESTRA_WORKSPACE"
 """Variable that holds where the workspace is: a build may have put a link to somewhere else there (executor.rooms)."""
 
+_SUCCEEDED = "succeeded"
 _WHENS = {
-    "succeeded": {When.SUCCESS, When.ALWAYS},
+    _SUCCEEDED: {When.SUCCESS, When.ALWAYS},
     "failed": {When.FAILURE, When.ALWAYS},
     "error": {When.FAILURE, When.ALWAYS},
 }
@@ -37,12 +38,32 @@ _WHENS = {
 
 def collect(wanted: Order, workspace: Path, outcome: str) -> Kept:
     """Take what is kept as ordered. Raises OrchestraError, OSError."""
+    found = _keep_artifacts(wanted, workspace, outcome)
+    if wanted.caches and outcome == _SUCCEEDED:
+        _leave_caches(wanted, workspace)
+    return found
+
+
+def _keep_artifacts(wanted: Order, workspace: Path, outcome: str) -> Kept:
     whens = _WHENS.get(outcome, {When.ALWAYS})
     rules = [one for one in wanted.artifacts if one.when in whens]
     if not rules:
         return Kept()
     with Contents(Path(wanted.contents)) as contents, contents.staying(), Beneath(workspace) as top:
         return Kept(_keep(wanted, rules, contents, top))
+
+
+def _leave_caches(wanted: Order, workspace: Path) -> None:
+    """Keep the caches for builds to come."""
+    from .caching import Caches  # most builds do without
+
+    with Contents(Path(wanted.contents)) as contents:
+        caches = Caches(wanted.project, wanted.caches, contents, workspace, _tell)
+        caches.leave(order.taken(Path(wanted.taken)), wanted.cache_limit)
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
 
 
 def _keep(wanted: Order, rules: Iterable[Artifacts], contents: Contents, top: Beneath) -> str:
@@ -52,7 +73,7 @@ def _keep(wanted: Order, rules: Iterable[Artifacts], contents: Contents, top: Be
     with contents.writer() as writer:
         found = gather(top, globs, writer, wanted.limit)
         for path in found.left_out:
-            sys.stdout.write(f"artifacts: {shown(path)} is left out: it leads elsewhere, or is no file\n")
+            _tell(f"artifacts: {shown(path)} is left out: it leads elsewhere, or is no file")
         lacking = [one for one in found.unmatched if one in required]
         if lacking:
             raise InvalidInput(f"nothing fits {', '.join(lacking)}, and it is required")
@@ -70,7 +91,7 @@ def main(arguments: list[str]) -> int:
         found = collect(order.read(Path(arguments[0])), workspace, os.environ.get(OUTCOME, ""))
         order.write(Path(arguments[1]), found)
     except (OrchestraError, OSError, msgspec.MsgspecError) as error:
-        sys.stdout.write(f"cannot keep what the build leaves: {error}\n")
+        _tell(f"cannot keep what the build leaves: {error}")
         return 1
     return 0
 

@@ -28,8 +28,8 @@ class Gathered(NamedTuple):
     left_out: list[bytes]  # what fits and cannot be taken
 
 
-def gather(top: Beneath, globs: Globs, writer: Writer, limit: int) -> Gathered:
-    """Put what fits into the contents; return its entries.
+def gather(top: Beneath, globs: Globs, writer: Writer, limit: int, *, anywhere: bool = False) -> Gathered:
+    """Put what fits into the contents; return its entries. With `anywhere`, links may lead out of the directory.
 
     Raises OSError, and LimitReached for more than `limit` bytes; 0 is no limit.
     """
@@ -37,7 +37,7 @@ def gather(top: Beneath, globs: Globs, writer: Writer, limit: int) -> Gathered:
     left_out: list[bytes] = []
     fit: set[int] = set()
     size = 0
-    for path, about in _fitting(top, globs):
+    for path, about in fitting(top, globs):
         fit.update(globs.matching(path))
         kind = stat.S_IFMT(about.st_mode)
         if len(entries) >= MOST:
@@ -49,8 +49,8 @@ def gather(top: Beneath, globs: Globs, writer: Writer, limit: int) -> Gathered:
                 digest, length = writer.put_file(file)
             size += length
             entries.append(Entry(path, file_mode(about.st_mode), length, digest, max(0, about.st_mtime_ns)))
-        elif kind == stat.S_IFLNK and _stays_inside(path, target := top.link(path)):
-            entries.append(Entry(path, kind | 0o777, 0, target))
+        elif kind == stat.S_IFLNK and (anywhere or _stays_inside(path, top.link(path))):
+            entries.append(Entry(path, kind | 0o777, 0, top.link(path)))
         elif kind == stat.S_IFDIR:
             entries.append(Entry(path, kind | 0o755))
         else:
@@ -58,7 +58,7 @@ def gather(top: Beneath, globs: Globs, writer: Writer, limit: int) -> Gathered:
     return Gathered(entries, [one for place, one in enumerate(globs.patterns) if place not in fit], left_out)
 
 
-def _fitting(top: Beneath, globs: Globs) -> Iterator[tuple[bytes, os.stat_result]]:
+def fitting(top: Beneath, globs: Globs) -> Iterator[tuple[bytes, os.stat_result]]:
     """Yield what fits: files, links and what else there is, and directories that are empty."""
     waiting = globs.roots()
     while waiting:

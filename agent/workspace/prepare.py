@@ -10,12 +10,16 @@ from pathlib import Path
 
 import msgspec
 
+from ...core.caching import Wish
 from ...core.errors import OrchestraError
 from ...core.manifest import Entry, shown
 from ..blobs import Contents
 from . import order
 from .filling import Filling
 from .order import Brought, Order
+
+BRING_S = 120.0
+"""Seconds for a cache to arrive from another agent. Larger: large ones do; smaller: a build is held up for less."""
 
 TOLD = 10
 """Files that several builds left of which the log is told."""
@@ -39,6 +43,27 @@ def prepare(wanted: Order, workspace: Path) -> None:
     if wanted.brought:
         with Contents(Path(wanted.contents)) as contents:
             _put_brought(contents, wanted.brought, workspace)
+    if wanted.caches:
+        _take_caches(wanted, workspace)
+
+
+def _take_caches(wanted: Order, workspace: Path) -> None:
+    """Put the caches into the workspace that there are."""
+    from .caching import Caches  # most builds do without
+
+    with Contents(Path(wanted.contents)) as contents:
+        caches = Caches(wanted.project, wanted.caches, contents, workspace, _tell)
+        found = caches.take(lambda wish: _bring(wanted, wish), warm=bool(wanted.record))
+    order.write(Path(wanted.taken), found)
+
+
+def _bring(wanted: Order, wish: Wish) -> bool:
+    """Have the agent bring a cache that others have; return whether it did. Raises OrchestraError."""
+    from ..client import Client
+
+    params: dict[str, object] = {"project": wish.project, "key": wish.key, "restore": list(wish.restore)}
+    with Client(Path(wanted.data), Path(wanted.socket)) as agent:
+        return agent.call("caches.bring", wait=BRING_S, **params).key is not None
 
 
 def _tell(text: str) -> None:

@@ -173,6 +173,9 @@ def show(net: Client, build: str, as_json: bool) -> None:
         ("took", duration(between(one.started, one.finished, moment))),
         ("log", f"{size(one.log_bytes)}; orchestra logs {one.id}"),
     ]
+    if one.branch or one.revision:
+        lines.append(("source", " ".join(plain(word) for word in (one.branch, one.revision) if word)))
+    lines += [("matrix", f"{name}={plain(value)}") for name, value in one.matrix.items()]
     lines += [("given", f"{name}={plain(value)}") for name, value in sorted(one.parameters.items())]
     lines += [("result", f"{plain(name)}={plain(value)}") for name, value in sorted(one.results.items())]
     for name, text in lines:

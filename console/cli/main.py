@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "jobs": ("defining", "jobs", "List the jobs"),
     "schedules": ("schedules", "schedules", "List, switch and run what is submitted by the clock"),
     "secrets": ("secrets", "secrets", "Set, list and remove what builds may know and nobody may see"),
+    "caches": ("caches", "caches", "List and remove what builds left for later ones"),
     "submit": ("submitting", "submit", "Run jobs, with what they need"),
     "builds": ("looking", "builds", "List builds"),
     "pipelines": ("pipelines", "pipelines", "List pipelines"),

@@ -27,6 +27,8 @@ from job_orchestra.core.messages import (
     Answer,
     Assigned,
     Attempts,
+    Caches,
+    CachesOf,
     Call,
     ClientCall,
     Entrant,
@@ -204,6 +206,12 @@ async def tip(s: Scene) -> None:
             await s.call(s.master, s.worker, Call.TIP, TipOf(address, "main"))
 
 
+async def caches(s: Scene) -> None:
+    """A member may see and forget all caches, as its clients may: they are found again, or made anew."""
+    assert unpack(await s.call(s.other, s.worker, Call.CACHES, CachesOf("shop")), Caches).caches == ()
+    assert unpack(await s.call(s.other, s.worker, Call.FORGET, CachesOf("shop", ("",))), Caches).caches == ()
+
+
 async def snapshot(s: Scene) -> None:
     assert await s.call(s.other, s.worker, Call.SNAPSHOT, Prepare(0))  # a member may hold a copy: it is one of us
 
@@ -252,6 +260,8 @@ WALK: dict[Call, Callable[[Scene], Awaitable[None]]] = {
     Call.KEEP: keep,
     Call.CONTENTS: contents,
     Call.TIP: tip,
+    Call.CACHES: caches,
+    Call.FORGET: caches,
     Call.SNAPSHOT: snapshot,
     Call.FOLLOW: follow,
     Call.ADMIT: admit,
