@@ -22,7 +22,7 @@ from ..feed.loglines import Kind, Lines, Row
 from ..format import size
 from .ansi import parts as coloured
 from .cells import Part, Tone, cells, clean
-from .loghead import head_of
+from .loghead import clock, head_of
 from .logpage import Line, Page
 from .painted import Painted
 from .scrolling import bar_at
@@ -122,8 +122,11 @@ class LogDrawing(Painted):
         chosen = self._chosen(row)
         if row.kind is Kind.HEAD and self.lines is not None and row.step < len(self.lines.steps):
             step = self.lines.steps[row.step]
-            line = head_of(step, folded=step.name in self.lines.folded, width=width - 2, moment=self.moment)
-            strip = self.drawn([*line, (" ", Tone.PLAIN), bar], width, under=Tone.CURSOR if chosen else None)
+            began = clock(step) if self.times else ""
+            room = width - 2 - len(began)
+            line = head_of(step, folded=step.name in self.lines.folded, width=room, moment=self.moment)
+            parts: list[Part] = [(began, Tone.DIM), *line, (" ", Tone.PLAIN), bar]
+            strip = self.drawn(parts, width, under=Tone.CURSOR if chosen else None)
         else:
             strip = self._text_line(row, part, bar, chosen=chosen)
         return strip.apply_offsets(0, y)
@@ -136,7 +139,8 @@ class LogDrawing(Painted):
         texts = self._texts_of(row)
         total = sum(cells(text) for text, _ in texts)
         ranges = self._found_in("".join(text for text, _ in texts))
-        line = Strip([Segment(text, base + style + over) for text, style in self._lit(texts, ranges)])
+        lit = self.tone(Tone.HERE if chosen else Tone.MATCH)
+        line = Strip([Segment(text, base + style) for text, style in _lit(texts, ranges, over, over + lit)])
         line = line.crop(first, first + room)
         segments += list(line)
         used = line.cell_length
@@ -163,21 +167,6 @@ class LogDrawing(Painted):
         if self.highlight is None:
             return []
         return [found.span() for found in self.highlight.finditer(text) if found.end() > found.start()][:MARKS]
-
-    def _lit(self, texts: list[tuple[str, Style]], ranges: list[tuple[int, int]]) -> list[tuple[str, Style]]:
-        """Return texts with what was found lit up."""
-        if not ranges:
-            return texts
-        lit: list[tuple[str, Style]] = []
-        place = 0
-        match = self.tone(Tone.MATCH)
-        for text, style in texts:
-            cuts = sorted({0, len(text), *(min(max(one - place, 0), len(text)) for pair in ranges for one in pair)})
-            for begin, end in pairwise(cuts):
-                inside = any(low <= place + begin < high for low, high in ranges)
-                lit.append((text[begin:end], style + match if inside else style))
-            place += len(text)
-        return lit
 
     def _chosen(self, row: Row) -> bool:
         if self.cursor is None:
@@ -255,3 +244,18 @@ class LogDrawing(Painted):
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - drawn anew in any case
         """See Widget."""
         self.refresh()
+
+
+def _lit(
+    texts: list[tuple[str, Style]], ranges: list[tuple[int, int]], over: Style, lit: Style
+) -> list[tuple[str, Style]]:
+    """Return texts with `over` over their own styles; with `lit` where something was found."""
+    found: list[tuple[str, Style]] = []
+    place = 0
+    for text, style in texts:
+        cuts = sorted({0, len(text), *(min(max(one - place, 0), len(text)) for pair in ranges for one in pair)})
+        for begin, end in pairwise(cuts):
+            inside = any(low <= place + begin < high for low, high in ranges)
+            found.append((text[begin:end], style + (lit if inside else over)))
+        place += len(text)
+    return found

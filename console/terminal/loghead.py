@@ -27,3 +27,10 @@ def head_of(step: StepView, *, folded: bool, width: int, moment: datetime) -> li
     ]
     used = sum(cells(text) for text, _ in said)
     return [*said, (fit("─" * max(0, width - used), max(0, width - used)), Tone.DIM)]
+
+
+def clock(step: StepView) -> str:
+    """Return when a step began, on this machine's clock, with a space behind it; empty: it has not."""
+    if step.started is None:
+        return ""
+    return f"{datetime.fromisoformat(step.started).astimezone():%H:%M:%S} "

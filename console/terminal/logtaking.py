@@ -7,9 +7,11 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from ...core.errors import InvalidInput, OrchestraError
+from ...core.errors import InvalidInput
 from ...core.views import BuildSummary
+from ..escapes import Neutraliser
 from ..feed.loglines import Kind, Row
+from ..feed.logsearch import plain
 from ..format import size
 from .cells import clean
 from .dialogs import Line
@@ -65,7 +67,7 @@ class LogTaking(LogFinding):
         self.console.copy("\n".join(texts))
 
     def action_copy_all(self) -> None:
-        """Copy the whole log."""
+        """Copy the whole log, without colours, and harmless wherever it is put in."""
         log = self.log_view.bytes
         if log is None:
             return
@@ -79,7 +81,8 @@ class LogTaking(LogFinding):
         data = b""
         while log is not None and len(data) < log.size and (part := await log.read(len(data), _PART)):
             data += part
-        return data.decode(errors="replace")
+        filtering = Neutraliser()
+        return plain(filtering.feed(data) + filtering.end()).decode(errors="replace")
 
     def action_save(self) -> None:
         """Ask where to, and save the whole log."""
@@ -101,19 +104,21 @@ class LogTaking(LogFinding):
         if log is None:
             return 0
         done = 0
+        begun = whole = False
         try:
             with path.open("xb") as file:
+                begun = True
                 while part := await log.read(done, _PART):
                     file.write(part)
                     done += len(part)
                     self._progress = f"saved {size(done)} of {size(max(done, log.size))}"
                     self.say_status()
+            whole = True
         except OSError as error:
             raise InvalidInput(f"cannot write {path}: {error.strerror}; choose another place") from None
-        except OrchestraError:
-            path.unlink(missing_ok=True)  # noqa: ASYNC240 - half a log would be taken for a whole one
-            raise
         finally:
+            if begun and not whole:
+                path.unlink(missing_ok=True)  # noqa: ASYNC240 - half a log would be taken for a whole one
             self._progress = ""
             self.say_status()
         return done

@@ -347,7 +347,7 @@ class LogView(LogDrawing, can_focus=True):
         self._again()
 
     def action_times(self) -> None:
-        """Show when lines came, or not."""
+        """Show when lines came that came while one looked, and when steps began; or not."""
         self.times = not self.times
         self._again()
 

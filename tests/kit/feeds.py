@@ -49,6 +49,7 @@ class FakeFeed:
         self._memory = Memory()
         self._listeners = Listeners()
         self._index = 0
+        self._written = asyncio.Event()
 
     # -- for tests
 
@@ -65,6 +66,15 @@ class FakeFeed:
         )
         for one in builds:
             self.tell("build", build=msgspec.to_builtins(views.summary(one)))
+        self._written.set()  # who waits for a log looks whether its build has ended
+        self._written = asyncio.Event()
+
+    def write(self, build: Build, data: bytes) -> None:
+        """Let a build write something."""
+        key = f"{build.id}.{max(1, build.attempt)}"
+        self.logs[key] = self.logs.get(key, b"") + data
+        self._written.set()
+        self._written = asyncio.Event()
 
     def tell(self, kind: str, **payload: object) -> None:
         """Tell of an event."""
@@ -181,9 +191,11 @@ class FakeFeed:
 
     async def _builds_log(self, wish: api.BuildsLog) -> api.LogPart:
         build = self._build(wish.id)
-        data = self.logs.get(f"{build.id}.{wish.attempt or max(1, build.attempt)}", b"")
-        if wish.wait and wish.offset >= len(data) and not build.state.ended:
-            await asyncio.Event().wait()  # nothing comes unless a test cancels it
+        key = f"{build.id}.{wish.attempt or max(1, build.attempt)}"
+        while wish.wait and wish.offset >= len(self.logs.get(key, b"")) and not build.state.ended:
+            await self._written.wait()  # nothing comes unless a test writes it
+            build = self._build(wish.id)
+        data = self.logs.get(key, b"")
         offset = max(0, len(data) + wish.offset) if wish.offset < 0 else wish.offset
         part = data[offset : offset + wish.limit]
         complete = build.state.ended and offset + len(part) >= len(data)
