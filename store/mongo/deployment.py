@@ -1,9 +1,9 @@
 """A MongoDB deployment: connecting, what it can do, indexes that are there and right, and errors with their remedy."""
 
+import contextlib
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from ...core.errors import DiskFull, InvalidInput, OrchestraError, StorageError
 from ..collections import COLLECTIONS, Collection
 from ..servers import CONNECT_S, REACHABLE, STATEMENT_S, without_password
 from .documents import path_of
+from .views import VIEWS
 
 OLDEST = (5, 0)
 """The first version that is good enough: it reads many documents as of one moment."""
@@ -114,7 +115,7 @@ class Deployment:
         """What this thread reads and writes in at the moment."""
         return getattr(self._sessions, "current", None)
 
-    @contextmanager
+    @contextlib.contextmanager
     def within(self, session: ClientSession) -> Iterator[None]:
         """Let this thread read and write in a session."""
         self._sessions.current = session
@@ -123,7 +124,7 @@ class Deployment:
         finally:
             self._sessions.current = None
 
-    @contextmanager
+    @contextlib.contextmanager
     def steady(self) -> Iterator[bool]:
         """Let this thread's reads see one state, where the deployment can do that."""
         if not self.replicated or self.session is not None:
@@ -135,13 +136,14 @@ class Deployment:
     # -- indexes
 
     def create(self) -> None:
-        """Create the collections and indexes that are missing; an index of other fields or kind is refused."""
+        """Create the collections, views and indexes that are missing; an index of other fields or kind is refused."""
         there = set(self.database.list_collection_names())
         for name in {*COLLECTIONS, META, PENDING, SIZES, TALLIES, USAGE, VOCABULARY} - there:
-            try:
+            with contextlib.suppress(errors.CollectionInvalid):  # another agent came first
                 self.database.create_collection(name)
-            except errors.CollectionInvalid:
-                continue  # another agent came first
+        for name in VIEWS.keys() - there:
+            with contextlib.suppress(errors.CollectionInvalid):  # another agent came first
+                self.database.create_collection(name, viewOn=VIEWS[name][0], pipeline=VIEWS[name][1])
         for name, made in _indexes():
             known = self.database[name].index_information()
             lacking = [one for one in made if not _is_there(one, known)]
@@ -150,7 +152,7 @@ class Deployment:
 
     # -- errors
 
-    @contextmanager
+    @contextlib.contextmanager
     def translated(self, doing: str) -> Iterator[None]:
         """Turn the driver's errors into ours."""
         try:

@@ -77,6 +77,18 @@ class _Syntax(Syntax):
     def larger(self, one: str, other: str) -> str:
         return f"GREATEST({one}, {other})"
 
+    def seconds(self, earlier: str, later: str) -> str:
+        return f"TIMESTAMPDIFF(MICROSECOND, {earlier}, {later}) / 1000000"
+
+    def shown(self, instant: str) -> str:
+        return instant
+
+    def day(self, instant: str) -> str:
+        return f"DATE({instant})"
+
+    def view(self, name: str, content: str) -> tuple[str, ...]:
+        return (f"CREATE OR REPLACE VIEW {self.name(name)} AS {content}",)
+
     def on_conflict(self, key: tuple[str, ...], changes: Mapping[str, str]) -> str:
         return f"ON DUPLICATE KEY UPDATE {self.changes(changes or {key[0]: self.name(key[0])})}"
 

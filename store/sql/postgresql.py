@@ -75,6 +75,18 @@ class _Syntax(Syntax):
     def larger(self, one: str, other: str) -> str:
         return f"GREATEST({one}, {other})"
 
+    def seconds(self, earlier: str, later: str) -> str:
+        return f"EXTRACT(EPOCH FROM {later} - {earlier})::double precision"
+
+    def shown(self, instant: str) -> str:
+        return instant
+
+    def day(self, instant: str) -> str:
+        return f"({instant} AT TIME ZONE 'UTC')::date"
+
+    def view(self, name: str, content: str) -> tuple[str, ...]:
+        return (f"CREATE OR REPLACE VIEW {self.name(name)} AS {content}",)  # what others made of it stays
+
 
 class _Database(peewee.PostgresqlDatabase):
     """PostgreSQL with a connection per thread, all of which can be closed at the end."""

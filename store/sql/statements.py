@@ -35,15 +35,18 @@ class Syntax:
         """Return a name of a table or column, quoted."""
         return f"{self._quote}{name}{self._quote}"
 
-    def index(self, name: str, table: str, fields: Iterable[str], *, unique: bool, given: str) -> str:
-        """Return the statement that creates an index; with `given` only of rows where that text is not empty."""
-        columns = ", ".join(self.indexed(one) for one in fields)
+    def index(self, name: str, table: str, fields: Mapping[str, bool], *, unique: bool, given: str) -> str:
+        """Return the statement that creates an index; with `given` only of rows where that text is not empty.
+
+        `fields` says of each column whether values may be missing.
+        """
+        columns = ", ".join(self.indexed(one) if optional else self.name(one) for one, optional in fields.items())
         kind = "UNIQUE INDEX" if unique else "INDEX"
         where = f" WHERE {self.name(given)} <> ''" if given else ""
         return f"CREATE {kind} {self.name(name)} ON {self.name(table)} ({columns}){where}"
 
     def indexed(self, column: str) -> str:
-        """Return a column as an index takes it: missing values come first."""
+        """Return a column of which values may be missing as an index takes it: those come first."""
         return self.name(column)
 
     def insert(self, table: str, columns: Iterable[str], rows: int) -> str:
@@ -81,6 +84,22 @@ class Syntax:
         if not changes:
             return f"ON CONFLICT ({names}) DO NOTHING"
         return f"ON CONFLICT ({names}) DO UPDATE SET {self.changes(changes)}"
+
+    def seconds(self, earlier: str, later: str) -> str:
+        """Return the seconds between two instants."""
+        return f"({later} - {earlier}) / 1000.0"
+
+    def shown(self, instant: str) -> str:
+        """Return an instant as people read it."""
+        return f"strftime('%Y-%m-%d %H:%M:%f', {instant} / 1000.0, 'unixepoch')"
+
+    def day(self, instant: str) -> str:
+        """Return the day (UTC) of an instant."""
+        return f"date({instant} / 1000, 'unixepoch')"
+
+    def view(self, name: str, content: str) -> tuple[str, ...]:
+        """Return the statements that put a view in place of what has its name."""
+        return f"DROP VIEW IF EXISTS {self.name(name)}", f"CREATE VIEW {self.name(name)} AS {content}"
 
     def changes(self, changes: Mapping[str, str]) -> str:
         """Return assignments."""

@@ -27,6 +27,7 @@ from .dialect import Dialect
 from .sqlite import RESTORE, Sqlite
 from .statements import COLUMNS, ROW_OF, document, parts
 from .tables import META, SIZES, TALLIES, USAGE, VOCABULARY, Instant, Tables
+from .views import views
 
 _LEDGER = "ledger/"
 _UNFINISHED = "unfinished"
@@ -72,13 +73,25 @@ class SqlStore(Answers):
                     f"{SCHEMA_VERSION}; bring it up to date with: orchestra store migrate"
                 )
                 raise OlderSchema(message)
-            if not found or self._get_meta(_LAYOUT) != self._tables.layout:  # all, or what a later version added
+            if not found or self._get_meta(_LAYOUT) != self._layout:  # all, or what a later version added
                 with self._dialect.creating():
                     self._tables.create(self._dialect.syntax)
+                    for statement in self._views():
+                        self._db.execute_sql(statement)
                     if not self._get_meta("schema"):
                         self._put_meta({"schema": str(SCHEMA_VERSION), "applied": "0"})
-                    self._put_meta({_LAYOUT: self._tables.layout})
+                    self._put_meta({_LAYOUT: self._layout})
             self._applied = int(self._get_meta("applied") or 0)
+
+    def _views(self) -> list[str]:
+        """Return the statements that make the views."""
+        syntax = self._dialect.syntax
+        return [statement for name, content in views(syntax) for statement in syntax.view(name, content)]
+
+    @property
+    def _layout(self) -> str:
+        """A text that differs when there is something else to create."""
+        return sha256(" ".join((self._tables.layout, *self._views())).encode()).hexdigest()[:16]
 
     @property
     def _db(self) -> Any:  # noqa: ANN401 - of peewee
@@ -355,7 +368,7 @@ class SqlStore(Answers):
         with self._guard("clear"), self._writing, self._dialect.writing():
             for model in self._tables.all:
                 model.delete().execute()
-            kept = {"schema": str(SCHEMA_VERSION), _LAYOUT: self._tables.layout}
+            kept = {"schema": str(SCHEMA_VERSION), _LAYOUT: self._layout}
             self._put_meta({**kept, "applied": "0", _UNFINISHED: "1"})
         self._applied = 0
 

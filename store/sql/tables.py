@@ -5,7 +5,6 @@ table of its words, in which each word leads to its records in their order.
 """
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
 import peewee
@@ -93,16 +92,17 @@ class Tables:
             for index in collection.indexes:
                 if index_name(name, index) not in known:
                     given = index.given if self._types.partial else ""
+                    fields = {one: collection.fields[one].optional for one in index.fields}
                     self._database.execute_sql(
-                        syntax.index(index_name(name, index), name, index.fields, unique=index.unique, given=given)
+                        syntax.index(index_name(name, index), name, fields, unique=index.unique, given=given)
                     )
 
     @property
     def layout(self) -> str:
-        """A text that differs when there is something else to create."""
+        """A text that differs when there are other tables or indexes to create."""
         tables = [f"{name}({','.join(one.fields)})" for name, one in COLLECTIONS.items()]
         indexes = [index_name(name, index) for name, one in COLLECTIONS.items() for index in one.indexes]
-        return sha256(" ".join((*tables, *indexes)).encode()).hexdigest()[:16]
+        return " ".join((*tables, *indexes))
 
     def _collection(self, collection: Collection) -> type[peewee.Model]:
         columns: dict[str, Any] = {}
