@@ -149,6 +149,14 @@ class Builds:
         )
         return await self.accepted(command)
 
+    def _time_left(self, build: Build) -> list[str]:
+        """Say until when a build that runs may do so."""
+        spec = self._desk.replica.ledger.specs.get(build.spec)
+        if build.state is not BuildState.RUNNING or build.started is None or spec is None or spec.timeout_s is None:
+            return []
+        left = spec.timeout_s - (self._desk.master.time() - build.started) / 1000
+        return [f"its timeout of {spec.timeout_s:g} s ends it in {max(0.0, left):.0f} s"]
+
     async def spec_of(self, digest: str, what: str) -> Spec:
         """Return what a build ran, to run it again. Raises NotFound where it, or what it needs, is not kept."""
         spec = self._desk.replica.ledger.specs.get(digest)
@@ -182,5 +190,6 @@ class Builds:
                 BuildState.RUNNING: f"runs on {where}",
             }.get(build.state, f"it has ended: {build.state}")
             reasons = [f"{text}: {build.reason or choice}" if build.reason or choice else text]
+            reasons += self._time_left(build)
         possible = build.held or not self._desk.replica.leading or self._desk.master.possible(build.id)
         return api.Why(build.id, build.state, reasons, possible, where, choice)

@@ -29,7 +29,9 @@ _OPTIONS = (
         help="For which reasons: agent-lost, failed, error, timeout, exit-75; repeatable.",
     ),
     click.option("--retry-wait", metavar="TIME", help="Time before it is tried again, as 30s."),
-    click.option("--backoff", type=click.Choice([*Backoff]), help="Whether that stays or doubles each time."),
+    click.option(
+        "--backoff", type=click.Choice([one.value for one in Backoff]), help="Whether that stays or doubles each time."
+    ),
 )
 
 

@@ -23,6 +23,12 @@ def later(at: Millis, now: Millis) -> str:
     return f"its next attempt begins in {seconds:.0f} s at the earliest, as its retry policy has it"
 
 
+def patience(at: Millis, now: Millis) -> str:
+    """Return how long a build goes on waiting."""
+    seconds = max(0.0, (at - now) / 1000)
+    return f"it ends as error if no worker takes it within {seconds:.0f} s, as its waiting-timeout has it"
+
+
 def limits(line: Line, known: Limits[Line], label: Callable[[str], str]) -> list[str]:
     """Return which of the things that a build would hold are taken, and by whom."""
     found: list[str] = []

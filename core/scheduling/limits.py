@@ -26,14 +26,24 @@ class Hold(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 def holds_of(build: Build, spec: Spec, job: Job | None) -> tuple[Hold, ...]:
-    """Return what a build holds while it is with a worker, in the order of names; `job` is its job's definition now."""
+    """Return what a build holds while it is with a worker, in the order of names.
+
+    `job` is its job's definition now, which counts rather than that of its submission, as long as there is one.
+    """
     found = [Hold(f"lock {one.name}", one.of, one.take) for one in spec.locks]
-    if job is not None:
-        if job.most:
-            found.append(Hold(f"concurrency of {job.full_name}", job.most))
-        if job.matrix is not None and job.matrix.most and build.pipeline:
-            found.append(Hold(f"concurrency of {job.full_name}'s matrix in {build.pipeline}", job.matrix.most))
+    most, together = _most(build, job)
+    if most:
+        found.append(Hold(f"concurrency of {build.project}/{build.job}", most))
+    if together and build.pipeline:
+        found.append(Hold(f"concurrency of {build.project}/{build.job}'s matrix in {build.pipeline}", together))
     return tuple(sorted(found)) if len(found) > 1 else tuple(found)
+
+
+def _most(build: Build, job: Job | None) -> tuple[int, int]:
+    """Return how many builds of its job, and of its matrix, may be with workers at a time; 0: no limit."""
+    if job is not None:
+        return job.most, 0 if job.matrix is None else job.matrix.most
+    return (0, 0) if build.context is None else (build.context.most, build.context.most_of_node)
 
 
 @dataclass(eq=False)

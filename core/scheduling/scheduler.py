@@ -188,9 +188,10 @@ class Scheduler:
         entry = self._waiting.get(build)
         if entry is None:
             return []
-        at = self._later.at(build)
+        at, until = self._later.at(build), self._patience.at(build)
+        patience = [] if until is None else [explaining.patience(until, now)]
         if at is not None:
-            return [explaining.later(at, now)]
+            return [explaining.later(at, now), *patience]
         demand = self._demands[entry.line[0]]
         line = demand.known[entry.line]
         places = list(self._workers)
@@ -198,7 +199,7 @@ class Scheduler:
         reasons += explaining.order(demand, line, entry)
         if line in self._lingering:
             reasons.append(explaining.lingering(line, places))
-        return reasons + explaining.workers(demand, places, alone=not reasons)
+        return reasons + patience + explaining.workers(demand, places, alone=not reasons)
 
     def possible(self, build: str) -> bool:
         """Whether a worker is there that could run a build as soon as it has room; also where it does not wait here."""

@@ -265,6 +265,13 @@ def test_abort_and_cancel(running_agent: AgentProcess) -> None:
     assert orchestra(data, "watch", build).code == 1
     ended = orchestra(data, "abort", build)
     assert (ended.code, "has already ended: aborted" in ended.err) == (2, True)
+    timed = orchestra(data, "run", "--detach", "--no-copy", "--timeout", "300", "--", "tail", "-f", "/dev/null").out
+    wait_until(lambda: "its timeout of 300 s ends it in" in orchestra(data, "explain", timed.strip()).out, "it runs")
+    assert orchestra(data, "abort", timed.strip()).code == 0
+    again = ["--retry", "1", "--retry-when", "exit-75", "--retry-wait", "200s", "--backoff", "exponential"]
+    later = orchestra(data, "run", "--detach", "--no-copy", *again, "--", "sh", "-c", "exit 75").out.strip()
+    wait_until(lambda: "its next attempt begins in" in orchestra(data, "explain", later).out, "it is tried again")
+    assert orchestra(data, "cancel", later).code == 0
     waiting = orchestra(data, "run", "--detach", "--no-copy", "--on", "moon", "--", "true").out.strip()
     assert "has no label moon" in orchestra(data, "explain", waiting).out
     assert orchestra(data, "cancel", waiting).code == 0

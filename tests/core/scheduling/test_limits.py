@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job_orchestra.core.definition import Lock, Matrix
+from job_orchestra.core.model import Context
 from job_orchestra.core.scheduling.limits import Hold, Limits, holds_of
 from tests.kit.builders import build, job, spec
 
@@ -25,6 +26,14 @@ def test_what_a_build_holds() -> None:
         Hold("concurrency of shop/test", 3),
         Hold("concurrency of shop/test's matrix in p1", 2),
     )
+
+
+def test_how_many_there_may_be_is_what_the_job_says_now_and_without_it_what_it_said() -> None:
+    said = build(pipeline="p1", context=Context(most=3, most_of_node=2))
+    told = (Hold("concurrency of shop/test", 3), Hold("concurrency of shop/test's matrix in p1", 2))
+    assert holds_of(said, spec(), None) == told
+    assert holds_of(said, spec(), job()) == ()
+    assert holds_of(said, spec(), job(most=4)) == (Hold("concurrency of shop/test", 4),)
 
 
 def test_one_holds_and_another_is_told_when_it_ends() -> None:

@@ -450,6 +450,10 @@ def test_who_waits_for_too_long_is_told_of_until_it_ends() -> None:
     assert scheduler.next_look() == T0 + 7_000
     assert scheduler.assignments(T0 + 7_000) == []
     assert scheduler.next_look() == B1.created + 10_000
+    assert scheduler.explain(B1.id, B1.created + 4_000) == [
+        "it ends as error if no worker takes it within 6 s, as its waiting-timeout has it",
+        "no worker has joined this network yet",
+    ]
     assert scheduler.overdue(B1.created + 9_999) == {}
     assert scheduler.overdue(B1.created + 10_000) == {B1.id: "no worker is there"}
     assert scheduler.overdue(B1.created + 10_000) == {}
