@@ -2,9 +2,9 @@
 
 import msgspec
 
-from .definition import Job, Schedule, Spec
+from .definition import Job, Spec
 from .errors import UserError
-from .model import AgentRecord, Attempt, Build, Millis, Pipeline, Task
+from .model import AgentRecord, Attempt, Build, Millis, Pipeline, ScheduleRecord, Task
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -30,8 +30,8 @@ class Changes(msgspec.Struct):
     agents: dict[str, AgentRecord] = {}  # id -> new or changed records
     removed_agents: dict[str, AgentRecord] = {}  # id -> records of who is no member any more
     meta: dict[str, str] = {}  # name -> text
-    schedules: dict[str, Schedule] = {}  # full name -> new or changed definitions
-    removed_schedules: dict[str, Schedule] = {}  # full name -> definitions that are gone
+    schedules: dict[str, ScheduleRecord] = {}  # full name -> as it stands now: new, redefined, switched or fired
+    removed_schedules: dict[str, ScheduleRecord] = {}  # full name -> as it stood before its definition was gone
     pipelines: dict[str, Pipeline] = {}  # id -> as it is now: those that began, were asked to stop or ended
 
     def merge(self, later: "Changes") -> None:

@@ -258,13 +258,14 @@ class Ledger:
             return [], []
         new = sorted(name for name, one in after.items() if before.get(name) != one)
         gone = sorted(set(before).difference(after))
-        for name in new:
-            self.schedules[name] = changes.schedules[name] = after[name]
-            changes.removed_schedules.pop(name, None)
         for name in gone:
             changes.schedules.pop(name, None)
-            changes.removed_schedules[name] = self.schedules.pop(name)
+            changes.removed_schedules[name] = self.timing.record(self.schedules.pop(name))
         self.timing.on_defined(command, before, after, changes)
+        for name in new:
+            self.schedules[name] = after[name]
+            changes.schedules[name] = self.timing.record(after[name])
+            changes.removed_schedules.pop(name, None)
         changes.meta[SCHEDULES + command.project] = msgspec.json.encode(command.schedules).decode()
         return new, gone
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from .definition import Need
+from .definition import Missed, Need, Overlap
 from .offer import Offer, OfferChange
 
 Millis: TypeAlias = int  # an instant: milliseconds since the epoch, UTC
@@ -232,6 +232,33 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     target: str = ""  # what it was about: a job, a build id
     outcome: str = ""  # one line: what happened, or why it was refused
     builds: tuple[str, ...] = ()  # ids of the builds it created or touched
+
+
+class ScheduleRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A schedule and how it stands, as it is remembered."""
+
+    project: str  # of its jobs
+    name: str  # unique in its project
+    cron: str  # when it fires
+    timezone: str  # in which that is read
+    jobs: tuple[str, ...]  # names of the jobs it submits
+    enabled: bool  # whether it fires, as somebody switched it, or else as its file says
+    missed: Missed = Missed.ONCE  # what becomes of firings that no master was there for
+    overlap: Overlap = Overlap.SKIP  # what becomes of a firing while the one before still runs
+    parameters: dict[str, str] = {}  # values for the jobs' parameters
+    fired: Millis | None = None  # the minute of its last firing, or when somebody let it fire
+    outcome: str = ""  # what came of that
+    builds: tuple[str, ...] = ()  # ids of builds that it submitted: the last ones, and those before that had not ended
+
+    @property
+    def state(self) -> str:
+        """Whether it fires, in a word."""
+        return "enabled" if self.enabled else "disabled"
+
+    @property
+    def full_name(self) -> str:
+        """`project/name`, as people write it."""
+        return f"{self.project}/{self.name}"
 
 
 class AgentRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

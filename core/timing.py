@@ -16,7 +16,7 @@ from .changes import Changes, Outcome
 from .commands import Fire, SetSchedule, StopBuild
 from .definition import Overlap, Schedule
 from .errors import NotFound
-from .model import Millis, Stop
+from .model import Millis, ScheduleRecord, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +63,24 @@ class Timing:
         switched = self.of(schedule.full_name).enabled
         return schedule.enabled if switched is None else switched
 
+    def record(self, schedule: Schedule) -> ScheduleRecord:
+        """Return a schedule with how it stands, to be remembered."""
+        timed = self.of(schedule.full_name)
+        return ScheduleRecord(
+            project=schedule.project,
+            name=schedule.name,
+            cron=schedule.cron,
+            timezone=schedule.timezone,
+            jobs=schedule.jobs,
+            enabled=self.enabled(schedule),
+            missed=schedule.missed,
+            overlap=schedule.overlap,
+            parameters=schedule.parameters,
+            fired=timed.fired,
+            outcome=timed.outcome,
+            builds=timed.builds,
+        )
+
     def on_defined(
         self, command: Apply, before: Mapping[str, Schedule], after: Mapping[str, Schedule], changes: Changes
     ) -> None:
@@ -89,7 +107,7 @@ class Timing:
         if command.enabled and (not self.enabled(schedule) or timed.mark > command.at):
             timed = replace(timed, mark=command.at)
         self._keep(name, replace(timed, enabled=command.enabled), changes)
-        changes.schedules[name] = schedule
+        changes.schedules[name] = self.record(schedule)
         outcome = "enabled" if command.enabled else "disabled"
         return Outcome(task=ledger.task(command.kind, command.requester, name, outcome, (), changes))
 
@@ -117,7 +135,7 @@ class Timing:
         outcome, told = self._carry_out(ledger, schedule, command, live, changes)
         builds = tuple(one for one in live if one in ledger.builds) + outcome.builds
         self._keep(name, replace(timed, outcome=told, builds=builds), changes)
-        changes.schedules[name] = schedule
+        changes.schedules[name] = self.record(schedule)
         return outcome
 
     def _carry_out(

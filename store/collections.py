@@ -18,7 +18,18 @@ import msgspec
 from ..core.definition import Job, Spec
 from ..core.errors import InvalidInput
 from ..core.ids import is_build_id, serial_of
-from ..core.model import LIVE_STATES, AgentRecord, Attempt, Build, BuildState, Pipeline, PipelineState, Task, TaskState
+from ..core.model import (
+    LIVE_STATES,
+    AgentRecord,
+    Attempt,
+    Build,
+    BuildState,
+    Pipeline,
+    PipelineState,
+    ScheduleRecord,
+    Task,
+    TaskState,
+)
 from ..core.nearest import nearest
 
 MAX_LENGTH = 255
@@ -272,6 +283,23 @@ _JOBS = Collection(
     part=Part.ALL,
 )
 
+_SCHEDULES = Collection(
+    name="schedules",
+    caption="What is submitted by the clock, and what came of it last",
+    type=ScheduleRecord,
+    key=("project", "name"),
+    fields={
+        "project": Field(_TEXT, "Project of its jobs"),
+        "name": Field(_TEXT, "Unique in its project"),
+        "cron": Field(_TEXT, "When it fires"),
+        "timezone": Field(_TEXT, "In which that is read"),
+        "state": Field(_TEXT, "Whether it fires", choices=("enabled", "disabled")),
+        "fired": Field(_INSTANT, "When it fired last", optional=True),
+        "outcome": Field(_TEXT, "What came of that"),
+    },
+    texts=("project", "name", "outcome"),
+)
+
 _AGENTS = Collection(
     name="agents",
     caption="Members of the network",
@@ -300,7 +328,7 @@ _SPECS = Collection(
 )
 
 COLLECTIONS: Mapping[str, Collection] = {
-    one.name: one for one in (_BUILDS, _ATTEMPTS, _PIPELINES, _TASKS, _JOBS, _AGENTS, _SPECS)
+    one.name: one for one in (_BUILDS, _ATTEMPTS, _PIPELINES, _TASKS, _JOBS, _SCHEDULES, _AGENTS, _SPECS)
 }
 """All collections, by name."""
 

@@ -5,7 +5,17 @@ from typing import Any
 
 from ...core.definition import Job, Spec, Step
 from ...core.ids import build_id
-from ...core.model import AgentRecord, Attempt, Build, BuildState, Pipeline, PipelineState, Task, TaskState
+from ...core.model import (
+    AgentRecord,
+    Attempt,
+    Build,
+    BuildState,
+    Pipeline,
+    PipelineState,
+    ScheduleRecord,
+    Task,
+    TaskState,
+)
 from ...core.pipeline import pipeline_id
 from ..contract import Batch
 
@@ -49,6 +59,11 @@ def agent(name: str = "ant", **fields: Any) -> AgentRecord:  # noqa: ANN401 - an
 def task(number: int = 1, **fields: Any) -> Task:  # noqa: ANN401 - any field of Task
     given = {"kind": "builds.submit", "requester": "ann", "at": T0 + number, "state": TaskState.DONE, **fields}
     return Task(number, **given)
+
+
+def schedule(name: str = "nightly", **fields: Any) -> ScheduleRecord:  # noqa: ANN401 - any field of ScheduleRecord
+    given = {"project": "shop", "cron": "0 3 * * *", "timezone": "UTC", "jobs": ("test",), "enabled": True, **fields}
+    return ScheduleRecord(name=name, **given)
 
 
 def batch(index: int, *, meta: Mapping[str, str] | None = None, **given: Iterable[Any]) -> Batch:

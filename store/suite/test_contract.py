@@ -19,7 +19,7 @@ from ...core.model import Attempt, Build, BuildState, PipelineState
 from ..collections import COLLECTIONS, Kind
 from ..contract import Batch, Store
 from ..query import MAX_CHOICES, MAX_LIMIT, RANGE, Filter, Operator, Order, Page, Query
-from .records import T0, agent, attempt, batch, build, job, pipeline_record, spec, task
+from .records import T0, agent, attempt, batch, build, job, pipeline_record, schedule, spec, task
 
 S = BuildState
 PROFILE = settings(deadline=None, derandomize=True, database=None)
@@ -50,6 +50,7 @@ EVERYTHING = batch(
     tasks=(task(1), task(2)),
     pipelines=(pipeline_record(1), pipeline_record(2, state=PipelineState.FAILED)),
     jobs=(job(), job("lint")),
+    schedules=(schedule(), schedule("weekly", enabled=False, fired=T0, outcome="shop/test#1")),
     specs=(spec(),),
     agents=(agent(), agent("bee", id="a2")),
     meta={"counters": "{}", "number/shop/test": "3"},
@@ -62,6 +63,7 @@ KEYS_OF = {
     "tasks": [1, 2],
     "pipelines": ["p-1", "p-2"],
     "jobs": [("shop", "test"), ("shop", "lint")],
+    "schedules": [("shop", "nightly"), ("shop", "weekly")],
     "agents": ["a1", "a2"],
     "specs": [spec().digest()],
 }
@@ -115,6 +117,7 @@ def test_what_is_written_is_found_by_its_key(store: Store, collection: str) -> N
         ("tasks", 3),
         ("pipelines", "p-3"),
         ("jobs", ("shop", "nope")),
+        ("schedules", ("shop", "nope")),
         ("agents", "a9"),
         ("specs", "0" * 32),
     ],
@@ -367,6 +370,16 @@ def dataset() -> dict[str, list[Any]]:
                 finished=random.choice((None, T0)),
             )
             for place in range(1, 21)
+        ],
+        "schedules": [
+            schedule(
+                f"s{place}",
+                project=random.choice(("p", "q")),
+                enabled=random.choice((True, False)),
+                fired=random.choice((None, T0, T0 + 1)),
+                outcome=random.choice(("", "done")),
+            )
+            for place in range(10)
         ],
         "agents": [agent(name, id=f"a{place}") for place, name in enumerate(("ant", "bee", "bee"))],
         "specs": [spec(f"run {place}") for place in range(5)],

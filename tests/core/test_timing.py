@@ -7,7 +7,7 @@ from job_orchestra.core.commands import Apply, Fire, SetSchedule, Submit
 from job_orchestra.core.definition import Overlap, Schedule
 from job_orchestra.core.errors import NotFound
 from job_orchestra.core.ledger import Ledger, Outcome
-from job_orchestra.core.model import BuildState, Stop
+from job_orchestra.core.model import BuildState, ScheduleRecord, Stop
 from tests.kit.builders import T0, Network, assign, job, join, submit
 
 NIGHTLY = Schedule("shop", "nightly", "0 3 * * *", ("test",))
@@ -47,6 +47,23 @@ def test_a_firing_submits_and_moves_the_mark_in_one_step(net: Network) -> None:
     stands = net.ledger.timing.states[NAME]
     assert (stands.mark, stands.fired, stands.builds, stands.outcome) == (M1, M1, (build,), "shop/test#1")
     assert list(net.changes.schedules) == [NAME]
+
+
+def test_a_schedule_is_remembered_as_it_stands(net: Network) -> None:
+    def kept() -> ScheduleRecord:
+        found = net.store.get("schedules", ("shop", "nightly"))
+        assert isinstance(found, ScheduleRecord)
+        return found
+
+    assert (kept().state, kept().fired) == ("enabled", None)
+    (build,) = fire(net, M1).builds
+    assert (kept().fired, kept().outcome, kept().builds) == (M1, "shop/test#1", (build,))
+    switch(net, False)
+    assert (kept().state, kept().fired) == ("disabled", M1)
+    define(net, replace(NIGHTLY, cron="0 4 * * *"))
+    assert (kept().cron, kept().state, kept().fired) == ("0 4 * * *", "disabled", M1)
+    define(net)
+    assert net.store.get("schedules", ("shop", "nightly")) is None
 
 
 def test_the_same_firing_again_changes_nothing(net: Network) -> None:
