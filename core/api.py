@@ -13,6 +13,7 @@ import msgspec
 
 from .browsing import Counting, DurationsList, FailingList, Rows, StoreView, TalliesView, UsageList
 from .definition import Backoff
+from .differences import Difference
 from .errors import (
     Conflict,
     DiskFull,
@@ -32,6 +33,7 @@ from .views import (
     BuildSummary,
     BuildView,
     CacheView,
+    DefinitionView,
     JobView,
     PipelineSummary,
     PipelineView,
@@ -118,7 +120,7 @@ class JobsApply(Params, frozen=True):
 
     file: str  # the text of a job file
     filename: str = "orchestra.yaml"  # used in error messages
-    check: bool = False  # only say whether it is right; change nothing
+    check: bool = False  # only say whether it is right, and what it would change; change nothing
 
 
 class JobsList(Params, frozen=True):
@@ -500,6 +502,7 @@ class Applied(msgspec.Struct, frozen=True):
     project: str  # of the file
     jobs: list[str]  # names of all its jobs
     changed: bool  # whether anything is different now
+    changes: list[Difference] = []  # what is
 
 
 class Jobs(msgspec.Struct, frozen=True):
@@ -512,6 +515,12 @@ class OneJob(msgspec.Struct, frozen=True):
     """A definition."""
 
     job: JobView  # the one asked for
+
+
+class OneDefinition(msgspec.Struct, frozen=True):
+    """What a build executes."""
+
+    definition: DefinitionView  # as it was when the build was submitted
 
 
 class Submitted(msgspec.Struct, frozen=True):
@@ -739,6 +748,14 @@ METHODS: Mapping[str, Method] = {
             (NotFound, InvalidInput, LimitReached, *_CHANGE),
         ),
         Method("builds.get", "One build with its attempts and steps", ById, OneBuild, _READ, _MISSING),
+        Method(
+            "builds.definition",
+            "What a build executes, as it was defined when it was submitted",
+            ById,
+            OneDefinition,
+            _READ,
+            _MISSING,
+        ),
         Method("builds.list", "A page of builds", BuildsList, Builds, _READ, (InvalidInput,)),
         Method("builds.log", "A range of a build's log, waiting for it if asked", BuildsLog, LogPart, _READ, _MISSING),
         Method(

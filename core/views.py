@@ -240,6 +240,20 @@ class JobView(msgspec.Struct, frozen=True):
     matrix: dict[str, list[str]] = {}  # key -> values by which it is multiplied; empty: it is one build
 
 
+class DefinitionView(msgspec.Struct, frozen=True):
+    """What a build executes."""
+
+    version: str  # another text for everything that is not exactly the same
+    steps: list[StepDefinition]  # in order
+    env: dict[str, str]  # for all steps
+    runs_on: list[str]  # requirements
+    timeout: float | None  # seconds
+    shell: list[str]  # program and options
+    resources: dict[str, float]  # what it takes of its agent
+    secrets: list[str]  # names of those that its steps see
+    services: dict[str, str]  # name -> what runs beside the steps
+
+
 class TaskView(msgspec.Struct, frozen=True):
     """A line of the audit trail."""
 
@@ -474,6 +488,21 @@ def job(definition: Job) -> JobView:
         needs=[NeedView(one.job, one.when) for one in definition.needs],
         condition=definition.condition,
         matrix={key: list(values) for key, values in definition.matrix.axes.items()} if definition.matrix else {},
+    )
+
+
+def definition(spec: Spec, version: str) -> DefinitionView:
+    """Return what a build executes; `version` is the spec's digest."""
+    return DefinitionView(
+        version=version,
+        steps=[_step(one) for one in spec.steps],
+        env=spec.env,
+        runs_on=list(spec.runs_on),
+        timeout=spec.timeout_s,
+        shell=list(spec.shell),
+        resources=spec.resources,
+        secrets=list(spec.secrets),
+        services={one.name: one.run for one in spec.services},
     )
 
 

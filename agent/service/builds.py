@@ -102,6 +102,12 @@ class Builds:
         found = views.whole(build, await self._desk.find.attempts(build))
         return api.OneBuild(replace(found, artifacts=await self._artifacts.named(build.kept)) if build.kept else found)
 
+    async def builds_definition(self, params: api.ById) -> api.OneDefinition:
+        """Return what a build executes."""
+        build = await self._desk.find.build(params.id)
+        spec = await self.spec_of(build.spec, build.label)
+        return api.OneDefinition(views.definition(spec, build.spec))
+
     async def builds_list(self, params: api.BuildsList) -> api.Builds:
         """Return a page of builds."""
         page = await self._records.page("builds", params.where, params.order, params.limit, params.after, params.search)

@@ -4,6 +4,7 @@ import asyncio
 
 from ...core import api, jobfile, views
 from ...core.commands import Apply
+from ...core.differences import differences
 from .desk import Desk, check_size
 
 
@@ -21,19 +22,20 @@ class Jobs:
         names = [job.name for job in parsed.jobs]
         for job in parsed.jobs:
             check_size(job.spec, job.full_name)
+        ledger = self._desk.replica.ledger
+        found = differences(
+            {name: job for name, job in ledger.jobs.items() if job.project == parsed.project},
+            {name: one for name, one in ledger.schedules.items() if one.project == parsed.project},
+            {job.full_name: job for job in parsed.jobs},
+            {one.full_name: one for one in parsed.schedules},
+        )
         if params.check:
-            ledger = self._desk.replica.ledger
-            jobs = {name: job for name, job in ledger.jobs.items() if job.project == parsed.project}
-            planned = {name: one for name, one in ledger.schedules.items() if one.project == parsed.project}
-            same = jobs == {job.full_name: job for job in parsed.jobs} and planned == {
-                one.full_name: one for one in parsed.schedules
-            }
-            return api.Applied(parsed.project, names, not same)
+            return api.Applied(parsed.project, names, bool(found), found)
         self._desk.check_space()
         outcome = await self._desk.decide(
             Apply(self._desk.master.time(), self._desk.requester, parsed.project, parsed.jobs, parsed.schedules)
         )
-        return api.Applied(parsed.project, names, outcome.changed)
+        return api.Applied(parsed.project, names, outcome.changed, found)
 
     async def jobs_list(self, params: api.JobsList) -> api.Jobs:
         """List definitions."""

@@ -1,9 +1,12 @@
 """The logs of a pipeline's builds as they come, each line with the name of its build before it."""
 
 import contextlib
+import os
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from threading import Lock
+from typing import NoReturn
 
 from ...agent.client import connect
 from ...core import api
@@ -22,32 +25,38 @@ _PAGE = 1000
 
 def see_pipeline(net: Client, pipeline: str) -> PipelineView:
     """Copy the logs of a pipeline's builds until it has ended; on Ctrl-C abort it, and see it end."""
-    try:
-        return _see(net, pipeline)
-    except KeyboardInterrupt:
-        say("Interrupted: aborting the pipeline (Ctrl-C again leaves it to itself).")
-        with contextlib.suppress(OrchestraError):
-            net.call("pipelines.abort", id=pipeline)
-        tell_pipeline(net, net.call("pipelines.wait", id=pipeline).pipeline)
-        sys.exit(int(Exit.INTERRUPTED))
-
-
-def _see(net: Client, pipeline: str) -> PipelineView:
     events = net.events(kinds=["build", "pipeline"])
     found = members(net, pipeline)
     choir = _Choir(net, {one.id: name_of(one) for one in found})
     with ThreadPoolExecutor(FOLLOWED) as threads:
-        for one in found:
-            choir.hear(one.id, one.state, one.attempt, threads)
-        if net.call("pipelines.get", id=pipeline).pipeline.state is PipelineState.RUNNING:
-            for event in events:
-                if event["kind"] == "build":
-                    build = event["build"]
-                    choir.hear(build["id"], BuildState(build["state"]), build["attempt"], threads)
-                elif event["pipeline"]["id"] == pipeline and event["pipeline"]["state"] != PipelineState.RUNNING:
-                    break
-        choir.finish()
+        try:
+            for one in found:
+                choir.hear(one.id, one.state, one.attempt, threads)
+            if net.call("pipelines.get", id=pipeline).pipeline.state is PipelineState.RUNNING:
+                for event in events:
+                    if event["kind"] == "build":
+                        build = event["build"]
+                        choir.hear(build["id"], BuildState(build["state"]), build["attempt"], threads)
+                    elif event["pipeline"]["id"] == pipeline and event["pipeline"]["state"] != PipelineState.RUNNING:
+                        break
+            choir.finish()
+        except KeyboardInterrupt:
+            _abort(net.data, pipeline)
     return net.call("pipelines.wait", id=pipeline).pipeline
+
+
+def _abort(data: Path, pipeline: str) -> NoReturn:
+    """Abort a pipeline whose logs are being copied, and see it end. Ends this process."""
+    try:
+        say("Interrupted: aborting the pipeline (Ctrl-C again leaves it to itself).")
+        with connect(data) as net:  # what was interrupted may have left half an answer on the other connection
+            with contextlib.suppress(OrchestraError):
+                net.call("pipelines.abort", id=pipeline)
+            tell_pipeline(net, net.call("pipelines.wait", id=pipeline).pipeline)
+    finally:
+        sys.stdout.flush()
+        # threads may still wait for logs that go on; whoever waits for them waits as long as those builds run
+        os._exit(int(Exit.INTERRUPTED))
 
 
 class _Choir:

@@ -10,6 +10,7 @@ from ...core.errors import InvalidInput
 from ...core.model import LIVE_STATES, BuildState
 from ...core.views import BuildSummary, BuildView, StepView
 from ..format import ago, amount, between, duration, label_words, now, offer_words, plain, size
+from .defining import show_definition
 from .output import say, show_json, show_table, state
 from .pipelines import is_pipeline, show_pipeline
 from .session import Client, json_option, with_agent
@@ -153,10 +154,20 @@ def _states(words: Sequence[str]) -> list[str]:
 
 @click.command()
 @click.argument("build", default="last", metavar="BUILD|PIPELINE")
+@click.option(
+    "--definition", is_flag=True, help="Show what the build executes, as it was defined when it was submitted."
+)
 @json_option
 @with_agent
-def show(net: Client, build: str, as_json: bool) -> None:
+def show(net: Client, build: str, definition: bool, as_json: bool) -> None:
     """Show BUILD: state, steps, results, attempts; or a PIPELINE (p-NUMBER): its jobs and their builds."""
+    if definition:
+        ran: api.OneDefinition = net.call("builds.definition", id=build)
+        if as_json:
+            show_json(ran)
+        else:
+            show_definition([("version", ran.definition.version)], ran.definition)
+        return
     if is_pipeline(build):
         show_pipeline(net, build, as_json)
         return

@@ -82,7 +82,7 @@ def test_parameters_have_defaults_that_their_types_allow(method: Method) -> None
 
 def test_who_only_reads_changes_nothing() -> None:
     verbs = {"list", "get", "status", "digest", "links", "log", "wait", "explain", "query", "subscribe"}
-    verbs |= {"tallies", "durations", "failing", "usage", "describe", "count", "fetch"}
+    verbs |= {"tallies", "durations", "failing", "usage", "describe", "count", "fetch", "definition"}
     assert {name for name, method in METHODS.items() if method.permission is Permission.READ} == {
         name for name in METHODS if name.partition(".")[2] in verbs
     }
