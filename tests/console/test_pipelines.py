@@ -121,6 +121,6 @@ def test_ctrl_c_while_a_pipeline_is_followed_aborts_it(
             process.kill()
     assert process.returncode == 130
     assert "Interrupted: aborting the pipeline" in err
-    assert [line.split()[0] for line in err.splitlines()[-4:]] == ["long", "after", "always", "Pipeline"]
+    assert {"long", "after", "always"} <= {line.split()[0] for line in err.splitlines() if " aborted" in line}
     assert " aborted" in err.splitlines()[-1]
     assert not alive(int((tmp_path / "pid").read_text()))
