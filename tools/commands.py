@@ -116,6 +116,12 @@ def demo(request: Request) -> list[Step]:
     return [*steps, _python(request, "tools.demo", *request.arguments, says="demo")]
 
 
+def screenshots(request: Request) -> list[Step]:
+    """Make the pictures in docs/."""
+    steps = env.prepare(request.root, request.environment, {"test"})
+    return [*steps, _python(request, "tools.screenshots", *request.arguments, says="screenshots")]
+
+
 def transcripts(request: Request) -> list[Step]:
     """Play consensus transcripts."""
     steps = env.prepare(request.root, request.environment, ())
@@ -186,6 +192,7 @@ COMMANDS = {
     "test": Command("run the tests", test, "[PYTEST ARGUMENT...]"),
     "lint": Command("ruff, pyright, import contracts, package list, contents of the wheel", lint, "[--fix]"),
     "bench": Command("measure, beside comparable systems", bench, "[NAME...] [--json]"),
+    "screenshots": Command("make the pictures of the console in docs/ from a real network", screenshots, "[NAME...]"),
     "clean": Command("remove build products and caches", clean),
     "release": Command("build and try what could be published; uploads nothing", release),
     "transcripts": Command("play consensus transcripts", transcripts, "DIR"),

@@ -1,4 +1,4 @@
-"""Writes the pages and schemas in docs/ that come from the code: the scripting contract, the job file, the store.
+"""Writes the pages and schemas in docs/ that come from the code: scripting, job file, store, keys of the console.
 
 `python -m tools.reference` writes them; with `--check` it only says which are out of date, and returns 1 if any is.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from job_orchestra.core import api, jobfile, lifecycle
 from job_orchestra.core.errors import Code
 
+from . import consolepage
 from .schemapage import schema_page
 
 if TYPE_CHECKING:
@@ -273,6 +274,7 @@ def pages() -> dict[Path, str]:
         DOCS / "scripting.md": scripting(),
         DOCS / "jobfile.md": job_file(),
         DOCS / "store-schema.md": schema_page(),
+        DOCS / "console.md": consolepage.page(),
         DOCS / "orchestra.schema.json": json.dumps(jobfile.schema(), indent=2) + "\n",
         DOCS / "scripting.schema.json": json.dumps(api.schema(), indent=2) + "\n",
     }

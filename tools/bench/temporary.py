@@ -18,7 +18,7 @@ from job_orchestra import connect
 from job_orchestra.agent.paths import Paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from job_orchestra.agent.client import Client
 
@@ -81,14 +81,18 @@ class Member:
 
 
 @contextmanager
-def network(count: int, *flags: str) -> Iterator[list[Member]]:
-    """Start agents on loopback that are one network, all of them voters; stop them at the end."""
+def network(count: int, *flags: str, names: Sequence[str] = ()) -> Iterator[list[Member]]:
+    """Start agents on loopback that are one network, all of them voters; stop them at the end.
+
+    They are called `names`, or a1, a2 and so on.
+    """
     flags = ("--listen", "127.0.0.1:0", "--no-mdns", "--settle", "0.5", *flags)
     members: list[Member] = []
     with _folder() as folder:
         try:
             for number in range(1, count + 1):
-                data, own = folder / f"a{number}", ("--name", f"a{number}", *flags)
+                name = names[number - 1] if names else f"a{number}"
+                data, own = folder / name, ("--name", name, *flags)
                 if members:
                     _join(data, members[0])
                 members.append(Member(data, own, start(data, *own)))

@@ -98,7 +98,7 @@ class HelpScreen(Place):
                 signs += [(f"{sign} {value}", tone), ("   ", Tone.PLAIN)]
         lines.append([("  ", Tone.PLAIN), *signs])
         lines += title("FILTERS")
-        for example, says in _FILTERS:
+        for example, says in FILTERS:
             lines.append([(f"  {example:<{_KEY}} ", Tone.ACCENT), (says, Tone.PLAIN)])
         return lines
 
@@ -111,10 +111,11 @@ class HelpScreen(Place):
         return "orchestra --help"
 
 
-_FILTERS = (
+FILTERS = (
     ("shop test", "rows with words that begin so; in short tables also with what was left out (tst)"),
     ("~tst", "the same, forgiving, in large tables: looks at row by row"),
     ("state:failed,lost", "a field has one of these values; live, ended and bad stand for several states"),
     ("job:te*", "a field begins with this"),
     ("no:>40", "a number is larger; also >=, <, <="),
 )
+"""Example of a filter -> what it shows."""
