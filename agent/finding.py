@@ -1,6 +1,6 @@
 """From what people type to records: builds by id, prefix, `project/job#12` or `last`; agents by id, prefix or name.
 
-What is alive is in the ledger, everything else in the store.
+What is alive is in the ledger, what changed last with the history that follows it, everything else in the store.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import cast
 from ..core.definition import Job
 from ..core.errors import InvalidInput, NotFound
 from ..core.ids import is_id_prefix
-from ..core.model import AgentRecord, Attempt, Build, Pipeline
+from ..core.model import AgentRecord, Attempt, Build, Pipeline, attempt_key
 from ..core.nearest import nearest
 from ..store.query import Filter, Operator, Order, Query
 from .agreement import Replica
@@ -32,9 +32,9 @@ class Finder:
 
     async def build(self, text: str) -> Build:
         """Return the build that `text` names. Raises NotFound, or InvalidInput where it names several."""
-        live = self._replica.ledger.builds.get(text)
-        if live is not None:
-            return live
+        known = self._replica.ledger.builds.get(text) or self._history.lacking("builds", text)
+        if known is not None:
+            return known
         await self._history.reached(self._replica.ledger.index)
         text = text.strip()
         if len(text) == _ID_LENGTH and is_id_prefix(text):
@@ -81,16 +81,15 @@ class Finder:
     async def attempts(self, build: Build) -> list[Attempt]:
         """Return a build's attempts, oldest first."""
         current = self._replica.ledger.attempts.get(build.id)
-        if current is not None and current.number == 1:
-            return [current]
-        if not build.attempt:
-            return []
+        numbers = range(1, build.attempt + 1)
+        lacking = [self._history.lacking("attempts", attempt_key(build.id, number)) for number in numbers]
+        known: dict[int, Attempt] = {one.number: one for one in (*lacking, current) if one is not None}
+        if len(known) >= build.attempt:
+            return sorted(known.values(), key=lambda one: one.number)
         await self._history.reached(self._replica.ledger.index)
         query = Query("attempts", where=(Filter("build", Operator.EQ, build.id),), order=(Order("number"),), limit=1000)
         page = await self._history.read(self._history.store.find, query)
-        return [
-            current if current and current.number == one.number else one for one in cast("tuple[Attempt]", page.rows)
-        ]
+        return [known.get(one.number, one) for one in cast("tuple[Attempt, ...]", page.rows)]
 
     async def pipeline(self, text: str) -> Pipeline:
         """Return the pipeline that `text` (`p-12`, or `last`) names, as it stands."""
@@ -98,6 +97,9 @@ class Finder:
         text = text.strip()
         if text in live:
             return live[text].written()
+        lacking: Pipeline | None = self._history.lacking("pipelines", text)
+        if lacking is not None:
+            return lacking
         await self._history.reached(self._replica.ledger.index)
         store = self._history.store
         if text == "last":

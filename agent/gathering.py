@@ -4,6 +4,8 @@ Whoever writes takes all of it. Who only follows what another agent writes (shar
 part of what was gathered cannot be told from the rest, it is kept in two generations and dropped by these.
 """
 
+from typing import Any
+
 from ..core.ledger import Changes
 
 
@@ -24,6 +26,13 @@ class Gathered:
         """Count the builds that the store does not know yet, or not as they are."""
         older, newer = (set[str]() if one is None else one.builds.keys() for one in (self._older, self._newer))
         return len(older | newer) if older else len(newer)
+
+    def find(self, kind: str, key: object) -> Any | None:  # noqa: ANN401 - the kind decides the type
+        """Return a record of one of the dictionaries of Changes, as it is now; None where nothing of it is here."""
+        for changes in (self._newer, self._older):
+            if changes is not None and (found := getattr(changes, kind).get(key)) is not None:
+                return found
+        return None
 
     def add(self, changes: Changes) -> None:
         """Take in what a further entry changed."""

@@ -68,7 +68,7 @@ class History:
         self._leads = leads
         self._meta = {NETWORK: network} if network else {}
         self._gathered = Gathered()
-        self._under_way = 0  # builds that are being written
+        self._under_way: Changes | None = None  # what is being written
         self._since: float | None = None  # when the store last moved, or what it lacks began to gather
         self._hurry = asyncio.Event()
         self._seen = self.applied  # index of the newest change that was gathered
@@ -85,13 +85,20 @@ class History:
     @property
     def backlog(self) -> int:
         """Count the builds that the store does not know yet."""
-        return self._gathered.builds + self._under_way
+        return self._gathered.builds + (0 if self._under_way is None else len(self._under_way.builds))
 
     def on_changes(self, changes: Changes) -> None:
         """Take note of what an entry changed."""
         self._gathered.add(changes)
         self._seen = changes.index
         self._wake.set()
+
+    def lacking(self, kind: str, key: object) -> Any | None:  # noqa: ANN401 - the kind decides the type
+        """Return a record that the store may not have yet, as it is now: by its kind and key in Changes."""
+        found = self._gathered.find(kind, key)
+        if found is None and self._under_way is not None:
+            found = getattr(self._under_way, kind).get(key)
+        return found
 
     async def reached(self, index: int, timeout_s: float = 2.0) -> bool:
         """Wait until the store reflects `index`: readers see what they just wrote. False when it takes too long."""
@@ -212,7 +219,7 @@ class History:
     async def _write(self) -> bool:
         """Write what was gathered."""
         changes = self._gathered.take()
-        self._under_way = len(changes.builds)
+        self._under_way = changes
         changes.meta.update(self._meta)
         try:
             await asyncio.get_running_loop().run_in_executor(self._writer, self.store.write, batch_of(changes))
@@ -221,7 +228,7 @@ class History:
                 self._gathered.put_back(changes)
             raise
         finally:
-            self._under_way = 0
+            self._under_way = None
         self._advance(changes.index)
         return True
 

@@ -106,7 +106,12 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def key(self) -> str:
         """`build.number`: the attempt's name in the executor, in file names and in messages."""
-        return f"{self.build}.{self.number}"
+        return attempt_key(self.build, self.number)
+
+
+def attempt_key(build: str, number: int) -> str:
+    """Return the key of an attempt."""
+    return f"{build}.{number}"
 
 
 class PipelineState(StrEnum):

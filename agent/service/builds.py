@@ -118,7 +118,6 @@ class Builds:
         build = await self._desk.find.build(params.id)
         if not build.state.ended:
             await self._endings.wait(build.id, build.label, params.timeout)
-            await self._desk.history.reached(self._desk.replica.ledger.index)
         return await self._whole(await self._desk.find.build(build.id))
 
     async def builds_abort(self, params: api.ById) -> api.OneTask:
@@ -165,7 +164,7 @@ class Builds:
 
     async def spec_of(self, digest: str, what: str) -> Spec:
         """Return what a build ran, to run it again. Raises NotFound where it, or what it needs, is not kept."""
-        spec = self._desk.replica.ledger.specs.get(digest)
+        spec = self._desk.replica.ledger.specs.get(digest) or self._desk.history.lacking("specs", digest)
         if spec is None:
             spec = cast("Spec | None", await self._desk.history.read(self._desk.history.store.get, "specs", digest))
         if spec is None:

@@ -49,7 +49,6 @@ class Pipelines:
         found = await self._desk.find.pipeline(params.id)
         if found.state is PipelineState.RUNNING:
             await self._endings.wait(found.id, f"pipeline {found.id}", params.timeout)
-            await self._desk.history.reached(self._desk.replica.ledger.index)
         return self._shown(await self._desk.find.pipeline(found.id))
 
     async def pipelines_abort(self, params: api.ByPipeline) -> api.OneTask:

@@ -73,6 +73,8 @@ async def test_what_comes_while_a_batch_is_written_goes_together_in_the_next() -
         for index in range(2, 12):
             history.on_changes(changes(index, 2, index))
         assert not await history.reached(11, 0.0)
+        known = [history.lacking("builds", build(serial).id) for serial in (1, 2, 11, 12)]
+        assert [one and one.reason for one in known] == ["as of 1", "as of 11", "as of 11", None]
         store.may_write.set()
         assert await history.reached(11)
         assert [one.index for one in store.batches] == [1, 11]

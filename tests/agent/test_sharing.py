@@ -241,6 +241,12 @@ async def test_builds_go_on_while_the_database_is_down(
         notices = (await first.ask("network.status"))["notices"]
         assert any("the store does not follow" in one for one in notices)
         assert await first.submit(request="r27") == builds[27]
+        for one in (first, second):  # what is not in the database yet is known all the same
+            view = (await one.ask("builds.wait", id=builds[3]))["build"]
+            assert (view["state"], [each["number"] for each in view["attempts"]]) == ("succeeded", [1])
+            await until(lambda one=one: one.agent.history.problem, "it is known that the database is down")
+            with pytest.raises(StorageError, match="cannot read the store"):
+                await one.ask("builds.list")
     finally:
         await asyncio.to_thread(server.start)
     await until(lambda: not first.agent.history.problem, "the store follows again")
