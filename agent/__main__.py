@@ -63,6 +63,9 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--mirror-quota", type=int, metavar="BYTES", help="What git mirrors may take [ORCHESTRA_MIRROR_QUOTA]."
         ),
+        click.option(
+            "--warm-quota", type=int, metavar="BYTES", help="What warm workspaces may take [ORCHESTRA_WARM_QUOTA]."
+        ),
         click.option("--git-protocol", multiple=True, metavar="NAME", help="Protocol for git: file, http, git."),
         click.option(
             "--artifact-limit", type=int, metavar="BYTES", help="What a build may keep [ORCHESTRA_ARTIFACT_LIMIT]."

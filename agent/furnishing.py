@@ -56,7 +56,7 @@ class Furnisher:
         self._protocols = tuple(protocols)
         self._paths = paths
         self._trees = trees
-        self._warm = warm
+        self.warm = warm
         self._fetch = fetch
         self._limit = limit
         self._cache_limit = cache_limit
@@ -71,10 +71,10 @@ class Furnisher:
             if not self._trees.has(one):
                 await self._fetch(one)
         if not self._has_place(build, spec):
-            await self._warm.wait(name_of(build.requester, spec.source.tree))
+            await self.warm.wait(name_of(build.requester, spec.source.tree))
 
     def _has_place(self, build: Build, spec: Spec) -> bool:
-        return not spec.source.tree or self._warm.available(name_of(build.requester, spec.source.tree))
+        return not spec.source.tree or self.warm.available(name_of(build.requester, spec.source.tree))
 
     def furnish(self, attempt: Attempt, build: Build, spec: Spec) -> Furnished:
         """Order what an attempt needs; return what its plan says of it."""
@@ -84,7 +84,7 @@ class Furnisher:
             return Furnished()
         workspace = record = ""
         if spec.source.tree:
-            place = self._warm.take(name_of(build.requester, spec.source.tree), attempt.key)
+            place = self.warm.take(name_of(build.requester, spec.source.tree), attempt.key)
             workspace, record = str(place.workspace), str(place.record)
         path = self._paths.order(attempt.key)
         wanted = Order(
@@ -138,7 +138,7 @@ class Furnisher:
         self._paths.order(key).unlink(missing_ok=True)
         self._paths.order(key).with_suffix(".taken").unlink(missing_ok=True)
         self._paths.kept(key).unlink(missing_ok=True)
-        self._warm.release(key)
+        self.warm.release(key)
 
 
 def _needed(build: Build, spec: Spec) -> list[str]:

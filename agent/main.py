@@ -187,9 +187,10 @@ class Agent:
     def _tidying(self) -> Iterable[Coroutine[None, None, None]]:
         """Return what looks after what this machine has at hand."""
         mirrors = Mirrors(self.paths.mirrors, Git(self.settings.git_protocol))
-        warmth = Warmth(self._caches, mirrors)
+        warm = self._furnisher.warm
+        warmth = Warmth(self._caches, mirrors, warm)
         self.way.warm = warmth.keys
-        return Tidier(self.trees, mirrors, self._needed, self.settings).run(), warmth.run()
+        return Tidier(self.trees, mirrors, warm, self._needed, self.settings).run(), warmth.run()
 
     def _attic(self) -> Attic:
         return Attic(

@@ -107,9 +107,9 @@ class Master:
         """Whether an agent is there that could run a build as soon as it has room."""
         return self._scheduler.possible(build)
 
-    def choice(self, agent: str, spec: Spec) -> str:
-        """Return why a build with this spec is with an agent."""
-        return self._scheduler.choice(agent, spec)
+    def choice(self, agent: str, build: Build) -> str:
+        """Return why a live build is with an agent."""
+        return self._scheduler.choice(agent, self._replica.ledger.specs[build.spec], build.requester)
 
     def _label(self, build: str) -> str:
         found = self._replica.ledger.builds.get(build)

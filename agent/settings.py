@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     blob_quota: int = 0  # bytes that kept logs may take, compressed; 0: no limit
     content_quota: int = 10 << 30  # bytes that shipped directories and caches may take, compressed; 0: no limit
     mirror_quota: int = 10 << 30  # bytes that copies of git repositories may take; 0: no limit
+    warm_quota: int = 20 << 30  # bytes that workspaces may take which stay for the next `orchestra run`; 0: no limit
     git_protocol: tuple[
         str, ...
     ] = ()  # by which git repositories may be reached, beside https and ssh: file, http, git
@@ -136,7 +137,7 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
     check_offer(settings.offer())
     for one in settings.peer:
         addresses.split(one)
-    for name in ("blob_quota", "content_quota", "mirror_quota", "artifact_limit"):
+    for name in ("blob_quota", "content_quota", "mirror_quota", "warm_quota", "artifact_limit"):
         if getattr(settings, name) < 0:
             message = f"{name.replace('_', '-')} must be 0 (no limit) or more bytes, not {getattr(settings, name)}"
             raise InvalidInput(message)

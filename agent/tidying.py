@@ -1,4 +1,4 @@
-"""Keeps what this machine holds of directories and repositories within bounds: their quotas, and what the disk has.
+"""Keeps what this machine holds of directories, repositories and warm workspaces within their quotas, and the disk's.
 
 Forgotten is what was used least recently, and never what is needed: for a build that is live as far as this agent
 knows, for one that this machine is about to run, or what was used so lately that a submission may be on its way. What
@@ -20,6 +20,7 @@ from .blobs import Held, Why, forgetting
 from .repositories.mirrors import Mirrors
 from .settings import Settings
 from .trees import LATELY_S, Trees
+from .warm import Warm
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +34,16 @@ SLACK = 0.9
 class Tidier:
     """Tidies up one machine's contents."""
 
-    def __init__(self, trees: Trees, mirrors: Mirrors, needed: Callable[[], Iterable[str]], settings: Settings) -> None:
-        """Keep what is in `trees` and `mirrors` within their quotas, and twice the reserve of the disk free.
+    def __init__(
+        self, trees: Trees, mirrors: Mirrors, warm: Warm, needed: Callable[[], Iterable[str]], settings: Settings
+    ) -> None:
+        """Keep what is in `trees`, `mirrors` and `warm` within their quotas, and twice the reserve of the disk free.
 
         `needed` returns the directories (hex) that must stay; it is called in the event loop.
         """
         self._mirrors = mirrors
+        self._warm = warm
+        self._warm_quota = settings.warm_quota or math.inf
         self._mirror_quota = settings.mirror_quota or math.inf
         self._trees = trees
         self._contents = trees.contents
@@ -64,6 +69,7 @@ class Tidier:
             most = self._most(total)
             gone = await self._forget(most) if total > most else []
             await asyncio.to_thread(self._mirrors.tidy, self._mirror_quota, self._short(0))
+            await self._warm.tidy(self._warm_quota, self._short(0))
             return gone
 
     async def make_room(self, size: int) -> bool:

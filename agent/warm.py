@@ -6,16 +6,20 @@
     NAME/1/...          another copy, for who comes while the first is in use
 
 A copy is one build's at a time. Who holds it is written down beside it, so that an agent which starts anew knows; it is
-free when that attempt is over. Refuses to know what is in them, and which attempts live.
+free when that attempt is over, and removed when room is wanted that was unused for longest. Refuses to know what is in
+them, and which attempts live.
 """
 
 import asyncio
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
+
+from ..core.affinity import key
+from .workspace.beneath import Beneath
 
 _HOLDER = "holder"
 
@@ -46,7 +50,7 @@ class Copy(NamedTuple):
 
 def name_of(requester: str, tree: str) -> str:
     """Return the name of the warm workspaces of one user and directory. Nobody else's builds ever get these."""
-    return sha256(f"{requester}\0{tree}".encode()).hexdigest()[:16]
+    return key("tree", requester, tree).partition(":")[2]
 
 
 class Warm:
@@ -59,10 +63,15 @@ class Warm:
         self._held: dict[str, Copy] = {}  # by attempt
         self._freed = asyncio.Event()  # set, and made anew, when one becomes free
         self._live = live
+        self._aside = folder.with_name(f"{folder.name}-gone")  # what is about to be removed
+        self._sizes: dict[Copy, tuple[float, int]] = {}  # when a copy was used last, and its bytes then
+        if self._aside.exists():
+            for left in self._aside.iterdir():
+                _remove(left)
 
-    def names(self) -> list[str]:
-        """Return the names of those that are here, the last used first."""
-        return [one.name for one in sorted(self._folder.iterdir(), key=_used, reverse=True)]
+    def keys(self) -> set[str]:
+        """Return by which keys this machine is warm (affinity)."""
+        return {f"tree:{one.name}" for one in self._folder.iterdir()}
 
     def available(self, name: str) -> bool:
         """Whether `take` would return a copy now."""
@@ -95,10 +104,43 @@ class Warm:
             self._freed.set()
             self._freed = asyncio.Event()
 
-    def idle(self) -> list[Copy]:
-        """Return the copies that nobody has, the last used last."""
+    async def tidy(self, most: float, short: int) -> int:
+        """Remove copies that nobody has, the longest unused first; return how many went.
+
+        Until all that are here take at most `most` bytes, and `short` bytes came free. Raises StorageError.
+        """
         copies = [Copy(one) for name in self._folder.iterdir() for one in name.iterdir()]
-        return sorted((one for one in copies if not self._taken(one)), key=lambda one: _used(one.directory))
+        sizes = await asyncio.to_thread(self._measure, copies)
+        total = sum(sizes.values())
+        gone = 0
+        for one in sorted(copies, key=lambda one: _used(one.directory)):
+            if total <= most and short <= 0:
+                break
+            if not self._taken(one):  # nor will it be: that is decided here, in the event loop
+                await asyncio.to_thread(_remove, self._set_aside(one))
+                total -= sizes[one]
+                short -= sizes[one]
+                gone += 1
+        return gone
+
+    def _measure(self, copies: Sequence[Copy]) -> dict[Copy, int]:
+        """Return the bytes of copies; of one that was not used since it was measured last, those of then."""
+        now = {one: _used(one.directory) for one in copies}
+        known = self._sizes
+        self._sizes = {
+            one: known[one] if one in known and known[one][0] == used else (used, _size(one.directory))
+            for one, used in now.items()
+        }
+        return {one: size for one, (_, size) in self._sizes.items()}
+
+    def _set_aside(self, copy: Copy) -> Path:
+        """Move a copy to where nobody takes it from; return where it is then."""
+        aside = self._aside / f"{copy.directory.parent.name}-{copy.directory.name}-{time.time_ns()}"
+        self._aside.mkdir(mode=0o700, exist_ok=True)
+        copy.directory.rename(aside)
+        with suppress(OSError):  # there are others
+            copy.directory.parent.rmdir()
+        return aside
 
     def _free(self, name: str) -> Copy | None:
         copies = (Copy(self._folder / name / str(number)) for number in range(self._most))
@@ -107,6 +149,26 @@ class Warm:
     def _taken(self, copy: Copy) -> bool:
         holder = copy.holder
         return bool(holder) and self._live(holder)
+
+
+def _remove(directory: Path) -> None:
+    with Beneath(directory.parent) as folder:
+        folder.remove(os.fsencode(directory.name))
+
+
+def _size(directory: Path) -> int:
+    """Return the bytes that the files in a directory take; what vanishes meanwhile counts as none."""
+    size = 0
+    waiting = [directory]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for one in entries:
+                if one.is_dir(follow_symlinks=False):
+                    waiting.append(Path(one.path))
+                else:
+                    with suppress(FileNotFoundError):
+                        size += one.stat(follow_symlinks=False).st_blocks * 512
+    return size
 
 
 def _used(directory: Path) -> float:

@@ -1,4 +1,4 @@
-"""What this machine has at hand, as the scheduler is to know it: caches, and copies of git repositories.
+"""What this machine has at hand, as the scheduler is to know it: caches, copies of git repositories, warm workspaces.
 
 Looked up now and then beside everything else, because the master is told every few seconds and must not wait for a
 disk. Refuses to know what becomes of it (core/affinity).
@@ -11,6 +11,7 @@ from ..core.affinity import key
 from ..core.errors import OrchestraError
 from .caches import Caches
 from .repositories.mirrors import Mirrors
+from .warm import Warm
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,9 @@ LOOK_S = 2.0
 class Warmth:
     """What is at hand."""
 
-    def __init__(self, caches: Caches, mirrors: Mirrors) -> None:
+    def __init__(self, caches: Caches, mirrors: Mirrors, warm: Warm) -> None:
         """Look at these."""
+        self._warm = warm
         self._caches = caches
         self._mirrors = mirrors
         self._keys: frozenset[str] = frozenset()
@@ -42,4 +44,5 @@ class Warmth:
 
     def look(self) -> frozenset[str]:
         """Return the keys of what is at hand now. Blocks. Raises StorageError."""
-        return frozenset((*self._caches.warm(), *(key("git", one) for one in self._mirrors.addresses())))
+        git = (key("git", one) for one in self._mirrors.addresses())
+        return frozenset((*self._caches.warm(), *git, *self._warm.keys()))

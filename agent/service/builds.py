@@ -185,7 +185,7 @@ class Builds:
         where = agents[build.agent].name if build.agent in agents else build.agent
         choice = ""
         if build.state in {BuildState.ASSIGNED, BuildState.RUNNING} and self._desk.replica.leading:
-            choice = self._desk.master.choice(build.agent, self._desk.replica.ledger.specs[build.spec])
+            choice = self._desk.master.choice(build.agent, build)
         if not reasons:
             text = {
                 BuildState.PENDING: "it is being assigned at this moment"

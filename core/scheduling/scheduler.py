@@ -206,12 +206,12 @@ class Scheduler:
         entry = self._waiting.get(build)
         return entry is None or bool(self._demands[entry.line[0]].places)
 
-    def choice(self, worker: str, spec: Spec) -> str:
-        """Return why a build with this spec is with a worker, as things are now."""
+    def choice(self, worker: str, spec: Spec, requester: str) -> str:
+        """Return why a build with this spec, of this requester, is with a worker, as things are now."""
         demand = Demand(demand_of(spec), {})
         places = [place for place in self._workers if demand.suits(place)]
         mine = next((place for place in places if place.worker.id == worker), None)
-        if mine is not None and not mine.worker.warm.isdisjoint(warmth(spec)):
+        if mine is not None and not mine.worker.warm.isdisjoint(warmth(spec, requester)):
             return "it has at hand what the build needs"
         if len(places) <= 1:
             return "no other agent could take it"
@@ -220,7 +220,7 @@ class Scheduler:
     # -- builds wait, and wait no more
 
     def _wait(self, build: Build, spec: Spec, holds: tuple[Hold, ...]) -> None:
-        line = (demand_of(spec), build.priority, build.requester, holds, warmth(spec))
+        line = (demand_of(spec), build.priority, build.requester, holds, warmth(spec, build.requester))
         before = self._waiting.get(build.id)
         if before is not None and before.line == line:
             return

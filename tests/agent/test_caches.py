@@ -104,11 +104,11 @@ async def test_caches_are_listed_once_with_all_who_have_them_and_removed_everywh
 async def test_an_agent_is_warm_for_builds_whose_cache_or_repository_it_has(town: Town) -> None:
     one = await town.found()
     mirrors = Mirrors(one.paths.mirrors, Git())
-    look = Warmth(one.agent._caches, mirrors).look
+    look = Warmth(one.agent._caches, mirrors, one.agent._furnisher.warm).look
     spec = Spec((Step("run", "x"),), caches=(DEPS,))
     assert look() == frozenset()
     put(one, "deps-1")
-    assert look() == frozenset(warmth(spec))
+    assert look() == frozenset(warmth(spec, "ann"))
 
 
 JOBS = """
@@ -141,5 +141,5 @@ async def test_a_build_takes_what_one_on_another_agent_left_where_all_went_well(
     spec = next(iter(one.agent.replica.ledger.jobs.values())).spec
     warm = one.agent.master._warm
     await until(
-        lambda: not warm.get(two.id, frozenset()).isdisjoint(warmth(spec)), "the scheduler knows that it is warm"
+        lambda: not warm.get(two.id, frozenset()).isdisjoint(warmth(spec, "ann")), "the scheduler knows that it is warm"
     )

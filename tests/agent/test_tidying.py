@@ -16,6 +16,7 @@ from job_orchestra.agent.repositories.mirrors import Mirrors
 from job_orchestra.agent.settings import Settings
 from job_orchestra.agent.tidying import Tidier
 from job_orchestra.agent.trees import Trees
+from job_orchestra.agent.warm import Warm
 from job_orchestra.core.errors import DiskFull
 from job_orchestra.core.manifest import Entry, write
 from job_orchestra.core.model import AgentRecord
@@ -43,12 +44,15 @@ class Machine:
         self.free = 1 << 40
         self.mirrors = trees.contents.folder.parent / "mirrors"
         self.mirrors.mkdir()
+        folder = trees.contents.folder.parent / "warm"
+        folder.mkdir()
+        self.warm = Warm(folder, 1, lambda _: False)
         self.needed: list[str] = []
         self._patch = monkeypatch
 
     def tidier(self, quota: int = 0, reserve: int = 0) -> Tidier:
         settings = Settings(content_quota=quota, reserve=reserve)
-        return Tidier(self.trees, Mirrors(self.mirrors, Git()), lambda: self.needed, settings)
+        return Tidier(self.trees, Mirrors(self.mirrors, Git()), self.warm, lambda: self.needed, settings)
 
     def put(self, number: int, why: Why = Why.SOURCE) -> str:
         with self._patch.context() as patch:

@@ -1,11 +1,13 @@
 """Workspaces that stay: one build's at a time, found again, and nobody else's."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
-from job_orchestra.agent.warm import Warm, name_of
+from job_orchestra.agent.warm import Copy, Warm, name_of
+from job_orchestra.core.affinity import key
 
 
 @pytest.fixture
@@ -72,10 +74,42 @@ def test_nobody_else_gets_it() -> None:
     assert len(names) == 4
 
 
-def test_those_that_nobody_has_are_told_with_the_longest_unused_first(warm: Warm, living: set[str]) -> None:
-    living |= {"a.1", "b.1", "c.1"}
-    copies = {one: warm.take(one, f"{one}.1") for one in ("a", "b", "c")}
-    living.discard("a.1")
-    living.discard("c.1")
-    assert {one.directory for one in warm.idle()} == {copies["a"].directory, copies["c"].directory}
-    assert set(warm.names()) == {"a", "b", "c"}
+def sized(warm: Warm, name: str, attempt: str, number: int) -> Copy:
+    """Let an attempt leave a megabyte in a copy that was used at this time; what it leaves cannot be written to."""
+    copy = warm.take(name, attempt)
+    inside = copy.workspace / "deep" / "read-only"
+    inside.mkdir(parents=True)
+    (inside / "file").write_bytes(b"x" * (1 << 20))
+    (copy.workspace / "link").symlink_to("/")
+    inside.chmod(0o500)
+    os.utime(copy.directory, (1000 + number, 1000 + number))
+    return copy
+
+
+async def test_the_longest_unused_go_where_all_take_too_much(tmp_path: Path, warm: Warm, living: set[str]) -> None:
+    living |= {"a.1", "b.1", "c.1", "d.1"}
+    copies = [sized(warm, name, f"{name}.1", number) for number, name in enumerate("abcd")]
+    living -= {"b.1", "c.1", "d.1"}
+    assert await warm.tidy(10 << 20, 0) == 0
+    assert await warm.tidy(3 << 20, 0) == 2
+    assert [one.directory.exists() for one in copies] == [True, False, False, True], "the first is in use"
+    assert warm.keys() == {"tree:a", "tree:d"}
+    assert await warm.tidy(100 << 20, 1) == 1
+    assert await warm.tidy(0, 0) == 0
+    assert warm.keys() == {"tree:a"}
+    assert list(tmp_path.with_name(f"{tmp_path.name}-gone").iterdir()) == []
+
+
+def test_what_was_about_to_be_removed_is_removed_at_the_next_start(
+    tmp_path: Path, warm: Warm, living: set[str]
+) -> None:
+    living.add("a.1")
+    copy = sized(warm, "a", "a.1", 1)
+    warm._set_aside(copy)
+    Warm(tmp_path, 2, living.__contains__)
+    assert list(tmp_path.with_name(f"{tmp_path.name}-gone").iterdir()) == []
+
+
+def test_the_key_of_a_warm_workspace_is_what_a_build_looks_for(warm: Warm) -> None:
+    warm.take(name_of("ann@box", "tree"), "a.1")
+    assert warm.keys() == {key("tree", "ann@box", "tree")}

@@ -59,4 +59,4 @@ def test_names_are_read_as_they_were_written() -> None:
     name = name_of("shop", cache, "k with blanks")
     assert read_name(str(name)) == name
     assert read_name("nothing") is None
-    assert warmth(Spec((Step("run", "x"),), caches=(cache,))) == (name.warm,)
+    assert warmth(Spec((Step("run", "x"),), caches=(cache,)), "ann") == (name.warm,)

@@ -223,14 +223,14 @@ def test_a_build_is_possible_where_a_worker_could_have_it_however_busy() -> None
 def test_why_a_worker_has_a_build() -> None:
     scheduler = Scheduler()
     scheduler.on_worker(worker())
-    assert scheduler.choice("a1", spec()) == "no other agent could take it"
+    assert scheduler.choice("a1", spec(), "ann") == "no other agent could take it"
     scheduler.on_worker(worker("a2", labels={"os": "linux", "gpu": ""}))
-    assert scheduler.choice("a1", spec()) == "of 2 agents that could take it, it had the most room"
-    assert scheduler.choice("a2", spec(runs_on=("gpu",))) == "no other agent could take it"
+    assert scheduler.choice("a1", spec(), "ann") == "of 2 agents that could take it, it had the most room"
+    assert scheduler.choice("a2", spec(runs_on=("gpu",)), "ann") == "no other agent could take it"
     cached = spec(source=Source(git="https://x/y"))
-    scheduler.on_worker(worker(warm=frozenset(warmth(cached))))
-    assert scheduler.choice("a1", cached) == "it has at hand what the build needs"
-    assert scheduler.choice("a2", cached) == "of 2 agents that could take it, it had the most room"
+    scheduler.on_worker(worker(warm=frozenset(warmth(cached, "ann"))))
+    assert scheduler.choice("a1", cached, "ann") == "it has at hand what the build needs"
+    assert scheduler.choice("a2", cached, "ann") == "of 2 agents that could take it, it had the most room"
 
 
 # -- unwilling workers, explained
