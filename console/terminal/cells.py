@@ -93,6 +93,7 @@ STATES: dict[str, tuple[str, Tone]] = {
     "unreachable": ("✗", Tone.BAD),
     "disabled": ("-", Tone.WARN),
     "draining": ("◔", Tone.WARN),
+    "paused": ("-", Tone.WARN),
     "leaving": ("◔", Tone.WARN),
 }
 """State of a build, step, task or agent -> its sign, so that colour is never all that tells; and its tone."""

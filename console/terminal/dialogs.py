@@ -93,11 +93,18 @@ class Line(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it", id="dialog.leave")]
 
     def __init__(
-        self, title: str, text: str = "", hint: str = "", check: Callable[[str], object] = lambda _: None
+        self,
+        title: str,
+        text: str = "",
+        hint: str = "",
+        check: Callable[[str], object] = lambda _: None,
+        *,
+        about: Sequence[str] = (),
     ) -> None:
-        """Ask `title`, beginning with `text`; `check` raises InvalidInput for what will not do."""
+        """Ask `title`, under lines `about` it, beginning with `text`; `check` raises InvalidInput for what won't do."""
         super().__init__()
         self._title = title
+        self._about = about
         self._text = text
         self._hint = hint
         self._check = check
@@ -105,6 +112,8 @@ class Line(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """See Screen."""
         with Vertical():
+            for line in self._about:
+                yield Static(Text(clean(line)))
             yield Static(Text(clean(self._title)), classes="title")
             yield Input(self._text, placeholder=self._hint)
             yield Static("", classes="problem")

@@ -8,12 +8,10 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from ...core import api
-from ...core.errors import OrchestraError
 from ...core.views import BuildSummary
 from . import commands
 from .cells import clean
-from .dialogs import Confirm
-from .screens.base import Place, names
+from .screens.base import Deed, Place, names
 
 
 def label(build: BuildSummary) -> str:
@@ -29,6 +27,8 @@ class BuildActions(Place):
         Binding("c", "cancel", "Cancel", show=False, id="build.cancel"),
         Binding("r", "rerun", "Rerun", id="build.rerun"),
         Binding("e", "explain", "Why", id="build.explain"),
+        Binding("p", "pipeline", "Its pipeline", show=False, id="build.pipeline"),
+        Binding("v", "artifacts", "Files it kept", show=False, id="build.artifacts"),
         Binding("W", "watch", "Tell me the end", show=False, id="build.watch"),
     ]
     NEEDS: ClassVar[dict[str, str]] = {
@@ -36,6 +36,7 @@ class BuildActions(Place):
         "cancel": "builds.cancel",
         "rerun": "builds.rerun",
         "explain": "builds.explain",
+        "artifacts": "artifacts.list",
     }
 
     def targets(self) -> list[BuildSummary]:
@@ -48,12 +49,13 @@ class BuildActions(Place):
         if not live:
             self.console.tell("There is nothing to abort: it has ended.")
             return
-        self._ask(
-            f"Abort {names([label(one) for one in live])}?",
-            [f"{_count(live)} stopped wherever it is; all that was started is killed."],
-            commands.on_builds("abort", live),
-            "builds.abort",
-            live,
+        self.ask_to(
+            Deed(
+                f"Abort {names([label(one) for one in live])}?",
+                [f"{_count(live)} stopped wherever it is; all that was started is killed."],
+                commands.on_builds("abort", live),
+                [("builds.abort", {"id": one.id}) for one in live],
+            )
         )
 
     def action_cancel(self) -> None:
@@ -62,24 +64,27 @@ class BuildActions(Place):
         if not waiting:
             self.console.tell("There is nothing to cancel: only builds that wait can be; a stops those that run.")
             return
-        self._ask(
-            f"Cancel {names([label(one) for one in waiting])}?",
-            [f"{_count(waiting)} withdrawn; one that has started meanwhile is left alone."],
-            commands.on_builds("cancel", waiting),
-            "builds.cancel",
-            waiting,
+        self.ask_to(
+            Deed(
+                f"Cancel {names([label(one) for one in waiting])}?",
+                [f"{_count(waiting)} withdrawn; one that has started meanwhile is left alone."],
+                commands.on_builds("cancel", waiting),
+                [("builds.cancel", {"id": one.id}) for one in waiting],
+            )
         )
 
     def action_rerun(self) -> None:
         """Run the same again."""
         found = self.targets()
         if found:
-            self._ask(
-                f"Run {names([label(one) for one in found])} again?",
-                ["A new build each, with the definition and the parameters it had."],
-                commands.reruns(found),
-                "builds.rerun",
-                found,
+            self.ask_to(
+                Deed(
+                    f"Run {names([label(one) for one in found])} again?",
+                    ["A new build each, with the definition and the parameters it had."],
+                    commands.reruns(found),
+                    [("builds.rerun", {"id": one.id}) for one in found],
+                    "Accepted",
+                )
             )
 
     def action_explain(self) -> None:
@@ -97,45 +102,28 @@ class BuildActions(Place):
             markup=False,
         )
 
+    def action_pipeline(self) -> None:
+        """Show the pipeline of a build."""
+        for build in self.targets()[:1]:
+            if build.pipeline:
+                from .screens.pipeline import PipelineScreen
+
+                self.console.show(PipelineScreen(build.pipeline))
+            else:
+                self.console.tell("It belongs to no pipeline.")
+
+    def action_artifacts(self) -> None:
+        """Show the files that a build kept."""
+        for build in self.targets()[:1]:
+            from .screens.artifacts import ArtifactsScreen
+
+            self.console.show(ArtifactsScreen(build))
+
     def action_watch(self) -> None:
         """Tell, also on the desktop, when builds end; or no longer."""
         for build in self.targets():
             self.console.watch_build(build.id, label(build), ended=build.state.ended)
 
-    def _ask(
-        self, title: str, effects: Sequence[str], command: str, method: str, builds: Sequence[BuildSummary]
-    ) -> None:
-        """Ask; then do it with each build, and tell what came of it."""
-
-        async def each() -> None:
-            done: list[str] = []
-            for build in builds:
-                try:
-                    found = await self.feed.call(method, id=build.id)
-                except OrchestraError as error:
-                    self.console.tell_problem(error)
-                    continue
-                done.append(_told(found))
-            if done:
-                self.console.tell(names(done, 4))
-            self.on_done(method)
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.run_worker(each, group="work")
-
-        self.app.push_screen(Confirm(title, effects, command, self.console.copy), answered)
-
-    def on_done(self, method: str) -> None:  # noqa: ARG002 - screens may look at it
-        """Something was done with the targets."""
-        self.ask_soon()
-
 
 def _count(builds: Sequence[BuildSummary]) -> str:
     return "It is" if len(builds) == 1 else f"{len(builds)} builds are"
-
-
-def _told(found: api.OneTask | api.Submitted) -> str:
-    if isinstance(found, api.Submitted):
-        return names([f"{one.project}/{one.job}#{one.number} ({one.id})" for one in found.builds])
-    return found.task.outcome

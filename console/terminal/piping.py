@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from ...core import api
-from ...core.errors import OrchestraError
 from ...core.views import PipelineSummary
 from . import commands
 from .cells import clean
-from .dialogs import Confirm
-from .screens.base import Place, names
+from .screens.base import Deed, Place, names
 
 
 class PipelineActions(Place):
@@ -49,7 +46,8 @@ class PipelineActions(Place):
             self.console.tell("There is nothing to stop: it has ended.")
             return
         command = "; ".join(commands.of(verb, one.id) for one in live)
-        self._ask(f"{does} {_named(live)}?", effects, command, f"pipelines.{verb}", live, {})
+        requests = [(f"pipelines.{verb}", {"id": one.id}) for one in live]
+        self.ask_to(Deed(f"{does} {_named(live)}?", effects, command, requests))
 
     def action_rerun(self, failed: bool) -> None:
         """Run pipelines once more, whole or only what failed and what hangs on it."""
@@ -62,35 +60,8 @@ class PipelineActions(Place):
         )
         words = ["--failed"] if failed else []
         command = "; ".join(commands.of("rerun", *words, one.id) for one in found)
-        self._ask(f"Run {what}{_named(found)} again?", [says], command, "pipelines.rerun", found, {"failed": failed})
-
-    def _ask(  # noqa: PLR0913, PLR0917 - the parts of a question
-        self,
-        title: str,
-        effects: Sequence[str],
-        command: str,
-        method: str,
-        found: Sequence[PipelineSummary],
-        asked: dict[str, Any],
-    ) -> None:
-        async def each() -> None:
-            done: list[str] = []
-            for one in found:
-                try:
-                    answer: api.OneTask | api.Submitted = await self.feed.call(method, id=one.id, **asked)
-                except OrchestraError as error:
-                    self.console.tell_problem(error)
-                    continue
-                done.append(answer.task.outcome if isinstance(answer, api.OneTask) else f"{answer.pipeline} begins")
-            if done:
-                self.console.tell(names(done, 4))
-            self.ask_soon()
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.run_worker(each, group="work")
-
-        self.app.push_screen(Confirm(title, effects, command, self.console.copy), answered)
+        requests = [("pipelines.rerun", {"id": one.id, "failed": failed}) for one in found]
+        self.ask_to(Deed(f"Run {what}{_named(found)} again?", [says], command, requests, "Accepted"))
 
 
 def _named(found: Sequence[PipelineSummary]) -> str:

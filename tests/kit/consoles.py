@@ -123,6 +123,10 @@ def story() -> FakeFeed:
         _job("docs", ""),
     ]
     feed.pipelines = [_pipeline(12, PipelineState.RUNNING), _pipeline(11, PipelineState.FAILED)]
+    feed.files = {
+        "dist/shop-1.0-py3-none-any.whl": ("-rw-r--r--", bytes(48_200)),
+        "report.xml": ("-rw-r--r--", b"<testsuite/>\n"),
+    }
     feed.schedules = [
         _schedule("nightly", "0 3 * * *", enabled=True),
         _schedule("weekly", "30 5 * * 1", enabled=False),

@@ -7,6 +7,7 @@ tried with it are tried with what agents say.
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable
+from hashlib import sha256
 from typing import Any, cast
 
 import msgspec
@@ -40,6 +41,7 @@ class FakeFeed:
         self.pipelines: list[views.PipelineView] = []  # newest first
         self.requests: list[api.JoinRequest] = []
         self.logs: dict[str, bytes] = {}  # attempt's key -> what it wrote
+        self.files: dict[str, tuple[str, bytes]] = {}  # what every build kept: path -> mode, content
         self.reasons: dict[str, list[str]] = {}  # build id -> what builds.explain says
         self.asked: list[tuple[str, dict[str, object]]] = []  # requests that change something, as they came
         self.problem: OrchestraError | None = None  # what every request is answered with
@@ -152,6 +154,26 @@ class FakeFeed:
         if agent is None:
             raise NotFound(f"no agent {wish.agent}")
         return self._task("agents.set", agent.id, "set")
+
+    def _agents_offer(self, wish: api.AgentOffer) -> api.OneTask:
+        if wish.agent not in {one.id for one in self.agents}:
+            raise NotFound(f"no agent {wish.agent}")
+        return self._task("agents.offer", wish.agent, f"{wish.slots} slots")
+
+    def _artifacts_list(self, wish: api.ArtifactsList) -> api.Artifacts:
+        files = [
+            api.Artifact(path, len(data), mode, sha256(data).hexdigest(), views.stamp(1_795_463_900_000))
+            for path, (mode, data) in sorted(self.files.items())
+        ]
+        total = sum(one.size for one in files)
+        return api.Artifacts(self._build(wish.id).id, 1, "d" * 64 if files else "", "a1", files, total)
+
+    def _artifacts_get(self, wish: api.ArtifactsGet) -> api.ArtifactPart:
+        if wish.path not in self.files:
+            raise NotFound(f"it kept no file {wish.path}")
+        data = self.files[wish.path][1]
+        part = data[wish.offset : wish.offset + wish.limit]
+        return api.ArtifactPart(wish.offset, b64encode(part).decode(), len(data), wish.offset + len(part) >= len(data))
 
     def _agents_remove(self, wish: api.ByAgent) -> api.OneTask:
         return self._task("agents.remove", wish.agent, f"{wish.agent} is being removed")

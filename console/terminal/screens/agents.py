@@ -15,14 +15,14 @@ from ....core.views import AgentView
 from ...feed.contract import Link
 from ...feed.listing import Listing, Rows
 from ...feed.words import Wish
-from ...format import duration
+from ...format import amount, duration, label_words, offer_words
 from .. import commands
 from ..cells import Part, Tone, bar, clean, sparkline, state
 from ..columns import Column
 from ..dialogs import Confirm, Line
 from ..statusline import StatusLine
 from ..telling import Lines, fact, pairs, section, text
-from .base import names
+from .base import Deed, names
 from .document import DocumentScreen
 from .listed import Listed
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 REQUESTS_S = 2
 """Seconds between two looks at who waits for being let in: nothing tells of that."""
+
+MOST_SLOTS = 1000
+"""Builds at a time that nobody means to exceed."""
 
 LOAD = 16
 """Cells of the picture of an agent's load."""
@@ -42,12 +45,16 @@ def _slots(agent: AgentView, _: datetime) -> Part:
 
 
 def _labels(agent: AgentView, _: datetime) -> Part:
-    shown = " ".join(f"{key}={value}" if value else key for key, value in sorted(agent.labels.items()))
-    return clean(shown), Tone.DIM
+    return clean(label_words(agent.labels)), Tone.DIM
 
 
-def _addresses(agent: AgentView, _: datetime) -> Part:
-    return clean(" ".join(agent.addresses)), Tone.DIM
+def _resources(agent: AgentView, _: datetime) -> Part:
+    shown = (f"{name} {amount(name, one.used, one.total)}" for name, one in sorted(agent.resources.items()))
+    return clean("  ".join(shown)) or "-", Tone.DIM
+
+
+def _offer(agent: AgentView, _: datetime) -> Part:
+    return clean(offer_words(agent.offer, agent.paused)) or "-", Tone.WARN if agent.paused else Tone.DIM
 
 
 class AgentsScreen(Listed):
@@ -62,6 +69,7 @@ class AgentsScreen(Listed):
         "enable": "agents.set",
         "disable": "agents.set",
         "drain": "agents.set",
+        "slots": "agents.offer",
         "remove": "agents.remove",
         "invite": "network.invite",
         "approve": "network.approve",
@@ -72,8 +80,10 @@ class AgentsScreen(Listed):
         Column("slots", "SLOTS", _slots, 9, 12, 2, value=lambda one: one.slots.get("used", 0)),
         Column("load", "LOAD", lambda _, __: ("", Tone.BUSY), 6, LOAD, 4),
         Column("roles", "ROLES", lambda one, _: (clean(",".join(one.roles)), Tone.PLAIN), 12, 22, 3),
-        Column("version", "VERSION", lambda one, _: (clean(one.version), Tone.DIM), 7, 12, 6),
-        Column("labels", "LABELS", _labels, 16, 200, 5),
+        Column("offer", "OFFER", _offer, 8, 40, 5),
+        Column("resources", "RESOURCES", _resources, 12, 60, 7, chosen=False),
+        Column("version", "VERSION", lambda one, _: (clean(one.version), Tone.DIM), 7, 12, 7),
+        Column("labels", "LABELS", _labels, 16, 200, 6),
         Column("id", "ID", lambda one, _: (one.id, Tone.DIM), 16, 16, 8, value=lambda one: one.id),
         Column(
             "addresses", "ADDRESSES", lambda one, _: (clean(" ".join(one.addresses)), Tone.DIM), 16, 60, 7, chosen=False
@@ -84,6 +94,7 @@ class AgentsScreen(Listed):
         Binding("d", "disable", "Disable", id="agent.disable"),
         Binding("e", "enable", "Enable", id="agent.enable"),
         Binding("D", "drain", "Drain", id="agent.drain"),
+        Binding("s", "slots", "Slots", id="agent.slots"),
         Binding("p", "approve", "Approve", id="agent.approve"),
         Binding("I", "invite", "Invite", show=False, id="agent.invite"),
         Binding("X", "remove", "Remove", show=False, id="agent.remove"),
@@ -175,12 +186,13 @@ class AgentsScreen(Listed):
 
     def action_approve(self) -> None:
         """Let a machine in whose code one has compared."""
-        title = "Which code does the machine show?"
-        if self._requests:
-            title = f"Which code does {names([clean(one.name) for one in self._requests])} show?"
-        self.app.push_screen(
-            Line(title, hint="482-913; a wrong one refuses all that wait", check=_check_code), self._approve
-        )
+        waiting = [
+            f"{clean(one.name)} at {clean(one.address)}, version {clean(one.version)}, {duration(one.expires)} left"
+            for one in self._requests
+        ]
+        title = "Which code does the machine show that you mean to let in?"
+        hint = "482-913; a wrong one refuses all that wait"
+        self.app.push_screen(Line(title, hint=hint, check=_check_code, about=waiting), self._approve)
 
     def _approve(self, code: str | None) -> None:
         if code:
@@ -227,7 +239,24 @@ class AgentsScreen(Listed):
         if found:
             shown = names([clean(one.name) for one in found])
             command = "; ".join(commands.of(verb, one.name) for one in found)
-            self._ask_each(f"{does} {shown}?", effects, command, "agents.set", found, change)
+            requests = [("agents.set", {"agent": one.id, **change}) for one in found]
+            self.ask_to(Deed(f"{does} {shown}?", effects, command, requests))
+
+    def action_slots(self) -> None:
+        """Change how many builds run on agents at a time."""
+        found: list[AgentView] = self.table.selected
+        if found:
+            shown = names([clean(one.name) for one in found])
+            title = f"How many builds at a time may run on {shown}? Those that run now go on."
+            total = str(found[0].slots.get("total", 0))
+            self.app.push_screen(
+                Line(title, total, "a number; 0: none", _check_slots), lambda text: self._set_slots(found, text)
+            )
+
+    def _set_slots(self, agents: Sequence[AgentView], text: str | None) -> None:
+        if text is not None:
+            slots = int(text)
+            self.do_each([("agents.offer", {"agent": one.id, "slots": slots}) for one in agents])
 
     def action_remove(self) -> None:
         """Take an agent out of the network."""
@@ -239,32 +268,8 @@ class AgentsScreen(Listed):
             ]
             shown = names([clean(one.name) for one in found])
             command = "; ".join(commands.of("remove", one.name) for one in found)
-            self._ask_each(f"Remove {shown} from the network?", effects, command, "agents.remove", found, {})
-
-    def _ask_each(  # noqa: PLR0913, PLR0917 - the parts of a question
-        self,
-        title: str,
-        effects: Sequence[str],
-        command: str,
-        method: str,
-        agents: Sequence[AgentView],
-        change: dict[str, Any],
-    ) -> None:
-        async def each() -> str:
-            told = [
-                cast("api.OneTask", await self.feed.call(method, agent=one.id, **change)).task.outcome for one in agents
-            ]
-            return names(told, 4)
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.do(each(), self._told)
-
-        self.app.push_screen(Confirm(title, effects, command, self.console.copy), answered)
-
-    def _told(self, outcome: str) -> None:
-        self.console.tell(outcome)
-        self.ask_soon()
+            requests = [("agents.remove", {"agent": one.id}) for one in found]
+            self.ask_to(Deed(f"Remove {shown} from the network?", effects, command, requests))
 
     def action_builds(self) -> None:
         """Show the builds of an agent."""
@@ -278,6 +283,11 @@ def _check_code(code: str) -> None:
         raise InvalidInput("type the code that the machine shows, as 482-913")
 
 
+def _check_slots(text: str) -> None:
+    if not text.strip().isascii() or not text.strip().isdecimal() or int(text) > MOST_SLOTS:
+        raise InvalidInput(f"type a number of builds, 0 to {MOST_SLOTS}")
+
+
 def telling_agent(agent: AgentView, links: api.Links) -> Lines:
     """Return everything about an agent."""
     link = next((one for one in links.links if one.id == agent.id), None)
@@ -286,6 +296,7 @@ def telling_agent(agent: AgentView, links: api.Links) -> Lines:
         fact("state", state(agent.state)),
         text("roles", ", ".join(agent.roles) or "-"),
         text("slots", f"{agent.slots.get('used', 0)} of {agent.slots.get('total', 0)} taken"),
+        text("offer", offer_words(agent.offer, agent.paused) or "-"),
         text("version", agent.version),
         text("addresses", " ".join(agent.addresses) or "-"),
     ]
@@ -296,4 +307,5 @@ def telling_agent(agent: AgentView, links: api.Links) -> Lines:
             text("round trip", "-" if link.round_trip is None else f"{link.round_trip * 1000:.1f} ms"),
             text("clock", "-" if link.skew is None else f"{link.skew:+.3f} s"),
         ]
-    return [*lines, *section("LABELS", pairs(agent.labels))]
+    resources = {name: amount(name, one.used, one.total) for name, one in agent.resources.items()}
+    return [*lines, *section("RESOURCES", pairs(resources)), *section("LABELS", pairs(agent.labels))]

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from ....core import api
 from ....core.errors import OrchestraError
 from ...feed.contract import Feed, Link
 from ..cells import clean
+from ..dialogs import Confirm
 from ..header import Header
 from ..keysline import KeysLine
 
@@ -28,6 +30,16 @@ if TYPE_CHECKING:
 
 RESYNC_S = 15.0
 """Seconds after which a screen asks again though nothing was told."""
+
+
+class Deed(NamedTuple):
+    """Something that is done when whoever is asked says yes."""
+
+    title: str  # what would be done to what, as a question
+    effects: Sequence[str]  # what comes of it, sentences
+    command: str  # that does the same
+    requests: Sequence[tuple[str, dict[str, Any]]]  # methods and their parameters, one after the other
+    done: str = ""  # what is said above the outcome
 
 
 class Place(Screen[None]):
@@ -131,6 +143,31 @@ class Place(Screen[None]):
         """Copy the command that does the same."""
         self.console.copy(self.command())
 
+    def ask_to(self, deed: Deed) -> None:
+        """Ask whether to do something, and do it."""
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.do_each(deed.requests, deed.done)
+
+        self.app.push_screen(Confirm(deed.title, deed.effects, deed.command, self.console.copy), answered)
+
+    def do_each(self, requests: Sequence[tuple[str, dict[str, Any]]], title: str = "") -> None:
+        """Make requests one after the other; tell what came of each, under a title."""
+
+        async def each() -> None:
+            done: list[str] = []
+            for method, asked in requests:
+                try:
+                    done.append(_outcome(await self.feed.call(method, **asked)))
+                except OrchestraError as error:
+                    self.console.tell_problem(error)
+            if done:
+                self.console.tell(names(done, 4), title)
+            self.ask_soon()
+
+        self.run_worker(each, group="work")
+
     def do(self, work: Awaitable[Any], then: Callable[[Any], None] | None = None) -> None:
         """Have a request made; what goes wrong is told."""
 
@@ -159,6 +196,13 @@ class Place(Screen[None]):
     @on(Header.Chosen)
     def _on_chosen(self, event: Header.Chosen) -> None:
         self.run_worker(partial(self.console.action_go, event.place))
+
+
+def _outcome(found: api.OneTask | api.Submitted) -> str:
+    """Return in a few words what came of a request."""
+    if isinstance(found, api.OneTask):
+        return found.task.outcome
+    return names([f"{one.project}/{one.job}#{one.number}" for one in found.builds])
 
 
 def names(texts: Sequence[str], most: int = 3) -> str:

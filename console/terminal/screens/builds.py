@@ -112,7 +112,6 @@ class BuildsScreen(BuildActions, Listed):
         Binding("f", "only('state:bad')", "Failed only", show=False, id="builds.failed"),
         Binding("i", "only('state:live')", "Live only", show=False, id="builds.live"),
         Binding("J", "same_job", "Same job", show=False, id="builds.same_job"),
-        Binding("p", "pipeline", "Its pipeline", show=False, id="builds.pipeline"),
     ]
 
     def key_of(self, row: Any) -> str:  # noqa: ANN401 - a BuildSummary
@@ -169,16 +168,6 @@ class BuildsScreen(BuildActions, Listed):
     def action_only(self, text: str) -> None:
         """Show only builds of a filter, or again all."""
         self.filter_by("" if self.wish.text == text else text)
-
-    def action_pipeline(self) -> None:
-        """Show the pipeline of the build under the cursor."""
-        build: BuildSummary | None = self.table.current
-        if build is not None and build.pipeline:
-            from .pipeline import PipelineScreen
-
-            self.console.show(PipelineScreen(build.pipeline))
-        elif build is not None:
-            self.console.tell("It belongs to no pipeline.")
 
     def action_same_job(self) -> None:
         """Show only builds of the job under the cursor."""

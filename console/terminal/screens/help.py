@@ -28,6 +28,7 @@ GROUPS: Mapping[str, str] = {
     "graph": "GRAPH",
     "schedule": "SCHEDULES",
     "store": "STORE",
+    "artifact": "FILES",
     "log": "LOG",
     "table": "TABLES",
     "paper": "PAGES",

@@ -17,8 +17,8 @@ from ...format import ago, between, duration
 from .. import commands
 from ..cells import Part, Tone, clean, state
 from ..columns import Column
-from ..dialogs import Confirm
 from ..telling import Lines, fact, pairs, section, text
+from .base import Deed
 from .document import DocumentScreen
 from .listed import Listed
 
@@ -117,39 +117,28 @@ class SchedulesScreen(Listed):
         if found is None:
             return
         verb, says = ("disable", "It does not fire any more.") if found.enabled else ("enable", "It fires again.")
-        self._ask(
-            f"{verb.capitalize()} {clean(full_name(found))}?",
-            [says, "What its job file says is kept; applying the file again does not change this."],
-            commands.of("schedules", verb, full_name(found)),
-            "schedules.set",
-            {"schedule": full_name(found), "enabled": not found.enabled},
+        self.ask_to(
+            Deed(
+                f"{verb.capitalize()} {clean(full_name(found))}?",
+                [says, "What its job file says is kept; applying the file again does not change this."],
+                commands.of("schedules", verb, full_name(found)),
+                [("schedules.set", {"schedule": full_name(found), "enabled": not found.enabled})],
+            )
         )
 
     def action_fire(self) -> None:
         """Submit now what a schedule submits."""
         found: ScheduleView | None = self.table.current
         if found is not None:
-            self._ask(
-                f"Run {clean(full_name(found))} now?",
-                [f"It submits {clean(', '.join(found.jobs))}; its own turns are not touched."],
-                commands.of("schedules", "run", full_name(found)),
-                "schedules.fire",
-                {"schedule": full_name(found)},
+            self.ask_to(
+                Deed(
+                    f"Run {clean(full_name(found))} now?",
+                    [f"It submits {clean(', '.join(found.jobs))}; its own turns are not touched."],
+                    commands.of("schedules", "run", full_name(found)),
+                    [("schedules.fire", {"schedule": full_name(found)})],
+                    "Accepted",
+                )
             )
-
-    def _ask(self, title: str, effects: Sequence[str], command: str, method: str, asked: dict[str, Any]) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self.do(self.feed.call(method, **asked), self._told)
-
-        self.app.push_screen(Confirm(title, effects, command, self.console.copy), answered)
-
-    def _told(self, found: api.OneTask | api.Submitted) -> None:
-        if isinstance(found, api.OneTask):
-            self.console.tell(found.task.outcome)
-        else:
-            self.console.tell(", ".join(f"{one.project}/{one.job}#{one.number}" for one in found.builds), "Accepted")
-        self.ask_soon()
 
     def action_builds(self) -> None:
         """Show the builds of the jobs of a schedule."""
