@@ -177,11 +177,17 @@ def show(net: Client, build: str, definition: bool, as_json: bool) -> None:
         return
     one = found.build
     moment = now()
+    names = {agent.id: agent.name for agent in net.call("agents.list").agents} if one.agent else {}
+
+    def name_of(agent: str | None) -> str:
+        return names.get(agent, agent) if agent else "none yet"  # its id, when it is no member any more
+
     lines = [
         ("build", f"{one.project}/{one.job}#{one.number} ({one.id})"),
         ("state", state(one.state) + (f": {plain(one.reason)}" if one.reason else "")),
         ("asked", f"by {plain(one.requester)}, {ago(one.created, moment)} ({plain(one.cause)})"),
         ("took", duration(between(one.started, one.finished, moment))),
+        ("agent", name_of(one.agent)),
         ("log", f"{size(one.log_bytes)}; orchestra logs {one.id}"),
     ]
     if one.branch or one.revision:
@@ -196,7 +202,7 @@ def show(net: Client, build: str, definition: bool, as_json: bool) -> None:
         show_table(("STEP", "STATE", "TOOK", "END"), [_step(step, moment) for step in one.steps], "")
     if len(one.attempts) > 1:
         click.echo()
-        rows = [(str(two.number), two.state.value, two.agent, two.reason) for two in one.attempts]
+        rows = [(str(two.number), two.state.value, name_of(two.agent), two.reason) for two in one.attempts]
         show_table(("ATTEMPT", "STATE", "AGENT", "REASON"), rows, "")
 
 

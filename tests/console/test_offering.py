@@ -34,6 +34,7 @@ def test_an_offer_is_changed_outlives_the_agent_and_is_reset(agent: AgentProcess
     orchestra(agent.data, "offer", "--always")
     assert orchestra(agent.data, "watch", build).code == 0
     assert orchestra(agent.data, "logs", build).out == "19\n"  # it gave way to everything else
+    assert "agent    desk\n" in orchestra(agent.data, "show", build).out
     orchestra(agent.data, "offer", "--reset")
     assert orchestra(agent.data, "run", "--no-copy", "--", "nice").out == "0\n"
     assert "changed    nothing" in orchestra(agent.data, "offer").out
