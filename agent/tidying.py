@@ -12,11 +12,12 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from ..core.definition import Spec
 from ..core.errors import Conflict, OrchestraError
 from ..core.manifest import Digest
-from .blobs import Held, Why, forgetting
+from .blobs import Contents, Held, Why, forgetting
 from .repositories.mirrors import Mirrors
 from .settings import Settings
 from .trees import LATELY_S, Trees
@@ -46,7 +47,7 @@ class Tidier:
         self._warm_quota = settings.warm_quota or math.inf
         self._mirror_quota = settings.mirror_quota or math.inf
         self._trees = trees
-        self._contents = trees.contents
+        self._folder = trees.contents.folder
         self._needed = needed
         self._quota = settings.content_quota or math.inf
         self._reserve = settings.reserve
@@ -65,7 +66,7 @@ class Tidier:
     async def tidy(self) -> list[Held]:
         """Forget what is too much now; return which directories went. Raises StorageError, Damaged."""
         async with self._turn:
-            total = await asyncio.to_thread(lambda: self._contents.total)
+            total = await asyncio.to_thread(_total, self._folder)
             most = self._most(total)
             gone = await self._forget(most) if total > most else []
             await asyncio.to_thread(self._mirrors.tidy, self._mirror_quota, self._short(0))
@@ -75,7 +76,7 @@ class Tidier:
     async def make_room(self, size: int) -> bool:
         """Free so many bytes of the disk beyond what stays free anyway, as far as possible; whether anything went."""
         async with self._turn:
-            total = await asyncio.to_thread(lambda: self._contents.total)
+            total = await asyncio.to_thread(_total, self._folder)
             return bool(await self._forget(min(self._most(total), total - self._short(size))))
 
     def _most(self, total: int) -> float:
@@ -85,15 +86,13 @@ class Tidier:
 
     def _short(self, size: int) -> int:
         """Return the bytes that lack on the disk for `size` more."""
-        free = shutil.disk_usage(self._contents.folder).free
+        free = shutil.disk_usage(self._folder).free
         return max(0, 2 * self._reserve + size - free)
 
     async def _forget(self, most: float) -> list[Held]:
         needed = {bytes.fromhex(one) for one in self._needed()}
         try:
-            gone = await asyncio.to_thread(
-                forgetting.forget, self._contents, most, lambda one: self._stays(one, needed)
-            )
+            gone = await asyncio.to_thread(_forget, self._folder, most, lambda one: self._stays(one, needed))
         except Conflict:  # somebody is putting a directory together: next time
             return []
         if gone:
@@ -103,6 +102,17 @@ class Tidier:
     def _stays(self, one: Held, needed: set[Digest]) -> bool:
         lately = time.time() - one.used < LATELY_S or self._trees.asked_for(one.root)
         return one.why is Why.ARTIFACTS or one.root in needed or lately
+
+
+def _total(folder: Path) -> int:
+    with Contents(folder) as contents:
+        return contents.total
+
+
+def _forget(folder: Path, most: float, keep: Callable[[Held], bool]) -> list[Held]:
+    """See forgetting: with a connection of its own, so that nobody else waits while it looks at everything."""
+    with Contents(folder) as contents:
+        return forgetting.forget(contents, most, keep)
 
 
 def archives(specs: Iterable[Spec]) -> set[str]:

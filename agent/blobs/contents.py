@@ -90,12 +90,17 @@ class Contents:
         self.folder = folder
         self.large = Blobs(folder / "large")
         self._lock = threading.RLock()
+        self._look_lock = threading.Lock()
         with self._guard("open"):
             # the agent uses it from several threads, one at a time
-            self._db = sqlite3.connect(
-                folder / "small.db", isolation_level=None, check_same_thread=False, timeout=BUSY_S
-            )
+            self._db = self._connect()
             self._prepare()
+            # whoever only asks whether a directory is here, as the event loop does, never waits for those who write
+            self._looking = self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self.folder / "small.db"
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
 
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -111,6 +116,7 @@ class Contents:
 
     def close(self) -> None:
         """Give the file back."""
+        self._looking.close()
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -199,8 +205,8 @@ class Contents:
         return last is not None
 
     def _last_use(self, root: Digest) -> int | None:
-        with self._guard("read"), self._lock:
-            return self._db.execute("SELECT max(used) FROM held WHERE root = ?", (root,)).fetchone()[0]
+        with self._guard("read"), self._look_lock:
+            return self._looking.execute("SELECT max(used) FROM held WHERE root = ?", (root,)).fetchone()[0]
 
     def held(self, why: Why | None = None, name: str | None = None) -> list[Held]:
         """Return the directories that are held (None: for whatever), the last used first."""

@@ -1,7 +1,7 @@
 """The folder of blobs: put, read by ranges, hand over and take as files, forget the least recently used.
 
     ab/ab34...  a blob at rest, by the SHA-256 of its content; last used at its modification time, give or take a minute
-    new/        what is being put; swept at the start
+    new/        what is being put; swept when nobody wrote to it for an hour
     partial/    what is being fetched, by digest; goes on after a restart, swept when nobody went on for a day
 
 A file is whole and durable before it gets its name. There is no index to go wrong: the names are the index, and what
@@ -29,6 +29,9 @@ USED_GRAIN_S = 60.0
 
 PARTIAL_KEPT_S = 24 * 3600.0
 """Seconds for which the beginning of a blob is kept that nobody goes on to fetch."""
+
+NEW_KEPT_S = 3600.0
+"""Seconds after the last write for which what is being put is kept: another process may be at it."""
 
 _HEX = frozenset("0123456789abcdef")
 _DIGEST_HEX = sha256().digest_size * 2
@@ -221,11 +224,12 @@ class Blobs:
         return self._total
 
     def _sweep(self) -> None:
-        for path in self._new.iterdir():
-            path.unlink()
-        for path in self._partial.iterdir():
-            if time.time() - path.stat().st_mtime > PARTIAL_KEPT_S:
-                path.unlink()
+        """Remove what nobody goes on with: others may be putting and fetching at this moment."""
+        for folder, kept in ((self._new, NEW_KEPT_S), (self._partial, PARTIAL_KEPT_S)):
+            for path in folder.iterdir():
+                with suppress(FileNotFoundError):
+                    if time.time() - path.stat().st_mtime > kept:
+                        path.unlink()
 
     def _use(self, digest: str) -> bool:
         """Take note that a blob is used; False when it is not here."""

@@ -101,6 +101,30 @@ def test_nothing_is_forgotten_while_somebody_puts_a_directory_together(tmp_path:
     assert contents.lacking([entry.digest]) == [entry.digest]
 
 
+def test_who_opens_the_contents_disturbs_nobody_who_puts_some(tmp_path: Path, contents: Contents) -> None:
+    parts = [b"x" * SMALL + b"y", b"z"]
+
+    def frames() -> Iterator[bytes]:
+        yield parts[0]
+        with Contents(tmp_path / "contents"):
+            yield parts[1]
+
+    digest = contents.large.put_frames(frames())
+    assert contents.large.read(digest, len(parts[0]), 1) == b"z"
+
+
+def test_whether_a_directory_is_here_is_known_while_somebody_writes(contents: Contents) -> None:
+    root, _ = put(contents, {b"a": b"x"})
+    contents.hold(root, Why.SOURCE)
+    found: list[bool] = []
+    asking = threading.Thread(target=lambda: found.append(contents.holds(root)), daemon=True)
+    with contents.transaction() as db:
+        db.execute("DELETE FROM held")
+        asking.start()
+        asking.join(20)
+        assert found == [True]
+
+
 def test_what_is_used_last_is_told_first(contents: Contents, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_763_900_000.0
     monkeypatch.setattr("job_orchestra.agent.blobs.contents.time.time", lambda: now)
