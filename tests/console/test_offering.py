@@ -6,6 +6,7 @@ import pytest
 
 from tests.kit.agents import AgentProcess
 from tests.kit.commands import orchestra
+from tests.kit.waiting import wait_until
 
 LATER = (datetime.now() + timedelta(hours=11)).strftime("%H:%M-") + (  # noqa: DTZ005 - a clock on a wall
     datetime.now() + timedelta(hours=12)  # noqa: DTZ005 - a clock on a wall
@@ -15,16 +16,13 @@ LATER = (datetime.now() + timedelta(hours=11)).strftime("%H:%M-") + (  # noqa: D
 
 def test_an_offer_is_changed_outlives_the_agent_and_is_reset(agent: AgentProcess) -> None:
     agent.start("--name", "desk", "--slots", "2")
-    shown = orchestra(agent.data, "offer").out
-    assert "slots      2, of which 0 taken" in shown
-    assert "changed    nothing: as its settings say" in shown
     done = orchestra(agent.data, "offer", "desk", "--hours", LATER, "--nice", "--slots", "1")
     assert f"desk offers 1 slots, {LATER}, nice" in done.err
-    build = orchestra(agent.data, "run", "--no-copy", "--detach", "--", "nice").out.strip()
-    paused = f"paused: it is outside its hours ({LATER})"
-    assert f"desk: is {paused}" in orchestra(agent.data, "explain", build).out
+    with agent.client() as net:
+        build = net.builds.submit(["nice"])[0].id
     agent.kill()
     agent.start("--name", "desk", "--slots", "2")
+    paused = f"paused: it is outside its hours ({LATER})"
     shown = orchestra(agent.data, "offer").out
     assert f", {paused}" in shown
     assert "slots      1, of which 0 taken" in shown
@@ -32,21 +30,23 @@ def test_an_offer_is_changed_outlives_the_agent_and_is_reset(agent: AgentProcess
     assert f"{LATER}, nice (now {paused})" in orchestra(agent.data, "agents").out
     assert f"desk: is {paused}" in orchestra(agent.data, "explain", build).out
     orchestra(agent.data, "offer", "--always")
-    assert orchestra(agent.data, "watch", build).code == 0
-    assert orchestra(agent.data, "logs", build).out == "19\n"  # it gave way to everything else
-    assert "agent    desk\n" in orchestra(agent.data, "show", build).out
-    orchestra(agent.data, "offer", "--reset")
-    assert orchestra(agent.data, "run", "--no-copy", "--", "nice").out == "0\n"
-    assert "changed    nothing" in orchestra(agent.data, "offer").out
+    with agent.client() as net:
+        assert net.call("builds.wait", id=build).build.state == "succeeded"
+        assert b"".join(net.log(build)) == b"19\n"  # it gave way to everything else
+        assert "agent    desk\n" in orchestra(agent.data, "show", build).out
+        orchestra(agent.data, "offer", "--reset")
+        again = net.builds.submit(["nice"])[0]
+        assert again.wait().state == "succeeded"
+        assert b"".join(net.log(again.id)) == b"0\n"
+        assert net.agents.list().agents[0].offer.changed == []
 
 
 def test_what_an_agent_is_started_with_is_its_offer(agent: AgentProcess) -> None:
     agent.start("--name", "desk", "--hours", LATER, environment={"ORCHESTRA_PAUSE_ON_BATTERY": "true"})
-    shown = orchestra(agent.data, "offer", "--json").json()
-    offer = shown["offer"]
-    assert isinstance(offer, dict)
-    assert (offer["hours"], offer["pause_on_battery"], offer["changed"]) == ([LATER], True, [])
-    assert shown["state"] == "paused"
+    with agent.client() as net:
+        wait_until(lambda: net.agents.list().agents[0].state == "paused", "it has joined")
+        offer = net.agents.list().agents[0].offer
+    assert (offer.hours, offer.pause_on_battery, offer.changed) == ([LATER], True, [])
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,8 @@ def test_what_cannot_be_offered(running_agent: AgentProcess, words: list[str], c
 
 def test_no_slots_are_no_builds(running_agent: AgentProcess) -> None:
     orchestra(running_agent.data, "offer", "--slots", "0")
-    build = orchestra(running_agent.data, "run", "--no-copy", "--detach", "--", "true").out.strip()
-    assert (
-        "box: offers no slots; orchestra offer box changes that" in orchestra(running_agent.data, "explain", build).out
-    )
-    orchestra(running_agent.data, "offer", "--slots", "1")
-    assert orchestra(running_agent.data, "watch", build).code == 0
+    with running_agent.client() as net:
+        build = net.builds.submit(["true"])[0]
+        assert net.builds.explain(build.id).reasons == ["box: offers no slots; orchestra offer box changes that"]
+        net.call("agents.offer", agent="box", slots=1)
+        assert build.wait().state == "succeeded"
