@@ -57,6 +57,8 @@ REPORT_S = 0.005
 When nothing waits, every report is sent at once: somebody may be looking at just this build.
 """
 
+_CTRL_C = b"\x03"
+
 REPORT_MAX = 500
 """Attempts in one report."""
 
@@ -204,8 +206,16 @@ class Server:
         elif wish.owner != course.plan.owner:
             why = f"only {course.plan.owner}, who submitted it, may type for it"
             self._answer(Taken(wish.number, 0, why, foreign=True))
+        elif _CTRL_C in wish.data and course.plan.terminal is not None and not self._has_steps(course):
+            # no program of the build is there yet, or any more, that could be interrupted
+            self._answer(Taken(wish.number, wish.offset + len(wish.data)))
+            self._stop(wish.key, "interrupted at its terminal", only_waiting=False)
         else:
             keyboard.take(wish)
+
+    def _has_steps(self, course: Course) -> bool:
+        """Whether it is at its steps: not waiting, being prepared, or collected from."""
+        return course.plan.key in self._running and course.reads
 
     def _answer(self, taken: Taken) -> None:
         if self._agent is not None:

@@ -144,7 +144,8 @@ class Sitting:
     def _restore(self) -> None:
         """Leave the screen as it was."""
         if self._screen is not None:
-            terminal.write(self._screen.restore())
+            # whoever leaves is somewhere in a line, and is told something
+            terminal.write(self._screen.restore() + (b"\r\n" if self._left.done() else b""))
         elif self._plain is not None:
             terminal.write(self._plain.end())
 

@@ -102,6 +102,18 @@ async def test_without_input_steps_read_nothing(end: AgentEnd, link: ExecutorLin
     assert end.log(plan) == b"over\r\n"
 
 
+async def test_ctrl_c_before_the_first_step_aborts(end: AgentEnd, link: ExecutorLink) -> None:
+    """There is no program of the build yet that it could reach."""
+    unpack = ("sh", "-c", "trap '' INT; echo unpacking; exec tail -f /dev/null")
+    plan = end.shell(1, "echo never", prepare=unpack, terminal=TERMINAL, input=True)
+    link.start([plan])
+    await shown(end, plan.log, b"unpacking")
+    assert (await type_in(link, plan.key, "me", 0, b"x\x03")).next == 2
+    status = await end.told_end(plan.key)
+    assert (status.state, status.reason) == (BuildState.ABORTED, "interrupted at its terminal")
+    assert b"never" not in end.log(plan)
+
+
 async def test_only_the_owner_types_and_resizes(end: AgentEnd, link: ExecutorLink) -> None:
     plan = end.shell(1, "read -r line; stty size; echo $line", terminal=TERMINAL, input=True, owner="ann@box")
     link.start([plan])
