@@ -44,7 +44,7 @@ def test_an_offer_is_changed_outlives_the_agent_and_is_reset(agent: AgentProcess
 def test_what_an_agent_is_started_with_is_its_offer(agent: AgentProcess) -> None:
     agent.start("--name", "desk", "--hours", LATER, environment={"ORCHESTRA_PAUSE_ON_BATTERY": "true"})
     with agent.client() as net:
-        wait_until(lambda: net.agents.list().agents[0].state == "paused", "it has joined")
+        wait_until(lambda: [one.state for one in net.agents.list().agents] == ["paused"], "it has joined")
         offer = net.agents.list().agents[0].offer
     assert (offer.hours, offer.pause_on_battery, offer.changed) == ([LATER], True, [])
 
