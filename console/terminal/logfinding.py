@@ -27,10 +27,12 @@ class LogFinding(Place):
     """A screen with a log in which one can look for something."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", key_display="/", id="log.search"),
+        Binding("slash", "search", "Search", key_display="/", priority=True, id="log.search"),
         Binding("n", "next", "Next match", show=False, id="log.next"),
         Binding("N", "previous", "Match before", show=False, id="log.previous"),
-        Binding("ampersand", "only", "Only lines that match", show=False, key_display="&", id="log.filter"),
+        Binding(
+            "ampersand", "only", "Only lines that match", show=False, key_display="&", priority=True, id="log.filter"
+        ),
         Binding("exclamation_mark", "error", "First error", key_display="!", id="log.error"),
     ]
 

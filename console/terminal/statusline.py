@@ -78,16 +78,18 @@ class Asking(Input):
             self.asking = asking
 
     def open(self, text: str = "", placeholder: str = "") -> None:
-        """Begin."""
+        """Begin: whatever key comes next is typed here."""
         self.value = text
         self.placeholder = placeholder
         self.add_class("-open")
-        self.focus()
+        self.display = True
+        self.screen.set_focus(self)  # at once; `focus` would let keys that came with this one through to the screen
         self.cursor_position = len(text)
 
     def close(self) -> None:
         """End."""
         self.remove_class("-open")
+        self.display = False
 
     @property
     def is_open(self) -> bool:

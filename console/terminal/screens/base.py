@@ -14,6 +14,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from ....core import api
 from ....core.errors import OrchestraError
@@ -40,6 +41,11 @@ class Deed(NamedTuple):
     command: str  # that does the same
     requests: Sequence[tuple[str, dict[str, Any]]]  # methods and their parameters, one after the other
     done: str = ""  # what is said above the outcome
+
+
+BEGIN_TYPING = frozenset({"filter", "search", "only"})
+"""Actions that open a line to type in. Their keys have priority: the next key is looked at only when the line is open,
+however quickly it comes, so that no letter of a filter is taken for an action."""
 
 
 class Place(Screen[None]):
@@ -131,7 +137,12 @@ class Place(Screen[None]):
     # -- doing things
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - as Textual has it
-        """Whether an action can be done: where one only looks, the feed has no method that changes anything."""
+        """Whether an action can be done: nothing is changed where one only looks, or the feed has no such method.
+
+        A key that begins a line to type in is a letter like others while one types.
+        """
+        if action in BEGIN_TYPING and isinstance(self.focused, Input):
+            return False
         needed = self.NEEDS.get(action)
         return needed is None or needed in self.feed.methods
 

@@ -40,7 +40,7 @@ class Listed(Place):
     ORDER: ClassVar[Mapping[str, bool]] = {}  # column name -> descending, to begin with
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", key_display="/", id="table.filter"),
+        Binding("slash", "filter", "Filter", key_display="/", priority=True, id="table.filter"),
         Binding("escape,h,left", "back", "Back", show=False, id="back"),
         Binding("o", "order(False)", "Order", show=False, id="table.order"),
         Binding("O", "order(True)", "Order further", show=False, id="table.order_further"),

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from job_orchestra.console.terminal.app import Console
 from job_orchestra.console.terminal.screens.build import BuildScreen
 from job_orchestra.console.terminal.screens.builds import BuildsScreen
 from job_orchestra.console.terminal.session import Session
+from job_orchestra.console.terminal.statusline import Asking
 from tests.kit.consoles import NOW, screen_text, settled, story
 from tests.kit.feeds import FakeFeed
 
@@ -51,6 +53,17 @@ async def test_a_filter_shows_what_matches_and_escape_shows_all(pilot: Pilot[Non
     await pilot.press("escape")
     await settled(pilot)
     assert len(builds(pilot).table.rows) == everything
+
+
+async def test_a_filter_may_be_typed_as_fast_as_it_likes(pilot: Pilot[None], feed: FakeFeed) -> None:
+    for character in "/job:package state:aborted":  # all in one read, as over a slow line
+        pilot.app.post_message(Key({"/": "slash", ":": "colon", " ": "space"}.get(character, character), character))
+    await pilot.press("enter")
+    await settled(pilot)
+    assert {(row.job, row.state) for row in builds(pilot).table.rows} == {("package", "aborted")}
+    await pilot.press("slash", "end", "slash")
+    assert builds(pilot).query_one(Asking).value == "job:package state:aborted/"
+    assert feed.asked == []
 
 
 async def test_a_wrong_filter_says_what_is_right(pilot: Pilot[None]) -> None:
