@@ -1,9 +1,13 @@
 """Job files and what they define, as a user sees it: what is different, how a job is defined, what a build executes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from job_orchestra.core import api
+from job_orchestra.core.differences import Difference
+from job_orchestra.core.model import BuildState
 from tests.kit.agents import AgentProcess
 from tests.kit.commands import Result, orchestra
 
@@ -76,34 +80,37 @@ def test_a_job_is_shown_as_it_is_defined(running_agent: AgentProcess, words: lis
 
 def test_jobs_are_listed(running_agent: AgentProcess) -> None:
     apply(running_agent, FIRST)
-    for words in (["jobs"], ["jobs", "shop"], ["jobs", "list"]):
-        assert "shop/lint" in orchestra(running_agent.data, *words).out, words
-    assert [one["name"] for one in orchestra(running_agent.data, "jobs", "--json").json()["jobs"]] == ["lint", "test"]  # type: ignore[index,attr-defined]
-    assert "No jobs." in orchestra(running_agent.data, "jobs", "nothing").err
-    assert orchestra(running_agent.data, "jobs", "shop/nothing").code == 5
+    assert "shop/lint" in orchestra(running_agent.data, "jobs", "shop").out
+    listed: Any = orchestra(running_agent.data, "jobs", "--json").json()["jobs"]
+    assert [one["name"] for one in listed if one["project"] == "shop"] == ["lint", "test"]
+    assert "No jobs." in orchestra(running_agent.data, "jobs", "list", "nothing").err
 
 
 def test_a_build_keeps_the_definition_it_was_submitted_with(running_agent: AgentProcess, tmp_path: Path) -> None:
-    apply(
-        running_agent, f"project: shop\njobs:\n  hold: {{ run: 'until test -e {tmp_path}/go; do :; done', lock: l }}\n"
-    )
-    hold = orchestra(running_agent.data, "submit", "shop/hold").out.strip()
+    wait = f"until test -e {tmp_path}/go; do sleep 0.1; done"
     file = "project: late\njobs:\n  job: { run: echo WHAT, lock: l, env: { B: WHAT } }\n"
-    apply(running_agent, file.replace("WHAT", "old"))
-    build = orchestra(running_agent.data, "submit", "late/job").out.strip()
-    reasons = orchestra(running_agent.data, "explain", build).out
-    assert "lock" in reasons
-    assert "~ job job: steps, env" in apply(running_agent, file.replace("WHAT", "new")).err
-    (tmp_path / "go").touch()
-    assert orchestra(running_agent.data, "logs", "-f", build).out == "old\n"
-    found = orchestra(running_agent.data, "show", build, "--definition").out
+    with running_agent.client() as net:
+        hold = net.builds.submit(["sh", "-c", wait], locks=[api.LockParam("l")])[0]
+        net.jobs.apply(file.replace("WHAT", "old"))
+        build = net.builds.submit("late/job")[0]
+        assert "lock" in net.builds.explain(build.id).reasons[0]
+        assert net.jobs.apply(file.replace("WHAT", "new")).changes == [
+            Difference("job", "job", "changed", ["steps", "env"])
+        ]
+        (tmp_path / "go").touch()
+        assert b"".join(build.log()) == b"old\n"
+        again = net.call("builds.rerun", id=build.id).builds[0].id
+        assert b"".join(net.log(again)) == b"old\n"
+        assert b"".join(net.builds.submit("late/job")[0].log()) == b"new\n"
+        assert hold.wait().state is BuildState.SUCCEEDED
+    found = orchestra(running_agent.data, "show", build.id, "--definition").out
     assert "env      B=old\n" in found
     assert "\nrun\n  $ echo old\n" in found
-    assert orchestra(running_agent.data, "rerun", build, "--follow").out == "old\n"
-    assert orchestra(running_agent.data, "submit", "late/job", "--follow").out == "new\n"
-    assert orchestra(running_agent.data, "watch", hold).code == 0
-    done = orchestra(running_agent.data, "run", "--no-copy", "-e", "X=y", "--", "echo", "a b")
-    assert done.out == "a b\n"
-    found = orchestra(running_agent.data, "show", "last", "--definition").out
+
+
+def test_the_words_of_a_command_are_shown_as_one_would_write_them(running_agent: AgentProcess) -> None:
+    with running_agent.client() as net:
+        build = net.builds.submit(["echo", "a b"], env={"X": "y"})[0]
+    found = orchestra(running_agent.data, "show", build.id, "--definition").out
     assert "env      X=y\n" in found
     assert "  $ echo 'a b'\n" in found

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from job_orchestra.console.cli.keys import LEAVE, Leaving
+from job_orchestra.console.cli.locally import run_here
+from job_orchestra.core.views import BuildView
 from tests.kit.agents import AgentProcess, agent_in, alive
 from tests.kit.commands import PROGRAM, orchestra
 from tests.kit.seats import Seat, seat
@@ -43,8 +45,9 @@ def run(here: AgentProcess, text: str, *options: str) -> Any:  # noqa: ANN401 - 
     return seat(here.data, "run", *THERE, *options, "--", "sh", "-c", text)
 
 
-def last(here: AgentProcess) -> dict[str, Any]:
-    return orchestra(here.data, "show", "last", "--json").json()["build"]  # type: ignore[return-value]
+def last(here: AgentProcess) -> BuildView:
+    with here.client() as net:
+        return net.builds.get("last").build
 
 
 def typed_and_answered(user: Seat, line: str) -> None:
@@ -89,7 +92,7 @@ def test_ctrl_c_is_the_commands(here: AgentProcess) -> None:
         user.type("\x03")
         assert user.end() == 130
         assert user.cooked
-    assert last(here)["state"] == "failed"
+    assert last(here).state == "failed"
 
 
 def test_who_leaves_can_come_back(here: AgentProcess) -> None:
@@ -103,7 +106,7 @@ def test_who_leaves_can_come_back(here: AgentProcess) -> None:
         user.until("orchestra attach ")
         assert user.end() == 130
         assert user.cooked
-    assert last(here)["state"] == "running"
+    assert last(here).state == "running"
     with seat(here.data, "attach") as user:
         user.until("got a")
         typed_and_answered(user, "c")
@@ -121,7 +124,7 @@ def test_a_client_that_is_lost_leaves_the_build_to_itself(here: AgentProcess, ho
         else:
             user.hang_up()
         user.process.wait(60)
-    assert last(here)["state"] == "running"
+    assert last(here).state == "running"
     with seat(here.data, "attach") as user:
         user.resize(50, 20)
         user.until("got a 30 90")
@@ -165,14 +168,11 @@ def test_output_of_strangers_reaches_no_further_than_the_screen(here: AgentProce
         assert b"abc\x1b[31mred\x1b[0md\r" in user.seen
         assert b"evil" not in user.seen
         assert b"ZXZpbA" not in user.seen
-    with run(here, FRIGHTEN, "--no-input") as user:
+    with here.client() as net:
+        build = net.builds.submit(["sh", "-c", FRIGHTEN])[0].id
+    with seat(here.data, "attach", build) as user:  # made without a terminal: it is nobody's screen
         user.end()
-        assert b"abc\x1b[31mred\x1b[0md\r" in user.seen
-    build = orchestra(here.data, "run", *THERE, "--detach", "--", "sh", "-c", FRIGHTEN).out.strip()
-    for words in (["attach", build], ["logs", "-f", build]):  # made without a terminal: it is nobody's screen
-        with seat(here.data, *words) as user:
-            user.end()
-            assert b"a^[]0;evil^Gb^[]52;c;ZXZpbA==^Gc\x1b[31mred\x1b[0md\r\n" in user.seen
+        assert b"a^[]0;evil^Gb^[]52;c;ZXZpbA==^Gc\x1b[31mred\x1b[0md\r\n" in user.seen
 
 
 def test_ctrl_c_before_it_runs_withdraws_it_and_twice_leaves_it(here: AgentProcess) -> None:
@@ -181,7 +181,7 @@ def test_ctrl_c_before_it_runs_withdraws_it_and_twice_leaves_it(here: AgentProce
         user.until("far: needs moon, has no label moon")
         user.type("\x03")
         assert user.end() == 130
-    assert last(here)["state"] == "aborted"
+    assert last(here).state == "aborted"
 
 
 def test_without_a_terminal_ctrl_c_aborts_and_once_more_leaves(here: AgentProcess) -> None:
@@ -208,7 +208,7 @@ def test_without_a_terminal_ctrl_c_aborts_and_once_more_leaves(here: AgentProces
     assert alive(pid), "it has a few seconds to end by itself"
 
 
-@pytest.mark.parametrize("data", [b"", b"one\ntwo", bytes(range(256)) * 2000])
+@pytest.mark.parametrize("data", [b"", bytes(range(256)) * 2000])
 def test_what_is_piped_in_is_read(here: AgentProcess, data: bytes) -> None:
     words = [*PROGRAM, "run", *THERE, "--", "cat"]
     environment = {**os.environ, "ORCHESTRA_HOME": str(here.data)}
@@ -231,15 +231,26 @@ def test_where_no_agent_fits_it_waits_fails_or_runs_here(here: AgentProcess, tmp
     words = ["run", "--no-copy", "--on", "moon", "--fallback"]
     found = orchestra(here.data, *words, "fail", "--", "true", cwd=tmp_path)
     assert (found.code, "far: needs moon, has no label moon" in found.err) == (3, True)
-    assert last(here)["state"] == "aborted"
+    assert last(here).state == "aborted"
     found = orchestra(here.data, *words, "local", "-e", "X=5", "--", "sh", "-c", "pwd; exit $X", cwd=tmp_path)
     assert (found.code, found.out) == (5, f"{tmp_path}\n")
     assert "Running it here instead." in found.err
-    assert orchestra(here.data, *words, "local", "--", "no-such-program").code == 125
-    assert orchestra(here.data, *words, "local", "--", "sh", "-c", "kill -9 $$").code == 137
-    assert orchestra(here.data, *words, "local", "--timeout", "0.2", "--", "sleep", "1000").code == 124
     refused = orchestra(here.data, *words, "local", "--detach", "--", "true")
     assert (refused.code, "it runs here" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["no-such-program"], 125),
+        (["sh", "-c", "exit $X"], 5),
+        (["sh", "-c", "kill -9 $$"], 137),
+        (["sleep", "1000"], 124),
+    ],
+    ids=str,
+)
+def test_the_exit_code_is_the_same_as_elsewhere(command: list[str], code: int, tmp_path: Path) -> None:
+    assert run_here(command, tmp_path, {"X": "5"}, 0.1 if code == 124 else None) == code
 
 
 def test_without_an_agent_it_can_run_here(tmp_path: Path) -> None:
@@ -256,12 +267,6 @@ def test_an_agent_that_goes_leaves_the_build_to_itself(agent: AgentProcess) -> N
         user.until("the build goes on")
         assert user.end() == 3
         assert user.cooked
-    agent.start("--name", "box")
-    with seat(agent.data, "attach", "--no-input") as user:
-        user.until("got a")
-        user.type("\x03")
-        user.until("Interrupted")
-        assert user.end() == 130
 
 
 def test_the_wish_to_leave_is_found_however_it_is_cut() -> None:
