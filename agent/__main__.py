@@ -56,6 +56,10 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--nice/--no-nice", default=None, help="Let builds give way to everything else."),
         click.option("--store", metavar="URL", help="Database of the history [ORCHESTRA_STORE]."),
         click.option("--reserve", type=int, metavar="BYTES", help="Disk space that stays free [ORCHESTRA_RESERVE]."),
+        click.option("--keep", metavar="AGE", help="How long ended builds are kept, as 90d [for ever]."),
+        click.option("--keep-failed", metavar="AGE", help="The same of builds that did not succeed."),
+        click.option("--keep-newest", type=int, metavar="N", help="Newest builds of each job that stay [1]."),
+        click.option("--keep-most", type=int, metavar="N", help="Builds of each job that stay at most [any number]."),
         click.option("--blob-quota", type=int, metavar="BYTES", help="What kept logs may take [ORCHESTRA_BLOB_QUOTA]."),
         click.option(
             "--content-quota", type=int, metavar="BYTES", help="What directories may take [ORCHESTRA_CONTENT_QUOTA]."

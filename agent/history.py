@@ -125,6 +125,11 @@ class History:
             self._note_damage(problem)
             raise
 
+    async def maintain(self, call: Callable[..., _T], *arguments: object) -> _T:
+        """Run a change of the store that is no part of the ledger, between two writes; return its result."""
+        await self._open.wait()
+        return await asyncio.get_running_loop().run_in_executor(self._writer, call, *arguments)
+
     async def examine(self, check: Callable[[], object]) -> None:
         """Let a check look at the store's file, in a thread, and take note of what it raises."""
         try:

@@ -35,6 +35,7 @@ from .identity import Identity
 from .journal import Journal
 from .keeping import Keeper
 from .leases import Leases
+from .loglife import LogLife
 from .logreading import LogReader
 from .manners import Manners
 from .master import Master
@@ -48,6 +49,7 @@ from .replica import RaftReplica
 from .repositories.git import Git
 from .repositories.mirrors import Mirrors
 from .repositories.resolving import Resolver
+from .retaining import Retainer
 from .routing import Router
 from .scripting import ScriptingSocket
 from .service import Service
@@ -196,9 +198,17 @@ class Agent:
         return Attic(
             self.trees.contents,
             self.history,
-            lambda: self.replica.ledger if self.peers.holds_copy else None,
+            self._ledger_with_history,
             lambda key: self.worker is not None and self.worker.knows(key),
         )
+
+    def _retainer(self) -> Retainer:
+        logs = LogLife(self.paths, self.blobs, self.history, self._ledger_with_history, self._writes)
+        return Retainer(self.history, self.settings.policy(), lambda: self.replica.leading, logs.forget)
+
+    def _ledger_with_history(self) -> Ledger | None:
+        """Return the ledger whose builds the history has; None on an agent that keeps no history."""
+        return self.replica.ledger if self.peers.holds_copy else None
 
     def _journal(self) -> Journal:
         if not self.paths.journal.exists() and self._store.applied():
@@ -298,7 +308,7 @@ class Agent:
             loop.create_task(one)
             for one in (
                 *(scripting.run(), relay.run(), work, self.way.run()),
-                *(self.keeper.run(), *self._tidying(), self._attic().run()),
+                *(self.keeper.run(), *self._tidying(), self._attic().run(), self._retainer().run()),
                 self.standing.found(self.replica, self.master),
                 *([self._manners.run()] if self._manners is not None else []),
                 *(

@@ -12,12 +12,14 @@ from typing import Any
 import msgspec
 
 from ..core import addresses
+from ..core.durations import parse_duration
 from ..core.errors import InvalidInput
 from ..core.nearest import nearest
 from ..core.offer import Offer
 from ..core.offer import check as check_offer
 from ..core.repository import PROTOCOLS
 from ..core.requirements import RESOURCE, number
+from ..store.retention import Policy
 from .facts import Facts
 from .identity import host_name
 from .paths import Paths, default_data
@@ -61,11 +63,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     idle: float = 300.0  # seconds that nobody may have used it until it takes builds again
     pause_on_battery: bool = False  # takes no builds while it runs on its battery
     nice: bool = False  # builds give way to everything else on it
+    keep: str = ""  # how long ended builds are kept in this agent's history, as 90d; empty: for ever
+    keep_failed: str = ""  # the same for builds that did not succeed; empty: as the others
+    keep_newest: int = 1  # newest builds of each job that stay whatever their age
+    keep_most: int = 0  # builds of each job that stay at most; 0: any number
     resource: dict[str, str] = {}  # amounts that builds may take, over those that were found: cpus, memory, gpus, own
 
     def store_url(self, paths: Paths) -> str:
         """Return the URL of the store."""
         return self.store or f"sqlite:///{paths.history}"
+
+    def policy(self) -> Policy | None:
+        """Return which builds may be forgotten; None: none. Raises InvalidInput."""
+        if not self.keep and not self.keep_most:
+            if self.keep_failed:
+                message = "keep-failed says how much longer builds are kept that failed; say keep, too"
+                raise InvalidInput(message)
+            return None
+        policy = Policy(
+            _age("keep", self.keep), _age("keep-failed", self.keep_failed), self.keep_newest, self.keep_most
+        )
+        policy.check()
+        return policy
 
     def slot_count(self, facts: Facts) -> int:
         """Return how many builds run at a time."""
@@ -134,6 +153,7 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
         raise InvalidInput(message)
     settings.place()
     settings.amounts()
+    settings.policy()
     check_offer(settings.offer())
     for one in settings.peer:
         addresses.split(one)
@@ -149,6 +169,14 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
         message = f"slots must be 0 (one per processor) or more, not {settings.slots}"
         raise InvalidInput(message)
     return paths, settings
+
+
+def _age(name: str, text: str) -> float | None:
+    try:
+        return parse_duration(text) if text else None
+    except ValueError as problem:
+        message = f"{name}: {text[:40]!r} {problem}"
+        raise InvalidInput(message) from None
 
 
 def labels_of(given: Any) -> dict[str, str]:  # noqa: ANN401 - from a file, a variable or flags

@@ -211,11 +211,11 @@ def _order(collection: Collection, wanted: tuple[Order, ...], where: tuple[Filte
     else:
         for field in collection.key:
             order.setdefault(field, Order(field, descending))
-    if len(order) == 1:
-        equal = {one.field for one in where if one.operator is Operator.EQ}
-        for fields, number in collection.within.items():
-            if equal.issuperset(fields):
-                return (Order(number, descending),)
+    known = {one.field for one in where if one.operator is Operator.EQ} | order.keys() - set(collection.key)
+    (last, *_) = collection.key
+    for fields, number in collection.within.items():
+        if known.issuperset(fields) and last in order and number not in order:
+            order[number] = Order(number, order.pop(last).descending)
     return tuple(order.values())
 
 

@@ -11,7 +11,7 @@ import msgspec
 from ..core.errors import InvalidInput
 from ..core.ledger import NUMBER
 from ..core.model import Build, BuildState, Millis
-from .contract import Store
+from .contract import Reading, Store
 from .transfer import Progress
 
 BATCH = 500
@@ -19,28 +19,43 @@ BATCH = 500
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """What may go: builds that ended longer ago than an age, but for a number of each job's newest."""
+    """What may go: builds that ended longer ago than an age, or are more than so many of their job."""
 
-    age_s: float  # how long an ended build is kept, seconds
+    age_s: float | None = None  # how long an ended build is kept, seconds; None: for ever
     failed_age_s: float | None = None  # the same for builds that did not succeed; None: as the others
     keep: int = 1  # newest builds of each job that stay whatever their age
+    most: int = 0  # builds of each job that stay at most, but for those that failed and are kept longer; 0: any number
 
     def check(self) -> None:
         """Raise InvalidInput where it makes no sense."""
-        if self.age_s < 0 or (self.failed_age_s is not None and self.failed_age_s < self.age_s):
+        if self.age_s is None and not self.most:
+            message = "say what may go: builds older than an age, or more than so many of each job"
+            raise InvalidInput(message)
+        if self.failed_age_s is not None and self.age_s is not None and self.failed_age_s < self.age_s:
             message = "builds that failed are kept at least as long as the others; raise --keep-failed"
             raise InvalidInput(message)
-        if self.keep < 0:
-            message = f"--keep must be 0 or more builds of each job, not {self.keep}"
+        if self.keep < 0 or self.most < 0:
+            message = f"numbers of builds must be 0 or more, not {min(self.keep, self.most)}"
+            raise InvalidInput(message)
+        if self.most and self.most < self.keep:
+            message = f"of each job {self.keep} builds stay in any case, so at most {self.most} cannot be; raise it"
             raise InvalidInput(message)
 
     def lets_go(self, build: Build, last: int, now: Millis) -> bool:
         """Whether a build may go; `last` is the number of its job's newest build."""
         if not build.state.ended or build.number > last - self.keep:
             return False
-        good = build.state in {BuildState.SUCCEEDED, BuildState.SKIPPED}
-        age_s = self.age_s if good or self.failed_age_s is None else self.failed_age_s
-        return (build.finished or build.created) <= now - age_s * 1000
+        longer = self.failed_age_s is not None and build.state not in _GOOD
+        age_s = self.failed_age_s if longer else self.age_s
+        old = age_s is not None and (build.finished or build.created) <= now - age_s * 1000
+        return old or (not longer and self.most > 0 and build.number <= last - self.most)
+
+    def spares(self, build: Build, now: Millis) -> bool:
+        """Whether this build, and all that were accepted later, are too young to go."""
+        return not self.most and (self.age_s is None or build.created > now - self.age_s * 1000)
+
+
+_GOOD = frozenset({BuildState.SUCCEEDED, BuildState.SKIPPED})
 
 
 class Pruned(msgspec.Struct, frozen=True):
@@ -52,11 +67,26 @@ class Pruned(msgspec.Struct, frozen=True):
     bytes: int = 0  # given back to the disk, as far as the database says
 
 
-def victims(store: Store, policy: Policy, now: Millis) -> Iterator[tuple[Build, bool]]:
-    """Yield every build, the oldest first, with whether it may go."""
-    last = _last_numbers(store.meta())
+def batches(
+    store: Reading, numbers: Mapping[str, str], policy: Policy, now: Millis, progress: Progress = lambda _: None
+) -> Iterator[list[str]]:
+    """Yield the ids of the builds that may go, the oldest first, some at a time; `numbers` is the store's `meta`.
+
+    They are found while they are yielded: between two batches anything may happen to the store.
+    """
+    last = _last_numbers(numbers)
+    batch: list[str] = []
     for build in store.scan("builds"):
-        yield build, policy.lets_go(build, last.get(f"{build.project}/{build.job}", 0), now)
+        if policy.spares(build, now):
+            break
+        progress(1)
+        if policy.lets_go(build, last.get(f"{build.project}/{build.job}", 0), now):
+            batch.append(build.id)
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def prune(
@@ -73,27 +103,13 @@ def prune(
     sense, StorageError where the database refuses.
     """
     policy.check()
-    gone = kept = 0
-    batch: list[str] = []
-
-    def take_out() -> None:
-        if batch and not simulate:
-            store.remove("builds", batch)
-        batch.clear()
-
-    for build, goes in victims(store, policy, now):
-        progress(1)
-        if not goes:
-            kept += 1
-            continue
-        gone += 1
-        batch.append(build.id)
-        if len(batch) >= BATCH:
-            take_out()
-    take_out()
+    builds = next(one.rows for one in store.describe().sizes if one.collection == "builds")
+    gone = 0
+    for batch in batches(store, store.meta(), policy, now, progress):
+        gone += len(batch) if simulate else store.remove("builds", batch)
     if simulate or not gone:
-        return Pruned(gone, kept)
-    return Pruned(gone, kept, store.sweep(), store.reclaim())
+        return Pruned(gone, builds - gone)
+    return Pruned(gone, builds - gone, store.sweep(), store.reclaim())
 
 
 def _last_numbers(meta: Mapping[str, str]) -> dict[str, int]:

@@ -6,8 +6,9 @@ then at most one bound in the order that is asked for. Parts for different value
 follow each other, and the later ones are only asked for where the earlier ones do not fill the page.
 """
 
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
+from itertools import islice, product
 from typing import Any, TypeAlias
 
 import msgspec
@@ -36,6 +37,13 @@ class Stretch(msgspec.Struct, frozen=True):
     terms: tuple[str, ...] = ()  # of a small collection: only records with words that begin so
 
 
+class Stream(msgspec.Struct, frozen=True):
+    """A stretch from a cursor on."""
+
+    stretch: Stretch  # as if there were no cursor
+    after: tuple[Any, ...] | None  # the values of the order's fields in the row before; None: from the beginning
+
+
 Fetch: TypeAlias = Callable[[Stretch, int], list[Any]]
 """Returns so many records of a stretch."""
 
@@ -49,20 +57,51 @@ def find(resolved: Resolved, fetch: Fetch, vocabulary: Vocabulary) -> Page:
     if bound is None:
         return Page(())
     wanted = resolved.limit + 1
-    found: dict[Any, Any] = {}
     streams = list(_streams(bound, vocabulary))
-    for stream in streams:
-        left = wanted
-        for stretch in stream:
+    if len(streams) == 1:
+        return page_of(resolved, list(islice(_rows(streams[0], fetch, wanted), wanted)))
+    if len({one.descending for one in resolved.order}) == 1:
+        share = -(-wanted // max(1, len(streams))) + 1
+        rows = _merged(resolved, [_rows(one, fetch, wanted, share) for one in streams])
+    else:
+        firsts = [row for one in streams for row in islice(_rows(one, fetch, wanted), wanted)]
+        rows = merged(resolved.collection, firsts, resolved.order)
+    found: dict[Any, Any] = {}
+    for row in rows:  # a record may have several of the words that are looked for
+        found.setdefault(resolved.collection.key_of(row), row)
+        if len(found) == wanted:
+            break
+    return page_of(resolved, list(found.values()))
+
+
+def _merged(resolved: Resolved, streams: list[Iterator[Any]]) -> Iterator[Any]:
+    """Yield the rows of streams in the order, which goes one way, taking no more of each than it needs."""
+    value = resolved.collection.value
+    fields = [one.field for one in resolved.order]
+    return heapq.merge(
+        *streams,
+        key=lambda row: [rank(value(row, field)) for field in fields],
+        reverse=resolved.order[0].descending,
+    )
+
+
+def _rows(stream: Stream, fetch: Fetch, most: int, first: int = 0) -> Iterator[Any]:
+    """Yield the rows of a stream: so many are fetched first, and then up to `most` at a time."""
+    after, number = stream.after, first or most
+    while True:
+        left = number
+        for stretch in _behind(stream.stretch, after):
             rows = fetch(stretch, left)
-            found.update((resolved.collection.key_of(row), row) for row in rows)
+            yield from rows
+            if rows:
+                last = rows[-1]
             left -= len(rows)
             if left <= 0:
                 break
-    rows = list(found.values())
-    if len(streams) > 1:
-        rows = merged(resolved.collection, rows, resolved.order)
-    return page_of(resolved, rows[:wanted])
+        if left > 0:
+            return
+        after = tuple(stream.stretch.collection.value(last, one.field) for one in stream.stretch.order)
+        number = min(most, 2 * number)
 
 
 def count(
@@ -72,7 +111,7 @@ def count(
     bound = bind(resolved, fetch)
     total = 0
     for stream in () if bound is None else _streams(bound, vocabulary):
-        for stretch in stream:
+        for stretch in _behind(stream.stretch, stream.after):
             total += number(stretch, most - total)
             if total >= most:
                 return total
@@ -109,15 +148,16 @@ def scan(collection: Collection, after: tuple[Any, ...] | None, fetch: Fetch, ro
 # -- several values, several words
 
 
-def _streams(resolved: Resolved, vocabulary: Vocabulary) -> Iterable[Iterable[Stretch]]:
+def _streams(resolved: Resolved, vocabulary: Vocabulary) -> Iterable[Stream]:
     collection = resolved.collection
     known = {name for one in collection.indexes for name in one.fields}
     known -= {*collection.names, *collection.key, resolved.order[0].field}
+    equal = {one.field for one in resolved.where if one.operator is EQ}
     kept = list(resolved.where)
     choices: list[list[Filter]] = []
     room = MAX_STREAMS
     for one in resolved.where:
-        if one.operator is IN and one.field in known and 0 < len(one.value) <= room:
+        if one.operator is IN and one.field in known and 0 < len(one.value) <= room and _helps(collection, one, equal):
             kept.remove(one)
             choices.append([Filter(one.field, EQ, value) for value in dict.fromkeys(one.value)])
             room //= len(choices[-1])
@@ -129,7 +169,13 @@ def _streams(resolved: Resolved, vocabulary: Vocabulary) -> Iterable[Iterable[St
     for chosen in product(*choices):
         for word in leads:
             stretch = Stretch(collection, (*chosen, *kept), resolved.order, word, also, terms)
-            yield _behind(stretch, resolved.after)
+            yield Stream(stretch, resolved.after)
+
+
+def _helps(collection: Collection, listed: Filter, equal: set[str]) -> bool:
+    """Whether an index finds the rows of each value of a list, and not just those of another condition."""
+    finds = [one.fields for one in collection.indexes if one.fields[0] in equal and not one.given]
+    return not finds or any(listed.field in fields for fields in finds)
 
 
 def _words(resolved: Resolved, vocabulary: Vocabulary) -> tuple[list[str], tuple[tuple[str, ...], ...]]:
@@ -175,11 +221,15 @@ def _beyond(collection: Collection, one: Order, value: Any) -> Iterable[Filter]:
 
 
 def bind(resolved: Resolved, fetch: Fetch) -> Resolved | None:
-    """Bound the key's number by the instants that grow with it, so that any index ending in it finds a time range.
+    """Put conditions that an index finds in place of others: values for beginnings, numbers for instants.
 
-    Returns None where no row is so late.
+    An index that ends in the key's number finds a time range by that. Returns None where there is no such row.
     """
     collection = resolved.collection
+    where = _spread(resolved, fetch)
+    if where is None:
+        return None
+    resolved = msgspec.structs.replace(resolved, where=where)
     bounds: list[Filter] = []
     for one in resolved.where if collection.large else ():
         number = collection.same_order.get(one.field)
@@ -195,6 +245,33 @@ def bind(resolved: Resolved, fetch: Fetch) -> Resolved | None:
         return resolved
     where = (*resolved.where, *bounds, *_numbers(resolved, bounds, fetch))
     return msgspec.structs.replace(resolved, where=where)
+
+
+def _spread(resolved: Resolved, fetch: Fetch) -> tuple[Filter, ...] | None:
+    """Return the conditions with the values there are in place of the beginning of a text, as far as they are few.
+
+    Those are found one after the other in an index, each by one question. Returns None where there is no such value.
+    """
+    collection = resolved.collection
+    leading = {one.fields[0] for one in collection.indexes if one.fields[1:] == collection.key and not one.given}
+    found = list(resolved.where)
+    for place, one in enumerate(resolved.where if collection.large else ()):
+        if one.operator is not Operator.PREFIX or one.field not in leading or one.field == resolved.order[0].field:
+            continue
+        order = (Order(one.field), *(Order(key) for key in collection.key))
+        values: list[str] = []
+        while len(values) <= MAX_STREAMS:
+            # one bound on each side: of two on one side a database takes the first, and looks at all behind it
+            end = Filter(one.field, LT, one.value + "\U0010ffff")
+            where = (Filter(one.field, GT, values[-1]), end) if values else (one,)
+            rows = fetch(Stretch(collection, where, order), 1)
+            if not rows:
+                found[place] = Filter(one.field, IN, tuple(values))
+                break
+            values.append(collection.value(rows[0], one.field))
+        if not values:
+            return None
+    return tuple(found)
 
 
 def _edges(operator: Operator) -> tuple[tuple[bool, Operator], ...]:

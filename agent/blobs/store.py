@@ -178,6 +178,14 @@ class Blobs:
             with suppress(FileNotFoundError):
                 yield entry.name, entry.stat(follow_symlinks=False).st_size
 
+    def idle(self, seconds: float) -> Iterator[str]:
+        """Yield what was not used for so long, folder by folder: those whose digests begin alike come together."""
+        before = time.time() - seconds
+        for entry in self._entries():
+            with suppress(FileNotFoundError):
+                if entry.stat(follow_symlinks=False).st_mtime < before:
+                    yield entry.name
+
     def remove(self, digest: str) -> None:
         """Forget a blob, if it is here. Who reads it at the moment reads on."""
         path = self._path(digest)

@@ -174,19 +174,29 @@ def migrate(data: Path | None, url: str | None, simulate: bool) -> None:
 
 
 @_command("prune")
-@click.option("--older", required=True, metavar="AGE", help="Builds that ended longer ago go, as 90d.")
+@click.option("--older", metavar="AGE", help="Builds that ended longer ago go, as 90d.")
 @click.option("--keep-failed", metavar="AGE", help="Those that did not succeed are kept this long, as 365d.")
 @click.option("--keep", type=int, default=1, show_default=True, help="Newest builds of each job that stay in any case.")
+@click.option("--most", type=int, default=0, metavar="N", help="Builds of each job that stay at most [any number].")
 @json_option
 @_simulate
 def prune(  # noqa: PLR0913, PLR0917 - the options of the command
-    data: Path | None, url: str | None, older: str, keep_failed: str | None, keep: int, as_json: bool, simulate: bool
+    data: Path | None,
+    url: str | None,
+    older: str | None,
+    keep_failed: str | None,
+    keep: int,
+    most: int,
+    as_json: bool,
+    simulate: bool,
 ) -> None:
     """Take old builds out of the store, with their attempts, and give the space back.
 
-    Live builds stay. Each voter has a history of its own, unless they share a database: prune on each of them.
+    Live builds stay. Each voter has a history of its own, unless they share a database: prune on each of them. An agent
+    does it by itself with the settings keep, keep-failed, keep-newest and keep-most.
     """
-    policy = retention.Policy(_age(older), None if keep_failed is None else _age(keep_failed), keep)
+    policy = retention.Policy(older and _age(older), keep_failed and _age(keep_failed), keep, most)
+    policy.check()
     with storekeeping.opened(storekeeping.store_url(data, url)) as opened:
         rows = next(one.rows for one in opened.describe().sizes if one.collection == "builds")
         with _progress("pruning", rows) as progress:
@@ -200,6 +210,7 @@ def prune(  # noqa: PLR0913, PLR0917 - the options of the command
 
 
 def _age(text: str) -> float:
+    """Return an age in seconds. Raises InvalidInput."""
     try:
         return parse_duration(text)
     except ValueError as problem:

@@ -16,15 +16,22 @@ def rows_of(  # noqa: ANN201 - a query of peewee
     """Return the query for the first rows of a stretch; with `nulls` it says where missing values come."""
     model: Any = tables.collections[stretch.collection.name]
     query = model.select(*(getattr(model, one) for one in columns))
+    sorted_by = model
     if stretch.word:
-        query = _with_word(tables, query, stretch)
+        sorted_by = tables.words[stretch.collection.name].alias("lead")
+        query = _with_word(tables, query, sorted_by, stretch)
+    given = {one.given for one in stretch.collection.indexes}
     for one in stretch.conditions:
         query = query.where(condition(getattr(model, one.field), one))
+        if one.field in given and one.operator is Operator.EQ and one.value:
+            # it follows from the condition, but a database has to be told so to use an index of such rows alone
+            query = query.where(getattr(model, one.field) != peewee.SQL("''"))
     for one in stretch.terms:  # letters and digits only: nothing that LIKE takes for a pattern
         query = query.where(peewee.Expression(model.words, peewee.OP.LIKE, f"% {one}%"))
     ordering: list[Any] = []
     for one in stretch.order:
-        column = getattr(model, one.field)
+        # the number is the same in both; the index of words is sorted by its own
+        column = getattr(sorted_by if one.field == stretch.collection.key[0] else model, one.field)
         told = nulls and stretch.collection.fields[one.field].optional
         ordering.append(
             column.desc(nulls="last" if told else None)
@@ -34,11 +41,10 @@ def rows_of(  # noqa: ANN201 - a query of peewee
     return query.order_by(*ordering).limit(limit)
 
 
-def _with_word(tables: Tables, query: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - a query of peewee
+def _with_word(tables: Tables, query: Any, lead: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee
     name, key = stretch.collection.name, stretch.collection.key[0]
     model: Any = tables.collections[name]
     words: Any = tables.words[name]
-    lead = words.alias("lead")
     query = query.join_from(model, lead, on=(getattr(lead, key) == getattr(model, key))).where(
         lead.word == stretch.word
     )

@@ -16,7 +16,7 @@ from ...core.ledger import Remembered
 from ...core.model import Millis
 from .. import stretches
 from ..answers import Answers, requests_of
-from ..collections import COLLECTIONS, Collection, Part, collection_of, comparable
+from ..collections import COLLECTIONS, Collection, Kind, Part, collection_of, comparable
 from ..contract import SCHEMA_VERSION, Batch
 from ..query import Filter, Operator, Query, implied, of_key, resolve
 from ..statistics import Description, Size, Tally, Usage
@@ -120,8 +120,11 @@ class SqlStore(Answers):
         syntax, columns, row_of = self._dialect.syntax, COLUMNS[collection.name], ROW_OF[collection.name]
         upsert = syntax.put_new if collection.name == "specs" else syntax.upsert
         instants = self._instants.get(collection.name, [])
+        top = self._top(collection) if records and not new else None
         for found in parts(map(row_of, records), _bytes):
-            before = {} if new else self._known(collection, [row[0] for row in found])
+            # what is beyond the highest number is new: it need not be looked for
+            firsts = [] if new else [row[0] for row in found if top is None or row[0] <= top]
+            before = self._known(collection, firsts) if firsts else {}
             self._note(collection, found, before, sums)
             rows = [_converted(row, instants) for row in found] if instants else found
             self._run(upsert(collection.name, columns, collection.key, len(rows)), rows)
@@ -133,6 +136,13 @@ class SqlStore(Answers):
         for row in rows:
             key = tuple(row[place] for place in keys)
             sums.note(collection, key[0], before.get(key), tuple(row[place] for place in known))
+
+    def _top(self, collection: Collection) -> int | None:
+        """Return the highest number that a record's key begins with; None where keys are no numbers."""
+        if collection.fields[collection.key[0]].kind is not Kind.INTEGER:
+            return None
+        model: Any = self._tables.collections[collection.name]
+        return model.select(peewee.fn.MAX(getattr(model, collection.key[0]))).scalar() or 0
 
     def _known(self, collection: Collection, firsts: list[Any]) -> dict[Any, Known]:
         """Return what is stored of records whose key begins so, by key."""
@@ -177,7 +187,7 @@ class SqlStore(Answers):
                     words.delete().where(words.word == word, number.in_(part)).execute()
         for name, found in sums.entering.items():
             columns = ("word", COLLECTIONS[name].key[0])
-            for part in parts(found):
+            for part in parts(sorted(found)):  # neighbours in the index
                 self._run(syntax.put_new(f"{name}_words", columns, columns, len(part)), part)
         tallies = [(*key, count, sums.last.get(key, 0)) for key, count in sums.tallies.items()]
         for part in parts(tallies):

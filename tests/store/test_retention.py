@@ -40,7 +40,19 @@ def test_the_newest_builds_of_each_job_stay() -> None:
     assert [number for number in range(1, 6) if policy.lets_go(ended(number, 50), 5, NOW)] == [1, 2, 3]  # type: ignore[arg-type] - a build
 
 
+def test_of_each_job_so_many_stay_at_most_and_those_that_failed_longer() -> None:
+    policy = Policy(None, 90 * DAY_S, keep=1, most=3)
+    old, failed = [ended(number, 5) for number in range(1, 8)], ended(1, 89, BuildState.FAILED)
+    assert [one.number for one in old if policy.lets_go(one, 7, NOW)] == [1, 2, 3, 4]  # type: ignore[attr-defined, arg-type] - builds
+    assert not policy.lets_go(failed, 7, NOW)  # type: ignore[arg-type] - a build
+    assert policy.lets_go(ended(1, 91, BuildState.FAILED), 7, NOW)  # type: ignore[arg-type] - a build
+
+
 def test_a_policy_that_makes_no_sense_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="say what may go"):
+        Policy().check()
+    with pytest.raises(InvalidInput, match="at most 2 cannot be; raise it"):
+        Policy(keep=3, most=2).check()
     with pytest.raises(InvalidInput, match="at least as long"):
         Policy(DAY_S, DAY_S / 2).check()
     with pytest.raises(InvalidInput, match="0 or more"):
@@ -63,3 +75,16 @@ def test_pruning_takes_builds_with_all_that_is_theirs() -> None:
     assert {one.build for one in store.scan("attempts")} == {build_id(serial) for serial in range(21, 31)}
     assert [one.digest() for one in store.scan("specs")] == [spec().digest()]
     assert prune(store, policy, NOW).builds == 0
+
+
+def test_young_builds_are_not_even_looked_at() -> None:
+    store = MemoryStore()
+    day = int(DAY_S * 1000)
+    made = [
+        build(one, state=BuildState.SUCCEEDED, created=NOW - 100 * day + one * day, finished=NOW - 99 * day + one * day)
+        for one in range(1, 100)
+    ]
+    store.write(batch(1, builds=made, meta={"number/shop/test": "99"}))
+    seen: list[int] = []
+    assert prune(store, Policy(90 * DAY_S), NOW, progress=seen.append).builds == 9
+    assert sum(seen) == 10

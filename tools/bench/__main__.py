@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 from .consensus import consensus
 from .crowd import crowd
@@ -15,6 +16,7 @@ from .network import network
 from .pipeline import pipeline
 from .queue import queue
 from .rest import rest, startup
+from .store import MANY, store
 from .throughput import throughput
 from .transfer import transfer
 
@@ -31,6 +33,7 @@ MEASUREMENTS = {
     "joining": joining,
     "transfer": transfer,
     "crowd": crowd,
+    "store": store,
 }
 
 
@@ -39,6 +42,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m tools bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(MEASUREMENTS)}")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--store", metavar="URL", default="", help="of `store`: an empty database in place of SQLite")
+    parser.add_argument("--builds", metavar="N", type=int, default=MANY, help=f"of `store`: how many [{MANY:,}]")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in MEASUREMENTS]
     if unknown:
@@ -46,7 +51,8 @@ def main(arguments: list[str]) -> int:
     results: dict[str, list[Figure | Missing]] = {}
     for name in options.names or MEASUREMENTS:
         print(f"measuring {name} ...", file=sys.stderr)
-        results[name] = list(MEASUREMENTS[name]())
+        measure = partial(store, options.store, options.builds) if name == "store" else MEASUREMENTS[name]
+        results[name] = list(measure())
     show(results, as_json=options.json)
     missed = [one for found in results.values() for one in found if isinstance(one, Figure) and one.met is False]
     return 1 if missed else 0

@@ -1,0 +1,129 @@
+"""A log stays as long as its build: what the history knows no more is taken from this machine's disk.
+
+Logs are here in two shapes: files of attempts that ran on this machine, and contents by their digest, which several
+attempts may share. Neither is touched until it was left alone for an hour: the history may not know of its build yet.
+Memory: eight bytes for each log that the history knows. Refuses to know why a build was forgotten.
+"""
+
+import asyncio
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from pathlib import Path
+from typing import cast
+
+from msgspec.structs import replace
+
+from ..core.ids import is_attempt_key, serial_of
+from ..core.ledger import Ledger
+from ..core.model import Attempt, Build
+from ..store.query import MAX_LIMIT, Filter, Operator, Query
+from .blobs import Blobs
+from .history import History
+from .paths import LOGS_IN_FOLDER, Paths
+
+SETTLED_S = 3600.0
+"""Seconds for which a log is left alone since its last use. Larger: logs of forgotten builds take room for longer."""
+
+_FOLDERS = 256  # of blobs, by the first byte of their digests
+
+
+class LogLife:
+    """The logs on one machine."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        blobs: Blobs,
+        history: History,
+        ledger: Callable[[], Ledger | None],
+        writes: Callable[[str], bool],
+    ) -> None:
+        """Look after the logs below `paths` and in `blobs`.
+
+        `ledger` returns the ledger whose builds `history` has, None on an agent that keeps no history; `writes` says
+        whether an attempt on this machine may write more to its log.
+        """
+        self._paths = paths
+        self._blobs = blobs
+        self._history = history
+        self._ledger = ledger
+        self._writes = writes
+
+    async def forget(self) -> int:
+        """Let go of logs that belong to no known build; return how many. Raises StorageError."""
+        ledger = self._ledger()
+        if ledger is None or not await self._history.reached(ledger.index):
+            return 0
+        return await self._forget_files(ledger) + await self._forget_blobs()
+
+    async def _forget_files(self, ledger: Ledger) -> int:
+        gone = 0
+        for folder in await asyncio.to_thread(lambda: sorted(self._paths.logs.iterdir())):
+            files = await asyncio.to_thread(_settled, folder)
+            if not files or not folder.name.isdigit():
+                continue
+            first = int(folder.name) * LOGS_IN_FOLDER
+            within = (Filter("serial", Operator.GE, first), Filter("serial", Operator.LT, first + LOGS_IN_FOLDER))
+            page = await self._history.read(self._history.store.find, Query("builds", within, limit=MAX_LIMIT))
+            live = ledger.builds.keys()
+            known = {cast("Build", one).id for one in page.rows} | live
+            lone = [one for one in files if _build(one) not in known and not self._writes(one.stem)]
+            await asyncio.to_thread(_unlink, folder, lone, empty=not any(_folder_of(one) == first for one in live))
+            gone += len(lone)
+        return gone
+
+    async def _forget_blobs(self) -> int:
+        if not await asyncio.to_thread(lambda: any(self._blobs.idle(SETTLED_S))):
+            return 0
+        marks = [array("Q") for _ in range(_FOLDERS)]
+        query = Query("attempts", limit=MAX_LIMIT)
+        while True:
+            page = await self._history.read(self._history.store.find, query)
+            for one in cast("Sequence[Attempt]", page.rows):
+                if one.log:
+                    marks[int(one.log[:2], 16)].append(_mark(one.log))
+            if page.next is None:
+                return await asyncio.to_thread(self._remove_blobs, marks)
+            query = replace(query, after=page.next)
+
+    def _remove_blobs(self, marks: "list[array[int]]") -> int:
+        gone = 0
+        for first, digests in groupby(self._blobs.idle(SETTLED_S), lambda one: one[:2]):
+            known = set(marks[int(first, 16)])
+            for digest in digests:
+                if _mark(digest) not in known:
+                    self._blobs.remove(digest)
+                    gone += 1
+        return gone
+
+
+def _mark(digest: str) -> int:
+    """Return a part of a digest; two logs with the same are both kept."""
+    return int(digest[2:18], 16)
+
+
+def _build(log: Path) -> str:
+    return log.stem.partition(".")[0]
+
+
+def _settled(folder: Path) -> list[Path]:
+    before = time.time() - SETTLED_S
+    found = [one for one in folder.glob("*.log") if is_attempt_key(one.stem)]
+    return [one for one in found if one.stat().st_mtime < before]
+
+
+def _folder_of(build: str) -> int:
+    """Return the first serial number whose logs share a folder with those of a build."""
+    return serial_of(build) // LOGS_IN_FOLDER * LOGS_IN_FOLDER
+
+
+def _unlink(folder: Path, files: Sequence[Path], *, empty: bool) -> None:
+    """Remove logs, and their folder where it is empty then and nothing more comes into it."""
+    for path in files:
+        path.unlink(missing_ok=True)
+    if files and empty:
+        with suppress(OSError):  # others are in it
+            folder.rmdir()

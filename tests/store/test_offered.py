@@ -1,0 +1,82 @@
+"""Whatever the faces ask is answered by an index: no table is read whole, nothing is sorted, and the rows are right."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from job_orchestra.store.memory import MemoryStore
+from job_orchestra.store.query import Filter, Operator, Order, Query
+from job_orchestra.store.sql.store import SqlStore
+from tests.kit.builders import T0, batch, build
+from tests.kit.offered import offered
+from tools.bench.store import PACE_MS, history
+
+BUILDS = 3_000
+OFFERED = offered(BUILDS, T0 + BUILDS // 2 * PACE_MS)
+SMALL = {"jobs", "agents"}  # collections that are read whole in any case
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SqlStore, MemoryStore]]:
+    store, model = SqlStore.sqlite(tmp_path_factory.mktemp("offered") / "history.db"), MemoryStore()
+    for one in history(BUILDS):
+        assert store.write(one)
+        assert model.write(one)
+    yield store, model
+    store.close()
+
+
+@pytest.mark.parametrize("which", OFFERED)
+def test_an_index_answers_and_as_the_model_does(pair: tuple[SqlStore, MemoryStore], which: str) -> None:
+    store, model = pair
+    query = OFFERED[which]
+    found = store.find(query)
+    assert found == model.find(query)
+    pages = [query, replace(query, limit=5)]
+    if cursor := store.find(pages[1]).next:
+        pages.append(replace(query, after=cursor))
+        assert store.find(pages[-1]) == model.find(pages[-1])
+    for one in pages:
+        for step in store.plan(one):
+            assert "TEMP B-TREE" not in step
+            whole = step.startswith("SCAN")
+            assert not whole or "USING INDEX" in step or not query.where or query.collection in SMALL, step
+    assert store.count(query) == model.count(query)
+
+
+def test_numbers_of_a_job_in_a_time_range_end(pair: tuple[SqlStore, MemoryStore]) -> None:
+    """Bounds that were added to the list they were made from were once bounded themselves, and so on for ever."""
+    job = (Filter("project", Operator.EQ, "project-1"), Filter("job", Operator.EQ, "job-2"))
+    times = (
+        Filter("created", Operator.GE, T0 + 500 * PACE_MS),
+        Filter("created", Operator.LT, T0 + 2_500 * PACE_MS),
+        Filter("number", Operator.GT, 3),
+    )
+    for states in ((), (Filter("state", Operator.IN, ("failed", "lost", "succeeded")),)):
+        for order in ((), (Order("number"),), (Order("created", descending=True),)):
+            query = Query("builds", (*job, *times, *states), order, limit=7)
+            for store_page, model_page in zip(*(_pages(one, query) for one in pair), strict=True):
+                assert store_page == model_page
+
+
+def _pages(store: SqlStore | MemoryStore, query: Query) -> list[object]:
+    found: list[object] = []
+    after = None
+    while True:
+        page = store.find(replace(query, after=after))
+        found.append(page)
+        if page.next is None:
+            return found
+        after = page.next
+
+
+def test_a_record_with_several_of_the_words_comes_once(tmp_path: Path) -> None:
+    store = SqlStore.sqlite(tmp_path / "words.db")
+    builds = [build(1, reason="time timeout timer"), build(2, reason="timer"), build(3), build(4, reason="timeout")]
+    assert store.write(batch(1, builds=builds))
+    first = store.find(Query("builds", search="tim", limit=2))
+    assert [one.serial for one in first.rows] == [4, 2]
+    assert [one.serial for one in store.find(Query("builds", search="tim", limit=2, after=first.next)).rows] == [1]
+    store.close()
