@@ -87,7 +87,7 @@ def _merged(resolved: Resolved, streams: list[Iterator[Any]]) -> Iterator[Any]:
 
 def _rows(stream: Stream, fetch: Fetch, most: int, first: int = 0) -> Iterator[Any]:
     """Yield the rows of a stream: so many are fetched first, and then up to `most` at a time."""
-    after, number = stream.after, first or most
+    after, number, last = stream.after, first or most, None
     while True:
         left = number
         for stretch in _behind(stream.stretch, after):

@@ -195,7 +195,7 @@ def prune(  # noqa: PLR0913, PLR0917 - the options of the command
     Live builds stay. Each voter has a history of its own, unless they share a database: prune on each of them. An agent
     does it by itself with the settings keep, keep-failed, keep-newest and keep-most.
     """
-    policy = retention.Policy(older and _age(older), keep_failed and _age(keep_failed), keep, most)
+    policy = retention.Policy(_age(older), _age(keep_failed), keep, most)
     policy.check()
     with storekeeping.opened(storekeeping.store_url(data, url)) as opened:
         rows = next(one.rows for one in opened.describe().sizes if one.collection == "builds")
@@ -209,12 +209,12 @@ def prune(  # noqa: PLR0913, PLR0917 - the options of the command
         say(f"{done.builds:,} builds are gone, {done.kept:,} are kept; {size(done.bytes)} were given back.")
 
 
-def _age(text: str) -> float:
-    """Return an age in seconds. Raises InvalidInput."""
+def _age(text: str | None) -> float | None:
+    """Return an age in seconds; None where none is named. Raises InvalidInput."""
     try:
-        return parse_duration(text)
+        return parse_duration(text) if text else None
     except ValueError as problem:
-        message = f"{text[:40]!r} {problem}"
+        message = f"{(text or '')[:40]!r} {problem}"
         raise InvalidInput(message) from None
 
 

@@ -157,8 +157,9 @@ class SqlStore(Answers):
     def _remove(self, collection: Collection, keys: Sequence[Any], sums: Sums) -> int:
         if len(collection.names) > 1:
             return sum(self._remove_where(collection, of_key(collection, key), sums) for key in keys)
+        name = next(iter(collection.names))
         return sum(
-            self._remove_where(collection, implied(collection, (Filter(collection.names[0], Operator.IN, part),)), sums)
+            self._remove_where(collection, implied(collection, (Filter(name, Operator.IN, part),)), sums)
             for part in parts(keys)
         )
 

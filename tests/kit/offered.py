@@ -25,7 +25,7 @@ def asked(collection: str = "builds", order: str = "", search: str = "", limit: 
 def offered(builds: int, at: int) -> Mapping[str, Query]:
     """Return the queries, for a store of so many builds, of which the one in the middle was created at an instant."""
     middle, project, job = builds // 2, PROJECTS[1], JOBS[2]
-    named = {"project": project, "job": job}
+    named: dict[str, Any] = {"project": project, "job": job}
     bad = ["error", "failed", "lost"]
     return {
         "builds": asked(order="-created"),
