@@ -26,7 +26,8 @@ from ..core.views import BuildLine, BuildView
 from .paths import Paths, default_data
 
 if TYPE_CHECKING:
-    from .shipping import Listing, Owning
+    from .shipping.listing import Looking
+    from .shipping.owning import Owning
     from .workspace.returning import Returned
 
 ANSWER_S = 30.0
@@ -148,23 +149,26 @@ def submission(what: str | Sequence[str], given: Mapping[str, object]) -> dict[s
 
 def ship(client: "Client", directory: Path, include: Sequence[str] = ()) -> "Shipment":
     """Look at a directory that is to travel; see `Shipment`. `include`: globs of ignored files that travel, too."""
-    from .shipping import list_directory
+    from .shipping.listing import Looking
 
-    return Shipment(Paths(client.data), list_directory(directory, include))
+    return Shipment(Paths(client.data), Looking(directory, include))
 
 
 class Shipment:
     """A directory on its way to the agent of a client. A context manager."""
 
-    def __init__(self, paths: Paths, listing: "Listing") -> None:
-        """Pack what is listed for the agent with these paths."""
+    def __init__(self, paths: Paths, looking: "Looking") -> None:
+        """Pack what is being looked at for the agent with these paths."""
+        # all of this takes about as long as git does
         from .blobs import Contents
-        from .shipping import Packing
+        from .shipping import memory
+        from .shipping.packing import Packing
 
-        self.listing = listing
         self._contents = Contents(paths.contents)
         self._memories = paths.shipped
-        self.packing = Packing(listing, self._contents, self._memories)
+        remembered = memory.load(self._memories, looking.top)
+        self.listing = looking.listing()
+        self.packing = Packing(self.listing, self._contents, self._memories, remembered)
 
     def source(self, progress: Callable[[int], None] = lambda _: None, *, warm: bool = False) -> api.SourceParam:
         """Pack it; return what builds.submit takes as `source`. `progress` is told of bytes that were read.
@@ -185,7 +189,7 @@ class Shipment:
 
     def owning(self) -> "Owning":
         """Return what says which files of the directory are people's own, once it is packed."""
-        from .shipping import Owning
+        from .shipping.owning import Owning
 
         return Owning(self.listing, self._memories)
 

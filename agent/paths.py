@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import platformdirs
-
 from ..core.errors import StorageError
 from ..core.ids import serial_of
 
@@ -23,7 +21,11 @@ LOGS_IN_FOLDER = 1000
 def default_data() -> Path:
     """Return ORCHESTRA_HOME, or this user's data directory of the platform."""
     home = os.environ.get("ORCHESTRA_HOME")
-    return Path(home).expanduser().absolute() if home else Path(platformdirs.user_data_dir("job-orchestra"))
+    if home:
+        return Path(home).expanduser().absolute()
+    import platformdirs  # long, and not needed where the variable says it
+
+    return Path(platformdirs.user_data_dir("job-orchestra"))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Pure translation from the model: instants become RFC 3339 texts in UTC with mill
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,9 +26,10 @@ from .model import (
     Task,
     TaskState,
 )
-from .pipeline import together
-from .secrecy import Sealed
-from .timing import Timed
+
+if TYPE_CHECKING:
+    from .secrecy import Sealed
+    from .timing import Timed
 
 SCHEMA_VERSION = 1
 """Version of the shapes below; printed by the command line's --json."""
@@ -411,6 +412,8 @@ def _node(node: Node, live: Mapping[str, Build]) -> NodeView:
     elif states[BuildState.PENDING]:
         state = BuildState.PENDING
     else:
+        from .pipeline import together  # every command imports this module, and hardly any needs that one
+
         state = together([*map(BuildState, states), *([BuildState.SUCCEEDED] if node.taken else [])])
     needs = [NeedView(one.job, one.when) for one in node.needs]
     return NodeView(node.job, state, needs, node.condition, dict(states), ids, list(node.taken))
@@ -513,7 +516,7 @@ def _step(step: Step) -> StepDefinition:
 
 def schedule(
     found: Schedule,
-    stands: Timed,
+    stands: "Timed",
     ahead: Iterable[Millis],
     builds: Iterable[Build],
     *,
@@ -538,7 +541,7 @@ def schedule(
     )
 
 
-def secret(found: Sealed, jobs: Iterable[str]) -> SecretView:
+def secret(found: "Sealed", jobs: Iterable[str]) -> SecretView:
     """Return what may be told of a secret; `jobs` ask for it."""
     return SecretView(found.project, found.name, stamp(found.set), found.requester, sorted(jobs))
 

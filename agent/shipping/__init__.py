@@ -5,9 +5,3 @@ files that have not changed since the last time; `packing` puts contents where t
 says which files are people's own when something comes back. Imports run in that order, downwards. All of it runs in the
 client's process, and nothing of the directory is changed.
 """
-
-from .listing import Listing, list_directory
-from .owning import Owning
-from .packing import Packing
-
-__all__ = ["Listing", "Owning", "Packing", "list_directory"]

@@ -42,23 +42,33 @@ def top_of(directory: Path) -> Path | None:
     return None
 
 
-def names(top: Path, include: Sequence[str] = ()) -> tuple[list[bytes], Head]:
-    """Return the relative names of what belongs to a work tree, in no order, and what is checked out.
+class Asked:
+    """What git was asked about a work tree, while it looks."""
 
-    `include` are globs of files that travel although they are ignored. Raises FileNotFoundError where there is no git,
-    InvalidInput with what git says where it refuses.
-    """
-    words = [("ls-files", "-z", *_ALL), ("rev-parse", "HEAD", "--abbrev-ref", "HEAD")]
-    if include:
-        words.append(("ls-files", "-z", *_IGNORED, "--", *(f":(glob){one}" for one in include)))
-    listing, head, *ignored = _ask(top, *words)
-    found = list(_names(top, listing, _DEEP))
-    for one in ignored:
-        found += _lines(top, one)
-    if head.code:
-        return found, Head()
-    revision, _, branch = head.out.decode(errors="replace").strip().partition("\n")
-    return found, Head(revision, "" if branch == "HEAD" else branch)
+    def __init__(self, top: Path, include: Sequence[str] = ()) -> None:
+        """Ask. `include` are globs of files that travel although they are ignored.
+
+        Raises FileNotFoundError where there is no git.
+        """
+        words = [("ls-files", "-z", *_ALL), ("rev-parse", "HEAD", "--abbrev-ref", "HEAD")]
+        if include:
+            words.append(("ls-files", "-z", *_IGNORED, "--", *(f":(glob){one}" for one in include)))
+        self._top = top
+        self._asked = _begin(top, *words)
+
+    def names(self) -> tuple[list[bytes], Head]:
+        """Return the relative names of what belongs to the work tree, in no order, and what is checked out.
+
+        Raises InvalidInput with what git says where it refuses.
+        """
+        listing, head, *ignored = _end(self._asked)
+        found = list(_names(self._top, listing, _DEEP))
+        for one in ignored:
+            found += _lines(self._top, one)
+        if head.code:
+            return found, Head()
+        revision, _, branch = head.out.decode(errors="replace").strip().partition("\n")
+        return found, Head(revision, "" if branch == "HEAD" else branch)
 
 
 def ignored(top: Path, paths: Sequence[bytes]) -> set[bytes]:
@@ -104,10 +114,15 @@ def _lines(top: Path, said: _Said) -> list[bytes]:
 
 
 def _ask(top: Path, *questions: Sequence[str]) -> list[_Said]:
-    """Ask git about a work tree, all at once; whatever repository the environment names, as it does in a hook."""
+    """Ask git about a work tree, all at once."""
+    return _end(_begin(top, *questions))
+
+
+def _begin(top: Path, *questions: Sequence[str]) -> list[subprocess.Popen[bytes]]:
+    """Ask git about a work tree, whatever repository the environment names, as it does in a hook."""
     env = _environment()
     nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
-    asked = [
+    return [
         subprocess.Popen(  # noqa: S603 - git, and words of our own
             ["git", "-C", os.fspath(top), *words],  # noqa: S607 - the user's git
             stdin=nothing,
@@ -117,6 +132,9 @@ def _ask(top: Path, *questions: Sequence[str]) -> list[_Said]:
         )
         for words in questions
     ]
+
+
+def _end(asked: Sequence[subprocess.Popen[bytes]]) -> list[_Said]:
     return [_Said(*one.communicate(), one.returncode) for one in asked]
 
 

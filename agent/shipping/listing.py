@@ -10,6 +10,8 @@ from ...core.errors import InvalidInput
 from . import gittree
 from .gittree import Head
 
+_TRAVELS = frozenset({stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR})
+
 NO_GIT = "there is no git on the PATH to say what belongs to this work tree, so everything travels, ignored files too"
 
 
@@ -36,67 +38,74 @@ class Listing(NamedTuple):
     notes: list[str]  # what people should know of it
 
 
-def list_directory(directory: Path, include: Sequence[str] = ()) -> Listing:
-    """Look at a directory, or at the git work tree that it is in. Raises InvalidInput where it cannot be read.
+class Looking:
+    """A directory, or the git work tree that it is in, that is being looked at: git begins at once."""
 
-    `include` are globs, relative to the top, of files that travel although git ignores them.
-    """
-    directory = directory.resolve()
-    if not directory.is_dir():
-        message = f"{directory} is not a directory; name the one to ship with --directory"
-        raise InvalidInput(message)
-    notes: list[str] = []
-    top = gittree.top_of(directory)
-    head = Head()
-    names: list[bytes] | None = None
-    if top is not None:
+    def __init__(self, directory: Path, include: Sequence[str] = ()) -> None:
+        """Begin. `include` are globs, relative to the top, of files that travel although git ignores them.
+
+        Raises InvalidInput where there is no such directory.
+        """
+        self._directory = directory.resolve()
+        if not self._directory.is_dir():
+            message = f"{self._directory} is not a directory; name the one to ship with --directory"
+            raise InvalidInput(message)
+        self._notes: list[str] = []
+        self._asked: gittree.Asked | None = None
+        top = gittree.top_of(self._directory)
+        if top is not None:
+            try:
+                self._asked = gittree.Asked(top, include)
+            except FileNotFoundError:
+                self._notes.append(NO_GIT)
+                top = None
+        self.top = top or self._directory
+
+    def listing(self) -> Listing:
+        """Return what travels. Raises InvalidInput where it cannot be read."""
+        names, head = (None, Head()) if self._asked is None else self._asked.names()
+        descriptor = os.open(self.top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            names, head = gittree.names(top, include)
-        except FileNotFoundError:
-            notes.append(NO_GIT)
-            top = None
-    at = top or directory
-    descriptor = os.open(at, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        found, left_out = _look(at, descriptor, names)
-    except OSError as error:
-        name = os.fsdecode(error.filename) if error.filename else str(at)
-        message = f"cannot read {name} in {at}: {error.strerror}; change its permissions, or have git ignore it"
-        raise InvalidInput(message) from None
-    finally:
-        os.close(descriptor)
-    inside = "" if top is None else os.fspath(directory.relative_to(top))
-    return Listing(at, "" if inside == "." else inside, top is not None, head, found, left_out, notes)
+            found, left_out = _look(self.top, descriptor, names)
+        except OSError as error:
+            name = os.fsdecode(error.filename) if error.filename else str(self.top)
+            message = (
+                f"cannot read {name} in {self.top}: {error.strerror}; change its permissions, or have git ignore it"
+            )
+            raise InvalidInput(message) from None
+        finally:
+            os.close(descriptor)
+        inside = "" if names is None else os.fspath(self._directory.relative_to(self.top))
+        return Listing(self.top, "" if inside == "." else inside, names is not None, head, found, left_out, self._notes)
+
+
+def list_directory(directory: Path, include: Sequence[str] = ()) -> Listing:
+    """Look at a directory, from beginning to end; see Looking."""
+    return Looking(directory, include).listing()
 
 
 def _look(top: Path, descriptor: int, names: list[bytes] | None) -> tuple[list[Found], list[bytes]]:
     """Look at the named files, or at all there are; return what travels, and what cannot."""
-    found: list[Found] = []
-    left_out: list[bytes] = []
-    for one in sorted(set(_walk(descriptor) if names is None else _named(top, descriptor, names))):
-        kind = stat.S_IFMT(one.mode)
-        if kind in {stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR}:
-            found.append(one)
-        else:
-            left_out.append(one.name)
-    return found, left_out
+    every = sorted(set(_walk(descriptor) if names is None else _named(top, descriptor, names)))
+    left_out = [one.name for one in every if stat.S_IFMT(one.mode) not in _TRAVELS]
+    if left_out:
+        every = [one for one in every if stat.S_IFMT(one.mode) in _TRAVELS]
+    return every, left_out
 
 
 def _named(top: Path, descriptor: int, names: Sequence[bytes]) -> Iterator[Found]:
     """Yield what git listed, as far as it is there; a directory among it is a submodule."""
+    look, is_folder = os.stat, stat.S_ISDIR
     for name in names:
         try:
-            about = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            about = look(name, dir_fd=descriptor, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             continue  # deleted in the work tree, and the index does not know yet
-        if stat.S_ISDIR(about.st_mode):
-            inside = gittree.submodule(top, name)
-            if inside == [name]:
-                yield _found(name, about)
-            else:
-                yield from _named(top, descriptor, inside)
+        found = _found(name, about)
+        if is_folder(found.mode) and (inside := gittree.submodule(top, name)) != [name]:
+            yield from _named(top, descriptor, inside)
         else:
-            yield _found(name, about)
+            yield found
 
 
 def _walk(descriptor: int) -> Iterator[Found]:

@@ -6,6 +6,7 @@ there at all; but not what came back from a build itself, earlier, and is as it 
 
 import os
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,8 +24,14 @@ class Owning:
         self._listing = listing
         self._top = os.fsencode(listing.top)
         self._memories = memories
-        self._travelled = {one.name for one in listing.found}
-        self._returned = memory.load(memories, listing.top).returned
+
+    @cached_property
+    def _travelled(self) -> set[bytes]:
+        return {one.name for one in self._listing.found}
+
+    @cached_property
+    def _returned(self) -> dict[str, bytes]:
+        return memory.load(self._memories, self.top).returned
 
     def guard(self, entries: Iterable[Entry]) -> Callable[[bytes], bool]:
         """Return what says whether a file may go that lies where one of the entries is to be put."""
@@ -39,9 +46,10 @@ class Owning:
 
     def on_returned(self, entries: Iterable[Entry]) -> None:
         """Remember what came back."""
-        self._returned |= {shown(one.path): one.digest for one in entries}
+        returned = self._returned
+        returned |= {shown(one.path): one.digest for one in entries}
         found = memory.load(self._memories, self.top)
-        found.returned |= self._returned
+        found.returned |= returned
         memory.save(self._memories, self.top, found)
 
     def _came_back(self, path: bytes) -> bool:

@@ -27,13 +27,16 @@ RESERVE = 100 << 20
 class Packing:
     """One directory that is being packed."""
 
-    def __init__(self, listing: Listing, contents: Contents, memories: Path) -> None:
-        """Pack what was listed into `contents`; what is remembered of directories is in the folder `memories`."""
+    def __init__(self, listing: Listing, contents: Contents, memories: Path, memory: Memory | None = None) -> None:
+        """Pack what was listed into `contents`; what is remembered of directories is in the folder `memories`.
+
+        `memory` is what is remembered of this one, where that was read already.
+        """
         self.listing = listing
         self._at = time.time_ns()
         self._contents = contents
         self._memories = memories
-        self._memory = load(memories, listing.top)
+        self._memory = load(memories, listing.top) if memory is None else memory
         self._same = self._memory.same(listing.found) and contents.use(self._memory.root)
         known = {} if self._same else self._memory.known()
         self._digests = [known.get(one) for one in listing.found]

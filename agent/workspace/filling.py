@@ -13,7 +13,7 @@ Refuses to know where contents come from, and whether anybody works in the direc
 import os
 import stat
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,12 +77,12 @@ class Filling:
         with Beneath(self._directory) as top:
             same = bool(root) and before.root == root
             entries = before.entries if same else read()
+            if same and not any(_wanted(top, entries, zip(entries, before.stamps, strict=True))):
+                return Filled(0, 0, len(entries))
             known = {one.path: (one, stamp) for one, stamp in zip(before.entries, before.stamps, strict=True)}
-            wanted = [one for one in entries if not _stands(top, one, known.get(one.path))]
+            wanted = list(_wanted(top, entries, (known.get(one.path) for one in entries)))
             paths = {one.path for one in entries}
             gone = [one.path for one in before.entries if one.path not in paths]
-            if not wanted and not gone and same:
-                return Filled(0, 0, len(entries))
             self._check_room(wanted)
             changing = {one.path for one in wanted}
             if self._record is not None:
@@ -151,9 +151,16 @@ class Filling:
             partial.replace(self._record)
 
 
-def _stands(top: Beneath, one: Entry, known: tuple[Entry, Stamp] | None) -> bool:
+def _wanted(top: Beneath, entries: Sequence[Entry], known: Iterable[tuple[Entry, Stamp] | None]) -> Iterator[Entry]:
+    """Yield those entries that are not there as they should be; `known` is what was put there, in their order."""
+    looks = top.look_each(one.path for one in entries)
+    for one, found, before in zip(entries, looks, known, strict=True):
+        if not _stands(top, one, found, before):
+            yield one
+
+
+def _stands(top: Beneath, one: Entry, found: os.stat_result | None, known: tuple[Entry, Stamp] | None) -> bool:
     """Whether a file is as it should be."""
-    found = top.look(one.path)
     if found is None or stat.S_IFMT(found.st_mode) != stat.S_IFMT(one.mode):
         return False
     if stat.S_ISDIR(one.mode):

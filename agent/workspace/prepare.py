@@ -5,18 +5,27 @@ build's log, and the exit code is 1: the build ends as error.
 """
 
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from ...core.caching import Wish
 from ...core.errors import OrchestraError
 from ...core.manifest import Entry, shown
-from ..blobs import Contents
 from . import order
 from .filling import Filling
 from .order import Brought, Order
+
+if TYPE_CHECKING:
+    from ...core.caching import Wish
+    from ..blobs import Contents
+
+USED_S = 60.0
+"""Seconds by which the last use of a directory may be off. Larger: the contents are opened less often."""
 
 BRING_S = 120.0
 """Seconds for a cache to arrive from another agent. Larger: large ones do; smaller: a build is held up for less."""
@@ -28,11 +37,7 @@ TOLD = 10
 def prepare(wanted: Order, workspace: Path) -> None:
     """Fill a workspace as ordered. Raises OrchestraError, OSError."""
     if wanted.tree:
-        root = bytes.fromhex(wanted.tree)
-        with Contents(Path(wanted.contents)) as contents:
-            contents.use(root)
-            record = Path(wanted.record) if wanted.record else None
-            Filling(workspace, record, contents.stream).fill(root, lambda: contents.entries(root))
+        _fill(wanted, workspace)
     if wanted.source.git:
         from ..repositories.checkout import check_out  # most builds do without
         from ..repositories.git import Git
@@ -41,14 +46,38 @@ def prepare(wanted: Order, workspace: Path) -> None:
         git = Git(wanted.protocols)
         check_out(git, Mirrors(Path(wanted.mirrors), git), wanted.source, workspace, _tell)
     if wanted.brought:
+        from ..blobs import Contents
+
         with Contents(Path(wanted.contents)) as contents:
             _put_brought(contents, wanted.brought, workspace)
     if wanted.caches:
         _take_caches(wanted, workspace)
 
 
+def _fill(wanted: Order, workspace: Path) -> None:
+    """Make the workspace the directory that was shipped."""
+    root = bytes.fromhex(wanted.tree)
+    record = Path(wanted.record) if wanted.record else None
+    with ExitStack() as stack:
+
+        @cache
+        def contents() -> "Contents":
+            """Return the contents, which take long to open and are not needed where all is as it should be."""
+            from ..blobs import Contents
+
+            found = stack.enter_context(Contents(Path(wanted.contents)))
+            found.use(root)
+            return found
+
+        Filling(workspace, record, lambda one: contents().stream(one)).fill(root, lambda: contents().entries(root))
+        if record is not None and record.stat().st_mtime < time.time() - USED_S:
+            contents()  # which takes note that the directory is used
+            record.touch()
+
+
 def _take_caches(wanted: Order, workspace: Path) -> None:
     """Put the caches into the workspace that there are."""
+    from ..blobs import Contents
     from .caching import Caches  # most builds do without
 
     with Contents(Path(wanted.contents)) as contents:
@@ -57,7 +86,7 @@ def _take_caches(wanted: Order, workspace: Path) -> None:
     order.write(Path(wanted.taken), found)
 
 
-def _bring(wanted: Order, wish: Wish) -> bool:
+def _bring(wanted: Order, wish: "Wish") -> bool:
     """Have the agent bring a cache that others have; return whether it did. Raises OrchestraError."""
     from ..client import Client
 
@@ -70,7 +99,7 @@ def _tell(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def _put_brought(contents: Contents, brought: Sequence[Brought], workspace: Path) -> None:
+def _put_brought(contents: "Contents", brought: Sequence[Brought], workspace: Path) -> None:
     """Put what needed builds left into the workspace: where several left a file of one name, that of the last.
 
     The last in the order of the job's needs, and of a matrix, as it is with results.

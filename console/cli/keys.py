@@ -5,18 +5,15 @@ to know what the build writes, and what becomes of it when it is left.
 """
 
 import asyncio
-import os
 import secrets
-import stat
-import sys
 from base64 import b64encode
 from collections.abc import Callable
-from enum import Enum
 
 from ...agent.client import AsyncClient
 from ...core import api
 from ...core.errors import Conflict, NotFound, Unavailable
 from . import terminal
+from .inputs import Keys
 
 CTRL_C = b"\x03"
 
@@ -31,34 +28,6 @@ TYPED_BYTES = 1 << 16
 
 RETRY_S = 0.5
 """Seconds before something is sent again that did not arrive."""
-
-
-class Keys(Enum):
-    """Where the input of a build comes from."""
-
-    NONE = "none"  # from nowhere
-    TERMINAL = "terminal"  # somebody types
-    PIPE = "pipe"  # standard input, up to its end
-
-
-def source(*, wanted: bool) -> Keys:
-    """Return where the input of a command that is run here comes from; not `wanted`: from nowhere."""
-    if not wanted:
-        return Keys.NONE
-    if terminal.at_screen() and terminal.at_keys():
-        return Keys.TERMINAL
-    return Keys.PIPE if _piped() else Keys.NONE
-
-
-def _piped() -> bool:
-    """Whether standard input is a pipe or a file: no terminal that somebody else has, and not nothing."""
-    if sys.stdin is None:
-        return False
-    try:
-        mode = os.fstat(terminal.KEYS).st_mode
-    except OSError:
-        return False
-    return not stat.S_ISCHR(mode)
 
 
 class Leaving:

@@ -1,33 +1,16 @@
 """Until a build is with an agent: who gets it and why, why it waits, and what to do where nobody can run it."""
 
 import asyncio
-from enum import StrEnum
 
 from ...agent.client import AsyncClient
 from ...core import api
 from ...core.model import BuildState
 from ...core.views import BuildView
+from .fallback import Fallback, Nowhere
 from .output import say
 
 PATIENCE_S = 0.5
 """Seconds that a build may wait before it is said why; an idle network needs milliseconds."""
-
-
-class Fallback(StrEnum):
-    """What to do with a command that no agent can run."""
-
-    WAIT = "wait"  # let it wait until one can
-    FAIL = "fail"  # withdraw it
-    LOCAL = "local"  # withdraw it, and run it here without the network
-
-
-class Nowhere(Exception):
-    """No agent is there that could run a build, however long it waits."""
-
-    def __init__(self, reasons: list[str]) -> None:
-        """Say why: a line for each agent."""
-        super().__init__("no agent can run it")
-        self.reasons = reasons
 
 
 async def placed(net: AsyncClient, build: str, fallback: Fallback) -> BuildView:

@@ -10,17 +10,13 @@ from ...agent.client import connect
 from ...core import api
 from ...core.errors import Exit, NoAgent
 from . import terminal
-from .attaching import sit
-from .keys import Keys, source
-from .locally import run_here
+from .fallback import Fallback, Nowhere
+from .inputs import Keys, source
 from .output import say
-from .placing import Fallback, Nowhere
 from .returning import Return, out_option, returns
 from .session import Client, data_option
 from .shipping import shipped
-from .sitting import Seat
-from .submitting import pairs, see_pipeline_through
-from .taking import taken, taking_options
+from .taking import pairs, taken, taking_options
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
@@ -123,6 +119,8 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
     say(why)
     if policy is not Fallback.LOCAL:
         return int(Exit.UNAVAILABLE)
+    from .locally import run_here
+
     say("Running it here instead.")
     return run_here(command, directory, variables, timeout)
 
@@ -133,6 +131,8 @@ def _run(  # noqa: PLR0913 - what run was told
     """Submit it, and stay with it unless it is left to itself from the beginning. Raises Nowhere; see sit."""
     found: api.Submitted = net.call("builds.submit", **params)
     if found.pipeline is not None:
+        from .submitting import see_pipeline_through
+
         code = see_pipeline_through(net, found, wait=False, following=not detach, as_json=False)
         for one in found.builds:
             if coming is not None and f"{one.project}/{one.job}" == params["job"]:
@@ -144,6 +144,10 @@ def _run(  # noqa: PLR0913 - what run was told
         return int(Exit.OK)
     hint = "; Ctrl-] twice leaves it to itself" if keys is Keys.TERMINAL else ""
     say(f"Build {build.project}/{build.job}#{build.number} ({build.id}){hint}")
+    # what takes long to import is imported while the build begins
+    from .attaching import sit
+    from .sitting import Seat
+
     code = sit(net, build.id, Seat(keys, screen=params.get("terminal") is not None), policy)
     if coming is not None:
         coming.take(net, build.id)

@@ -13,7 +13,7 @@ from .output import say
 from .session import Client
 
 if TYPE_CHECKING:
-    from ...agent.shipping import Owning
+    from ...agent.shipping.owning import Owning
 
 LARGE = 100 << 20
 """Bytes of new files from which on people are told what takes long."""

@@ -5,25 +5,14 @@ from collections.abc import Sequence
 import click
 
 from ...core import api
-from ...core.errors import Exit, InvalidInput
+from ...core.errors import Exit
 from .attending import follow
 from .following import exit_code, tell_end
 from .interleaving import pipeline_code, see_pipeline, tell_pipeline
 from .output import say, show_json
 from .pipelines import is_pipeline
 from .session import Client, json_option, with_agent
-
-
-def pairs(words: Sequence[str], what: str) -> dict[str, str]:
-    """Return KEY=VALUE words as a mapping. Raises InvalidInput for others."""
-    found: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            message = f"{word!r} is no {what}; write NAME=VALUE"
-            raise InvalidInput(message)
-        found[name] = value
-    return found
+from .taking import pairs
 
 
 @click.command()

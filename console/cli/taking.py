@@ -35,6 +35,18 @@ _OPTIONS = (
 )
 
 
+def pairs(words: Sequence[str], what: str) -> dict[str, str]:
+    """Return KEY=VALUE words as a mapping. Raises InvalidInput for others."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            message = f"{word!r} is no {what}; write NAME=VALUE"
+            raise InvalidInput(message)
+        found[name] = value
+    return found
+
+
 def taking_options(command: _F) -> _F:
     """Give a command the options; it gets their values by name, for `taken`."""
     for option in reversed(_OPTIONS):

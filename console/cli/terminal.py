@@ -1,6 +1,5 @@
 """The terminal that the command line runs at, if any: what it is, and having it for oneself for a while."""
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -61,6 +60,8 @@ def write(data: bytes) -> None:
 
 async def readable() -> None:
     """Return when something was typed, or the pipe has more or has ended; of a file there is always more."""
+    import asyncio  # long, and only who types needs it
+
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from job_orchestra.agent.shipping import list_directory
+from job_orchestra.agent.shipping.listing import list_directory
 from job_orchestra.core.errors import InvalidInput
 from tests.kit.gitting import ENVIRONMENT, commit, git, repository
 

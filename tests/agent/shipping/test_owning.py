@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from job_orchestra.agent.shipping import Owning, list_directory
+from job_orchestra.agent.shipping.listing import list_directory
+from job_orchestra.agent.shipping.owning import Owning
 from job_orchestra.core.manifest import Entry
 from tests.kit.gitting import git, repository
 

@@ -10,7 +10,9 @@ import pytest
 
 from job_orchestra.agent.blobs import Contents, Why, forgetting
 from job_orchestra.agent.blobs.contents import SMALL
-from job_orchestra.agent.shipping import Packing, list_directory, memory
+from job_orchestra.agent.shipping import memory
+from job_orchestra.agent.shipping.listing import list_directory
+from job_orchestra.agent.shipping.packing import Packing
 from job_orchestra.core.errors import DiskFull, InvalidInput
 
 
