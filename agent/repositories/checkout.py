@@ -32,21 +32,22 @@ def check_out(git: Git, mirrors: Mirrors, source: Source, workspace: Path, tell:
     if not revision:
         revision, branch = tip(git, source.git, branch, ASK_S)
     wanted = Wanted(source.git, revision, branch, source.depth)
-    _Checkout(git, mirrors, submodules=source.submodules).fill(wanted, workspace, source.sparse, DEEP)
+    _Checkout(git, mirrors, tell, submodules=source.submodules).fill(wanted, workspace, source.sparse, DEEP)
     tell(f"checked out {revision[:12]} of {source.git}{f' ({branch})' if branch else ''}")
 
 
 class _Checkout:
     """One workspace that is filled."""
 
-    def __init__(self, git: Git, mirrors: Mirrors, *, submodules: bool) -> None:
+    def __init__(self, git: Git, mirrors: Mirrors, tell: Callable[[str], None], *, submodules: bool) -> None:
         self._git = git
+        self._tell = tell
         self._mirrors = mirrors
         self._submodules = submodules
 
     def fill(self, wanted: Wanted, folder: Path, sparse: tuple[str, ...], deep: int) -> None:
         """Make a folder a work tree at a revision."""
-        with self._mirrors.having(wanted) as mirror:
+        with self._mirrors.having(wanted, self._tell) as mirror:
             self._make(wanted, folder, mirror)
             if sparse:
                 given = "".join(f"{one}\n" for one in sparse).encode()

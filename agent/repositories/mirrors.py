@@ -12,7 +12,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -51,10 +51,10 @@ class Mirrors:
         self._git = git
 
     @contextmanager
-    def having(self, wanted: Wanted) -> Iterator[Path]:
+    def having(self, wanted: Wanted, tell: Callable[[str], None] = lambda _: None) -> Iterator[Path]:
         """Give the copy of a repository that has a revision, fetched if it was not here; it stays meanwhile.
 
-        Raises UserError with the reason where it cannot be had.
+        `tell` is told of what takes a while. Raises UserError with the reason where it cannot be had.
         """
         name = _name(wanted.address, wanted.depth)
         while True:
@@ -64,6 +64,7 @@ class Mirrors:
                     return
             with self._locked(name, fcntl.LOCK_EX):
                 if not self._has(name, wanted.revision):
+                    tell(f"fetching {wanted.address}")
                     self._fetch(name, wanted)
 
     def addresses(self) -> list[str]:

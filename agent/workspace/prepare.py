@@ -97,6 +97,7 @@ def _bring(wanted: Order, wish: "Wish") -> bool:
 
 def _tell(text: str) -> None:
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()  # what comes next may take a while
 
 
 def _put_brought(contents: "Contents", brought: Sequence[Brought], workspace: Path) -> None:

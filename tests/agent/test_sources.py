@@ -45,6 +45,8 @@ def test_all_builds_of_a_pipeline_have_the_revision_of_its_submission(agent: Age
         assert [one.state for one in found] == [BuildState.SUCCEEDED] * 3, logs
         assert [(one.branch, one.revision) for one in found] == [("main", first)] * 3
         told = f"checked out {first[:12]} of {origin.as_uri()} (main)\n"
+        assert logs[0].startswith(f"fetching {origin.as_uri()}\n")
+        logs[0] = logs[0].partition("\n")[2]
         assert logs == [f"{told}{first}\n", f"{told}1 main {first}\none\n", f"{told}2 main {first}\none\n"]
         # what was submitted later has what was there then; where it fails, that is told at once
         assert net.builds.submit("shop/lint")[0].wait().revision != first

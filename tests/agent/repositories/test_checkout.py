@@ -42,6 +42,8 @@ def test_a_branch_a_tag_and_a_revision(forge: Forge) -> None:
     assert git(workspace, "status", "--porcelain") == ""
     assert told == [f"checked out {old[:12]} of {forge.address} (main)"]
     assert git(workspace, "describe", "--tags") == "v1"
+    commit(forge.origin, {"src/a.c": "int c;\n"})
+    assert fill(forge)[1][0] == f"fetching {forge.address}", "what may take long is told before"
 
 
 def test_the_objects_are_those_of_the_mirror(forge: Forge) -> None:
