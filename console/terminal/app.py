@@ -165,7 +165,7 @@ class Console(App[None]):
         """Return the screen that is shown; under a dialog the one below it."""
         for screen in reversed(self.screen_stack):
             if isinstance(screen, Place):
-                return [screen] if screen.is_mounted else []
+                return [screen] if screen.stands else []
         return []
 
     def _tick(self) -> None:

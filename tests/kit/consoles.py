@@ -49,14 +49,14 @@ ANNA, BERT, CORA = (f"{name}{'0' * 12}" for name in ("anna", "bert", "cora"))
 
 async def settled(pilot: Pilot[Any]) -> None:
     """Return when all that was asked for has been answered and drawn."""
-    for _ in range(3):
+    for _ in range(5):
         await pilot.pause()
         workers = [
             worker for worker in pilot.app.workers if worker.group not in {"feed", "log"} and not worker.is_finished
         ]
-        if workers:
-            await asyncio.wait([asyncio.ensure_future(worker.wait()) for worker in workers], timeout=60)
-    await pilot.pause()
+        if not workers:
+            return
+        await asyncio.wait([asyncio.ensure_future(worker.wait()) for worker in workers], timeout=60)
 
 
 def screen_text(app: App[Any]) -> str:

@@ -172,6 +172,8 @@ class AgentsScreen(Listed):
         except OrchestraError:
             return  # who may not see them, or cannot now, is told so when approving
         self._requests = found.requests
+        if not self.stands:
+            return
         line = self.query_one("#requests", StatusLine)
         line.display = bool(self._requests)
         if self._requests:

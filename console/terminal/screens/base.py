@@ -82,6 +82,11 @@ class Place(Screen[None]):
         """Which of header.PLACES it is, or belongs to."""
         return self.PLACE
 
+    @property
+    def stands(self) -> bool:
+        """Whether its parts are there: not before it was mounted, and not while it is taken away."""
+        return self.is_mounted and bool(self.children)
+
     # -- the app and its feed
 
     @property
@@ -103,7 +108,7 @@ class Place(Screen[None]):
     def on_screen_resume(self) -> None:
         """The screen is shown again."""
         self.on_standing()
-        if self.is_mounted:
+        if self.stands:
             self.ask_soon()
 
     def on_standing(self) -> None:

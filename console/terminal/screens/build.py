@@ -146,6 +146,8 @@ class BuildScreen(LogTaking, BuildActions):
         self._take(found.build)
 
     def _take(self, build: BuildView) -> None:
+        if not self.stands:
+            return
         attempt = self.attempt or max(1, build.attempt)
         steps = build.steps if attempt == max(1, build.attempt) else []
         if self._shown != (build.id, attempt):
@@ -184,10 +186,13 @@ class BuildScreen(LogTaking, BuildActions):
     # -- what is said
 
     def _summarise(self) -> None:
+        for summary in self.query(Summary):  # none, while the screen is taken away
+            summary.say(*self._summary())
+
+    def _summary(self) -> tuple[list[Part], list[Part]]:
         build = self._known
         if build is None:
-            self.query_one(Summary).say([(clean(self.identity), Tone.STRONG)], [("Loading ...", Tone.DIM)])
-            return
+            return [(clean(self.identity), Tone.STRONG)], [("Loading ...", Tone.DIM)]
         moment = self.console.now()
         took = between(build.started, build.finished, moment)
         first: list[Part] = [
@@ -209,11 +214,11 @@ class BuildScreen(LogTaking, BuildActions):
         second.append((f"by {clean(build.requester)}  ", Tone.DIM))
         reason = clean(build.reason or (self._reasons[0] if self._reasons else ""))
         second.append((reason, Tone.PLAIN if build.state == "succeeded" else Tone.WARN))
-        self.query_one(Summary).say(first, second)
+        return first, second
 
     def say_status(self) -> None:
         """Draw the line below the log."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         line = self.query_one("#status", StatusLine)
         if self.has_class("-details") and not self.has_class("-beside"):

@@ -67,6 +67,8 @@ class DocumentScreen(Place):
         self._say()
 
     def _say(self) -> None:
+        if not self.stands:
+            return
         self.query_one(StatusLine).say([(clean(self._title), Tone.TITLE)], self.query_one(Paper).position)
 
     def tick(self) -> None:

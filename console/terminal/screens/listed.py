@@ -182,7 +182,7 @@ class Listed(Place):
 
     def say_status(self) -> None:
         """Draw the line below."""
-        if self.is_mounted:
+        if self.stands:
             self.query_one("#status", StatusLine).say(self.status(), self.table.position)
 
     @on(Table.Moved)
@@ -290,7 +290,7 @@ class Listed(Place):
         """Take the remembered order, if rows can be had in it."""
         if not self.check_order(self._kept_order):
             self.table.order, self._kept_order = self._kept_order, {}
-            if self.is_mounted and self._shown is not None:
+            if self.stands and self._shown is not None:
                 self.ask()
 
     @property

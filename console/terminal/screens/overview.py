@@ -238,7 +238,7 @@ class OverviewScreen(BuildActions):
         self._say()
 
     def _say(self) -> None:
-        if not self.is_mounted:
+        if not self.stands:
             return
         line = self.query_one("#queue", StatusLine)
         status = self.feed.standing.status

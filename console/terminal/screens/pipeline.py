@@ -70,7 +70,7 @@ class GraphScreen(Place):
 
     def say(self) -> None:
         """Say how the whole stands, and what the job under the cursor is."""
-        if self.is_mounted:
+        if self.stands:
             self.query_one("#summary", StatusLine).say(self.summary())
             self.query_one("#status", StatusLine).say(self.about(self.graph.current), self.graph.position)
 
@@ -109,10 +109,12 @@ class PipelineScreen(PipelineActions, GraphScreen):
             found: api.OnePipeline = await self.feed.call("pipelines.get", id=self._identity)
         except OrchestraError as error:
             self._problem = clean(str(error))
-            if self._found is None:
+            if self._found is None and self.stands:
                 self.graph.empty = self._problem
                 self.graph.refresh()
             self.say()
+            return
+        if not self.stands:
             return
         self._problem = ""
         self._found = found.pipeline
@@ -209,8 +211,11 @@ class ProjectScreen(GraphScreen):
         try:
             found: api.Jobs = await self.feed.call("jobs.list", project=self._project)
         except OrchestraError as error:
-            self.graph.empty = clean(str(error))
-            self.graph.refresh()
+            if self.stands:
+                self.graph.empty = clean(str(error))
+                self.graph.refresh()
+            return
+        if not self.stands:
             return
         self._jobs = {one.name: one for one in found.jobs}
         self.graph.empty = "This project has no jobs."

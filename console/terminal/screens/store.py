@@ -89,7 +89,7 @@ class StoreScreen(Listed):
 
     def _say(self) -> None:
         found = self._store
-        if found is None or not self.is_mounted:
+        if found is None or not self.stands:
             return
         parts: list[Part] = [
             (clean(found.kind), Tone.STRONG),
