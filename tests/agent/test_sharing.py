@@ -98,7 +98,10 @@ def test_the_history_of_another_network_is_refused() -> None:
 # -- whole agents
 
 
-@pytest.fixture(params=["postgresql", "mongodb"])
+BOTH = pytest.mark.parametrize("url", ["postgresql", "mongodb-alone"], indirect=True)
+
+
+@pytest.fixture(params=["postgresql"])
 def url(request: pytest.FixtureRequest, database: Callable[[str], Server]) -> str:
     return database(request.param).new()
 
@@ -113,7 +116,7 @@ async def sharing_town(tmp_path: Path, url: str) -> AsyncIterator[Town]:
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "LOOK_S", 0.05)
     monkeypatch.setattr(history, "RETRY_S", (0.05,))
-    monkeypatch.setattr(deployment, "CONNECT_S", 1)
+    monkeypatch.setattr(deployment, "CONNECT_S", 0.3)
 
 
 async def ended(one: Citizen, build: str) -> None:
@@ -159,6 +162,7 @@ async def test_the_master_writes_and_everyone_reads(sharing_town: Town) -> None:
     assert [one.agent.history.backlog for one in (second, third)] == [0, 0]
 
 
+@BOTH
 async def test_the_next_master_writes_what_the_last_one_did_not_and_is_not_overwritten(sharing_town: Town) -> None:
     town = sharing_town
     first, second, third = await town.grow(3)
@@ -197,6 +201,7 @@ async def test_who_was_away_goes_on_from_the_store(sharing_town: Town) -> None:
         await ended(master, one)
 
 
+@BOTH
 async def test_a_new_member_finds_the_history_there(sharing_town: Town) -> None:
     town = sharing_town
     first = await town.found()
@@ -220,6 +225,7 @@ async def test_another_network_is_kept_out(sharing_town: Town, tmp_path: Path) -
             await other.found()
 
 
+@BOTH
 async def test_builds_go_on_while_the_database_is_down(
     sharing_town: Town, url: str, database: Callable[[str], Server], request: pytest.FixtureRequest
 ) -> None:

@@ -26,7 +26,10 @@ class Crash(BaseException):
     """Ends everything where it is raised."""
 
 
-@pytest.fixture(params=["mongodb", "mongodb-alone"])
+BOTH = pytest.mark.parametrize("url", ["mongodb", "mongodb-alone"], indirect=True)
+
+
+@pytest.fixture(params=["mongodb-alone"])
 def url(request: pytest.FixtureRequest, database: Callable[[str], Server]) -> str:
     return database(request.param).new()
 
@@ -112,7 +115,6 @@ def crash_after(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
 
 @pytest.mark.usefixtures("in_steps")
 @pytest.mark.parametrize("times", range(9))
-@pytest.mark.parametrize("url", ["mongodb-alone"], indirect=True)
 def test_a_crash_while_putting_in_is_completed_by_whoever_comes_next(
     opened: Callable[[], MongoStore], undisturbed: dict[int, dict[str, object]], times: int
 ) -> None:
@@ -149,6 +151,7 @@ def test_what_was_not_written_down_to_its_end_never_was(
     assert opened().write(third() if step == "_put_in" else second())
 
 
+@BOTH
 @pytest.mark.parametrize("times", range(3))
 def test_a_crash_while_removing_leaves_sums_right(
     opened: Callable[[], MongoStore], monkeypatch: pytest.MonkeyPatch, times: int
@@ -211,6 +214,7 @@ def test_who_puts_in_too_late_changes_nothing(
     assert new.applied() == 3
 
 
+@BOTH
 def test_an_older_batch_is_refused(opened: Callable[[], MongoStore], undisturbed: dict[int, dict[str, object]]) -> None:
     old, new = opened(), opened()
     for one in (first(), second(), third()):

@@ -29,7 +29,7 @@ def server(name: str, database: Callable[[str], Server]) -> Shared:
 
 @pytest.fixture(autouse=True)
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployment, "CONNECT_S", 1)
+    monkeypatch.setattr(deployment, "CONNECT_S", 0.3)
 
 
 def refused(url: str, kind: type[OrchestraError] = StorageError) -> str:
