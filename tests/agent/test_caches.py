@@ -15,6 +15,7 @@ from job_orchestra.core.definition import Cache, Spec, Step
 from job_orchestra.core.errors import NotFound
 from job_orchestra.core.manifest import Entry, write
 from job_orchestra.core.messages import CacheHeld, Caches, Call, pack
+from tests.kit.hands import Hand
 from tests.kit.meshes import until
 from tests.kit.towns import Citizen, Town
 
@@ -42,13 +43,13 @@ async def bring(one: Citizen, key: str, *restore: str, project: str = "shop") ->
 
 
 async def neighbours(town: Town) -> tuple[Citizen, Citizen]:
-    one, two = await town.grow(2)
+    one, two = await town.grow(2, a=Hand(), b=Hand())
     for agent, other in ((one, two), (two, one)):
         await until(lambda agent=agent, other=other: agent.agent.peers.reachable(other.id), "they see each other")
     return one, two
 
 
-async def test_the_best_cache_of_any_agent_comes_from_who_has_it(town: Town) -> None:
+async def test_the_best_cache_of_any_agent_comes_from_who_has_it_and_all_are_listed(town: Town) -> None:
     one, two = await neighbours(town)
     assert await bring(one, "deps-1", "deps-") is None
     put(two, "deps-1", "new")
@@ -60,6 +61,26 @@ async def test_the_best_cache_of_any_agent_comes_from_who_has_it(town: Town) -> 
     texts = {held.root: contents.entries(held.root) for held in contents.held(Why.CACHE)}
     assert sorted(b"".join(contents.stream(entry)) for (entry,) in texts.values()) == [b"new", b"old"]
     assert await bring(one, "deps-1", "d", project="other") is None, "another project gets nothing"
+    await listed_and_removed(one, two)
+
+
+async def listed_and_removed(one: Citizen, two: Citizen) -> None:
+    """Caches are listed once, with all who have them, and removed everywhere."""
+    await one.ask("caches.remove", project="shop", key="")
+    for agent in (one, two):
+        put(agent, "deps-1", "same")
+    put(two, "deps-2")
+    put(two, "deps-1", project="other")
+    listed = (await two.ask("caches.list"))["caches"]
+    assert sorted((line["project"], line["key"], line["agents"]) for line in listed) == [
+        ("other", "deps-1", ["b"]),
+        ("shop", "deps-1", ["a", "b"]),
+        ("shop", "deps-2", ["b"]),
+    ]
+    assert (await two.ask("caches.remove", project="shop", key="deps-"))["keys"] == ["deps-1", "deps-2"]
+    assert [line["project"] for line in (await one.ask("caches.list"))["caches"]] == ["other"]
+    with pytest.raises(NotFound, match="no cache whose key begins with 'deps-'"):
+        await two.ask("caches.remove", project="shop", key="deps-")
 
 
 async def test_who_lies_or_is_away_costs_nothing(town: Town) -> None:
@@ -81,24 +102,6 @@ async def test_who_lies_or_is_away_costs_nothing(town: Town) -> None:
     town.long_silent(one)
     assert await bring(one, "deps-1") is None
     assert keys(one) == []
-
-
-async def test_caches_are_listed_once_with_all_who_have_them_and_removed_everywhere(town: Town) -> None:
-    one, two = await neighbours(town)
-    for agent in (one, two):
-        put(agent, "deps-1", "same")
-    put(two, "deps-2")
-    put(two, "deps-1", project="other")
-    listed = (await two.ask("caches.list"))["caches"]
-    assert sorted((line["project"], line["key"], line["agents"]) for line in listed) == [
-        ("other", "deps-1", ["b"]),
-        ("shop", "deps-1", ["a", "b"]),
-        ("shop", "deps-2", ["b"]),
-    ]
-    assert (await two.ask("caches.remove", project="shop", key="deps-"))["keys"] == ["deps-1", "deps-2"]
-    assert [line["project"] for line in (await one.ask("caches.list"))["caches"]] == ["other"]
-    with pytest.raises(NotFound, match="no cache whose key begins with 'deps-'"):
-        await two.ask("caches.remove", project="shop", key="deps-")
 
 
 async def test_an_agent_is_warm_for_builds_whose_cache_or_repository_it_has(town: Town) -> None:
@@ -129,7 +132,11 @@ async def run(one: Citizen, name: str) -> tuple[str, str]:
     return state, (await one.ask("builds.log", id=build))["data"]
 
 
-async def test_a_build_takes_what_one_on_another_agent_left_where_all_went_well(town: Town) -> None:
+async def test_a_build_takes_what_one_on_another_agent_left_where_all_went_well(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job_orchestra.agent.warmth.LOOK_S", 0.1)
+    monkeypatch.setattr("job_orchestra.agent.mastery.LEASE_S", 0.1)
     one = await town.found("a", worker=True, label={"place": "a"})
     two = await town.admit("b", worker=True, label={"place": "b"})
     await until(lambda: two.agent.peers.reachable(one.id), "they see each other")
