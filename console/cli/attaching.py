@@ -12,9 +12,11 @@ from ...core.views import BuildView
 from . import terminal
 from .attending import code_of_command
 from .following import tell_end
+from .interleaving import pipeline_code, see_pipeline, tell_pipeline
 from .keys import Keys
 from .looking import label
 from .output import say
+from .pipelines import is_pipeline
 from .placing import Fallback, Nowhere
 from .session import Client, with_agent
 from .sitting import Left, Seat, Sitting
@@ -51,7 +53,7 @@ def sit(net: Client, build: str, seat: Seat, fallback: Fallback, offset: int | N
 
 
 @click.command()
-@click.argument("build", default="last")
+@click.argument("build", default="last", metavar="BUILD|PIPELINE")
 @click.option(
     "-n", "--lines", type=click.IntRange(min=1), default=LINES, show_default=True, help="Of the log so far, the last."
 )
@@ -62,7 +64,12 @@ def attach(net: Client, build: str, lines: int, offset: int | None, no_input: bo
     """Be at BUILD again, as when it was run: its output, your keys, its exit code.
 
     What is typed goes to the build if it was run at a terminal, and by you; Ctrl-] twice leaves it to itself again.
+    Where nothing is typed, Ctrl-C does. Of a PIPELINE (p-NUMBER) the logs of all builds are followed.
     """
+    if is_pipeline(build):
+        ended = see_pipeline(net, build, aborts=False)
+        tell_pipeline(net, ended)
+        return pipeline_code(ended)
     found: BuildView = net.call("builds.get", id=build).build
     say(f"Build {label(found)} ({found.id})")
     if offset is None:
@@ -70,4 +77,5 @@ def attach(net: Client, build: str, lines: int, offset: int | None, no_input: bo
     elif offset < 0:
         offset = net.call("builds.log", id=found.id, offset=offset, limit=1).offset
     keys = Keys.TERMINAL if found.input and found.terminal and terminal.at_keys() and not no_input else Keys.NONE
-    return sit(net, found.id, Seat(keys, screen=found.terminal and terminal.at_screen()), Fallback.WAIT, offset)
+    seat = Seat(keys, screen=found.terminal and terminal.at_screen(), aborts=keys is not Keys.NONE)
+    return sit(net, found.id, seat, Fallback.WAIT, offset)

@@ -23,8 +23,8 @@ FOLLOWED = 32
 _PAGE = 1000
 
 
-def see_pipeline(net: Client, pipeline: str) -> PipelineView:
-    """Copy the logs of a pipeline's builds until it has ended; on Ctrl-C abort it, and see it end."""
+def see_pipeline(net: Client, pipeline: str, *, aborts: bool = True) -> PipelineView:
+    """Copy the logs of a pipeline's builds until it has ended; Ctrl-C aborts it, or leaves it to itself."""
     events = net.events(kinds=["build", "pipeline"])
     found = members(net, pipeline)
     choir = _Choir(net, {one.id: name_of(one) for one in found})
@@ -41,18 +41,21 @@ def see_pipeline(net: Client, pipeline: str) -> PipelineView:
                         break
             choir.finish()
         except KeyboardInterrupt:
-            _abort(net.data, pipeline)
+            _interrupted(net.data, pipeline, aborts=aborts)
     return net.call("pipelines.wait", id=pipeline).pipeline
 
 
-def _abort(data: Path, pipeline: str) -> NoReturn:
-    """Abort a pipeline whose logs are being copied, and see it end. Ends this process."""
+def _interrupted(data: Path, pipeline: str, *, aborts: bool) -> NoReturn:
+    """Leave a pipeline whose logs are being copied, or abort it and see it end. Ends this process."""
     try:
-        say("Interrupted: aborting the pipeline (Ctrl-C again leaves it to itself).")
-        with connect(data) as net:  # what was interrupted may have left half an answer on the other connection
-            with contextlib.suppress(OrchestraError):
-                net.call("pipelines.abort", id=pipeline)
-            tell_pipeline(net, net.call("pipelines.wait", id=pipeline).pipeline)
+        if aborts:
+            say("Interrupted: aborting the pipeline (Ctrl-C again leaves it to itself).")
+            with connect(data) as net:  # what was interrupted may have left half an answer on the other connection
+                with contextlib.suppress(OrchestraError):
+                    net.call("pipelines.abort", id=pipeline)
+                tell_pipeline(net, net.call("pipelines.wait", id=pipeline).pipeline)
+        else:
+            say(f"Left to itself: the pipeline goes on. To stop it: orchestra abort {pipeline}")
     finally:
         sys.stdout.flush()
         # threads may still wait for logs that go on; whoever waits for them waits as long as those builds run

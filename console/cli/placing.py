@@ -13,8 +13,8 @@ PATIENCE_S = 0.5
 """Seconds that a build may wait before it is said why; an idle network needs milliseconds."""
 
 
-async def placed(net: AsyncClient, build: str, fallback: Fallback) -> BuildView:
-    """Return a build when it is with an agent, or over; events of it must be subscribed to.
+async def placed(net: AsyncClient, build: str, fallback: Fallback, *, aborts: bool = True) -> BuildView:
+    """Return a build when it is with an agent, or over; events of it must be subscribed to. `aborts`: Ctrl-C does.
 
     Says who runs it and why, or why it waits. Raises Nowhere, where `fallback` is not to wait.
     """
@@ -29,22 +29,23 @@ async def placed(net: AsyncClient, build: str, fallback: Fallback) -> BuildView:
                 await net.next_event()
         except TimeoutError:
             patience = None
-            told = _tell(await net.call("builds.explain", build), fallback, told)
+            why: api.Why = await net.call("builds.explain", build)
+            told = _tell(why, fallback, told, "withdraws it" if aborts else "leaves it to itself")
     if not view.state.ended:
-        why: api.Why = await net.call("builds.explain", build)
+        why = await net.call("builds.explain", build)
         if why.agent:
             say(f"{why.agent} runs it: {why.choice}" if why.choice else f"{why.agent} runs it")
     return view
 
 
-def _tell(why: api.Why, fallback: Fallback, told: str) -> str:
+def _tell(why: api.Why, fallback: Fallback, told: str, interrupted: str) -> str:
     """Say why a build waits, if that is news; return what was said."""
     if why.state != BuildState.PENDING:
         return told
     if not why.possible and fallback is not Fallback.WAIT:
         raise Nowhere(why.reasons)
     head = "It waits" if why.possible else "No agent can run it now; it waits until one can"
-    text = f"{head} (Ctrl-C withdraws it):\n" + "\n".join(f"  {one}" for one in why.reasons)
+    text = f"{head} (Ctrl-C {interrupted}):\n" + "\n".join(f"  {one}" for one in why.reasons)
     if text != told:
         say(text)
     return text

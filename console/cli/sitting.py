@@ -36,6 +36,7 @@ class Seat(NamedTuple):
 
     keys: Keys  # where its input comes from
     screen: bool  # its output is that of a program which has our terminal to itself
+    aborts: bool = True  # whether Ctrl-C aborts it where it reads no keys; else that leaves it to itself
 
 
 class Left(Exception):
@@ -50,6 +51,7 @@ class Sitting:
         self._net = net
         self._build = build
         self._keys = seat.keys
+        self._aborts = seat.aborts
         self._screen = Screen(keys=seat.keys is Keys.TERMINAL) if seat.screen else None
         self._plain = Neutraliser() if terminal.at_screen() and not seat.screen else None
         self._typing = Typing(net, build, seat.keys, self._leave)
@@ -66,13 +68,13 @@ class Sitting:
         with self._signals():
             async with _company(self._look_out()):
                 await self._net.call("events.subscribe", kinds=["build"], builds=[self._build])
-                view = await self._or_left(placed(self._net, self._build, fallback))
+                view = await self._or_left(placed(self._net, self._build, fallback, aborts=self._aborts))
                 while True:
                     await self._attempt(view, offset, back=back)
                     view = await self._or_left(self._after(view.attempt))
                     if view.state.ended:
                         return view
-                    view = await self._or_left(placed(self._net, self._build, Fallback.WAIT))
+                    view = await self._or_left(placed(self._net, self._build, Fallback.WAIT, aborts=self._aborts))
                     offset, back = 0, False
 
     async def _attempt(self, view: BuildView, offset: int, *, back: bool) -> None:
@@ -207,7 +209,7 @@ class Sitting:
         loop = asyncio.get_running_loop()
         handlers = {
             signal.SIGINT: self._on_interrupt,
-            signal.SIGTERM: self._stop,
+            signal.SIGTERM: self._stop if self._aborts else lambda: self._leave(""),
             signal.SIGHUP: lambda: self._leave(""),
             signal.SIGWINCH: self._resized.set,
         }
@@ -231,7 +233,7 @@ class Sitting:
 
     def _on_interrupt(self) -> None:
         self._interrupts += 1
-        if self._interrupts > 1:
+        if self._interrupts > 1 or not self._aborts:
             self._leave("")
         else:
             self._stop()

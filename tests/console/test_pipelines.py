@@ -104,6 +104,8 @@ def test_an_abort_stops_what_runs_and_withdraws_what_waits(
     wait_until(lambda: states(running_agent, pipeline)["other"] == "succeeded", "the other one has ended")
     aborted = orchestra(running_agent.data, "abort", pipeline)
     assert aborted.code == 0, aborted.err
+    attached = orchestra(running_agent.data, "attach", pipeline)
+    assert (attached.code, "done   | done\n" in attached.out) == (1, True)
     with running_agent.client() as net:
         assert net.call("pipelines.wait", id=pipeline).pipeline.state is PipelineState.ABORTED
     assert states(running_agent, pipeline) == ABORTED

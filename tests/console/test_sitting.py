@@ -12,6 +12,7 @@ import pytest
 
 from job_orchestra.console.cli.keys import LEAVE, Leaving
 from job_orchestra.console.cli.locally import run_here
+from job_orchestra.core.model import BuildState
 from job_orchestra.core.views import BuildView
 from tests.kit.agents import AgentProcess, agent_in, alive
 from tests.kit.commands import PROGRAM, orchestra
@@ -182,6 +183,18 @@ def test_ctrl_c_before_it_runs_withdraws_it_and_twice_leaves_it(here: AgentProce
         user.type("\x03")
         assert user.end() == 130
     assert last(here).state == "aborted"
+
+
+def test_who_only_looks_on_leaves_with_ctrl_c(here: AgentProcess) -> None:
+    with here.client() as net:
+        build = net.builds.submit(["sh", "-c", "echo ready; exec tail -f /dev/null"])[0]
+        with seat(here.data, "attach", build.id) as user:
+            user.until("ready")
+            user.type("\x03")
+            user.until("Left to itself: the build goes on.")
+            assert user.end() == 130
+        assert build.get().state is BuildState.RUNNING
+        build.abort()
 
 
 def test_without_a_terminal_ctrl_c_aborts_and_once_more_leaves(here: AgentProcess) -> None:
