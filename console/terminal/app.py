@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -74,7 +75,8 @@ class Console(App[None]):
 
         `now` tells the time of day.
         """
-        super().__init__()
+        # which filter takes the colours away is decided before a theme can be chosen
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.feed = feed = LookingFeed(feed) if readonly else feed
         self.insight = Insight(feed)
         self.session = session or Session()

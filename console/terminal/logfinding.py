@@ -197,12 +197,15 @@ class LogFinding(Place):
         try:
             async with aclosing(matching.look_back()) as looking:
                 async for _ in looking:
+                    if not self.stands:
+                        return
                     self.log_view.action_end()
                     self.say_status()
         except OrchestraError as error:
             self._said = clean(str(error))
-        self.log_view.action_end()
-        self.say_status()
+        if self.stands:
+            self.log_view.action_end()
+            self.say_status()
 
     def _show_all(self) -> None:
         row = self.log_view.cursor

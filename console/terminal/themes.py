@@ -63,6 +63,8 @@ TERMINAL = Theme(
     panel="ansi_default",
     boost="ansi_default",
     variables={
+        "ansi-background": "ansi_default",  # these two are named by Textual's own styles where a theme is `ansi`
+        "ansi-foreground": "ansi_default",
         "cursor": "ansi_default",
         "match": "ansi_default",
         "match-text": "ansi_default",

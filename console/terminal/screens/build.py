@@ -139,7 +139,7 @@ class BuildScreen(LogTaking, BuildActions):
                 self._names = {one.id: one.name for one in agents.agents}
             await self.console.insight.learn([(found.build.project, found.build.job)])
         except OrchestraError as error:
-            if self.build is None:  # else what was known stays; the head says if nobody answers
+            if self.build is None and self.stands:  # else what was known stays; the head says if nobody answers
                 self.log_view.problem = clean(str(error))
                 self.log_view.refresh()
             return
