@@ -55,13 +55,14 @@ def data_directory(data: Path | None = None) -> Path:
 
 
 def socket_path(data: Path | None = None) -> Path:
-    """Return where the agent with this data directory (see `data_directory`) can be spoken to."""
-    return Paths(data_directory(data)).scripting
+    """Return where the agent with this data directory (see `data_directory`), or ORCHESTRA_SOCKET, can be spoken to."""
+    named = os.environ.get("ORCHESTRA_SOCKET")
+    return Path(named) if named else Paths(data_directory(data)).scripting
 
 
 def neighbours(data: Path | None = None) -> list[Path]:
     """Return the sockets of this user's other agents on this machine, whatever network they belong to."""
-    mine = socket_path(data)
+    mine = Paths(data_directory(data)).scripting
     return sorted(found for found in mine.parent.parent.glob(f"*/{mine.name}") if found != mine)
 
 
@@ -300,7 +301,7 @@ class Client:
 
     def __init__(self, data: Path, path: Path | None = None) -> None:
         """Connect to the agent with this data directory, or at the socket `path`. Raises NoAgent when there is none."""
-        path = path or Paths(data).scripting
+        path = path or socket_path(data)
         check_agent(path)
         self.data = data
         self.path = path
@@ -414,7 +415,7 @@ class AsyncClient:
 
         import zmq.asyncio
 
-        path = path or Paths(data).scripting
+        path = path or socket_path(data)
         check_agent(path)
         self.data = data
         self.path = path

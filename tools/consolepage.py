@@ -104,6 +104,7 @@ comes back to its own.
 
 | option | meaning |
 | --- | --- |
+| `--host MACHINE` | the agent of another machine, [through ssh](guide.md#from-another-machine) |
 | `--data DIR` | the agent with this data directory |
 | `--readonly` | only look: what changes something is neither offered nor done |
 | `--store URL` | a store alone, with no agent and no network: `sqlite:////home/ann/history.db` |

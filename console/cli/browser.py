@@ -19,7 +19,7 @@ TOKEN_BYTES = 32
 DEFAULT = "127.0.0.1:0"
 """Where it listens unless told otherwise: at a free port, for this machine only."""
 
-_OURS = frozenset({"web", "listen"})
+_OURS = frozenset({"web", "listen", "host"})
 
 
 def serve(ctx: click.Context, listen: str | None) -> None:

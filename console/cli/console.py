@@ -16,11 +16,19 @@ from .session import data_option
 @click.option("--readonly", is_flag=True, help="Only look: nothing can be changed.")
 @click.option("--store", "url", metavar="URL", help="Look at a store, with no agent and no network.")
 @click.option("--keys", is_flag=True, help="Print every action with its keys, as the file in which you choose others.")
+@click.option("--host", metavar="MACHINE", help="Speak to the agent of another machine, through ssh.")
 @click.option("--web", is_flag=True, help="Serve it to a browser on this machine, at an address that is a secret.")
 @click.option("--listen", metavar="HOST:PORT", help="Where --web listens [127.0.0.1, at a free port].")
 @click.pass_context
 def console(  # noqa: PLR0913, PLR0917 - one for each option
-    ctx: click.Context, data: Path | None, readonly: bool, url: str | None, keys: bool, web: bool, listen: str | None
+    ctx: click.Context,
+    data: Path | None,
+    readonly: bool,
+    url: str | None,
+    keys: bool,
+    host: str | None,
+    web: bool,
+    listen: str | None,
 ) -> None:
     """Look at everything, and do things, in the terminal. Press ? there for the keys."""
     if "SSH_CONNECTION" in os.environ:
@@ -31,6 +39,10 @@ def console(  # noqa: PLR0913, PLR0917 - one for each option
 
         click.echo(f"# {default_keys()}\n{keymap.template()}")
         return
+    if host:
+        from .tunnel import lead
+
+        lead(ctx, host)
     if web:
         from . import browser
 

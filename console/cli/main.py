@@ -100,8 +100,11 @@ class Orchestra(click.Group):
 @click.version_option(VERSION, prog_name="orchestra")
 @click.option("--verbose", is_flag=True, envvar="ORCHESTRA_VERBOSE", help="Say more when something goes wrong.")
 @click.option("--color/--no-color", default=None, help="Use colours, or none [default: on a terminal].")
+@click.option(
+    "--host", metavar="MACHINE", envvar="ORCHESTRA_HOST", help="Speak to the agent of another machine, through ssh."
+)
 @click.pass_context
-def orchestra(ctx: click.Context, verbose: bool, color: bool | None) -> None:
+def orchestra(ctx: click.Context, verbose: bool, color: bool | None, host: str | None) -> None:
     """Run builds on the computers you already have.
 
     First steps: `orchestra up`, then `orchestra run -- make test` in a project. Builds are named by id, by the
@@ -109,6 +112,10 @@ def orchestra(ctx: click.Context, verbose: bool, color: bool | None) -> None:
     master, 4 not allowed, 5 not found, 124 timeout, 130 interrupted; `run` returns the command's own.
     """
     ctx.ensure_object(dict)["verbose"] = verbose
+    if host:
+        from .tunnel import lead
+
+        lead(ctx, host, ctx.invoked_subcommand)
     if color is not None:
         ctx.color = color
         os.environ.pop("NO_COLOR", None)

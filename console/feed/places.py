@@ -1,5 +1,6 @@
 """Where agents may be spoken to: this user's sockets on this machine."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,12 @@ class Local:
 
 def home(data: Path | None = None) -> Local:
     """Return where the agent with this data directory (default: ORCHESTRA_HOME or the platform's) is spoken to."""
-    return Local(socket_path(data), data_directory(data))
+    path = socket_path(data)
+    return Local(path, data_directory(data), os.environ.get("ORCHESTRA_HOST") or "this machine")
 
 
 def others(data: Path | None = None) -> Sequence[Local]:
     """Return where other agents on this machine are spoken to, of whatever network."""
+    if "ORCHESTRA_SOCKET" in os.environ:  # somewhere else: what is here has nothing to do with it
+        return []
     return [Local(path, data_directory(data)) for path in neighbours(data)]
