@@ -11,13 +11,13 @@ from ...core.model import BuildState
 from ...core.views import BuildView
 from . import terminal
 from .attending import code_of_command
+from .fallback import Fallback, Nowhere
 from .following import tell_end
+from .inputs import Keys
 from .interleaving import pipeline_code, see_pipeline, tell_pipeline
-from .keys import Keys
 from .looking import label
 from .output import say
 from .pipelines import is_pipeline
-from .placing import Fallback, Nowhere
 from .session import Client, with_agent
 from .sitting import Left, Seat, Sitting
 

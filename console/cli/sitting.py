@@ -18,9 +18,11 @@ from ...core.views import BuildView
 from ..escapes import Neutraliser
 from ..screens import Screen
 from . import terminal
-from .keys import RETRY_S, Keys, Typing
+from .fallback import Fallback
+from .inputs import Keys
+from .keys import RETRY_S, Typing
 from .output import say
-from .placing import Fallback, placed
+from .placing import placed
 
 PART_BYTES = 1 << 20
 """Bytes of a log that are asked for at a time."""
