@@ -30,10 +30,16 @@ def documents() -> Iterator[tuple[str, str]]:
     yield "whole.yaml", (HERE / "whole.yaml").read_text(encoding="utf-8")
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for place, found in enumerate(_BLOCK.findall(page.read_text(encoding="utf-8"))):
-            begins = found if re.match("^project:", found, re.MULTILINE) else f"project: demo\n{found}"
-            # a part of a file is shown where the rest goes without saying
-            whole = begins if re.search("^jobs:", begins, re.MULTILINE) else f"{begins}jobs: {{ test: make test }}\n"
-            yield f"{page.name} {place + 1}", whole
+            yield f"{page.name} {place + 1}", completed(found)
+
+
+def completed(text: str) -> str:
+    """Return a whole file; of a part that is shown, with what goes without saying there."""
+    begins = text if re.search("^project:", text, re.MULTILINE) else f"project: demo\n{text}"
+    if re.search("^jobs:", begins, re.MULTILINE):
+        return begins
+    names = [name for found in re.findall(r"\bjobs: \[(.*?)\]", begins) for name in found.split(", ")]
+    return f"{begins}jobs: {{ {', '.join(f'{name}: make' for name in dict.fromkeys(names or ['test']))} }}\n"
 
 
 SHOWN = dict(documents())
