@@ -42,10 +42,13 @@ class Confirm(ModalScreen[bool]):
     """Names what would be done and what comes of it."""
 
     DEFAULT_CSS = f"Confirm {{ {_FRAME} }}"
+    AUTO_FOCUS = "#yes"  # enter does what is lit up, and at first that is what was asked for
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "yes", "Do it", priority=True, id="dialog.yes"),
+        Binding("enter", "yes", "Do it", id="dialog.yes"),
         Binding("escape,n,q", "no", "Leave it", id="dialog.no"),
         Binding("y", "copy", "Copy the command", id="dialog.copy"),
+        Binding("right,l,tab", "app.focus_next", "Next button", show=False, id="dialog.next"),
+        Binding("left,h,shift+tab", "app.focus_previous", "Button before", show=False, id="dialog.before"),
     ]
 
     def __init__(self, title: str, effects: Sequence[str], command: str, copy: Callable[[str], None]) -> None:
