@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 LOOK_S = 20.0
 """Seconds between two looks. Larger: what comes quickly may exceed its bounds for longer."""
 
+VAIN_S = 300.0
+"""Seconds until all is looked at again where nothing of it could go, and nothing came since: that look is work."""
+
 SLACK = 0.9
 """Part of the quota that is left when it was exceeded. Larger: it is exceeded again sooner; smaller: more is lost."""
 
@@ -52,6 +55,7 @@ class Tidier:
         self._quota = settings.content_quota or math.inf
         self._reserve = settings.reserve
         self._turn = asyncio.Lock()
+        self._vain = -math.inf, 0  # when there was too much and nothing could go, and how much there was then
         trees.make_room = self.make_room
 
     async def run(self) -> None:
@@ -68,7 +72,9 @@ class Tidier:
         async with self._turn:
             total = await asyncio.to_thread(_total, self._folder)
             most = self._most(total)
-            gone = await self._forget(most) if total > most else []
+            gone: list[Held] = []
+            if total > most and not self._in_vain(total):
+                gone = await self._forget(most, total)
             await asyncio.to_thread(self._mirrors.tidy, self._mirror_quota, self._short(0))
             await self._warm.tidy(self._warm_quota, self._short(0))
             return gone
@@ -77,7 +83,12 @@ class Tidier:
         """Free so many bytes of the disk beyond what stays free anyway, as far as possible; whether anything went."""
         async with self._turn:
             total = await asyncio.to_thread(_total, self._folder)
-            return bool(await self._forget(min(self._most(total), total - self._short(size))))
+            return bool(await self._forget(min(self._most(total), total - self._short(size)), total))
+
+    def _in_vain(self, total: int) -> bool:
+        """Whether nothing could go the last time, and that is likely so now."""
+        at, before = self._vain
+        return time.monotonic() - at < VAIN_S and total <= before
 
     def _most(self, total: int) -> float:
         """Return the bytes that may stay of what takes `total`."""
@@ -89,13 +100,15 @@ class Tidier:
         free = shutil.disk_usage(self._folder).free
         return max(0, 2 * self._reserve + size - free)
 
-    async def _forget(self, most: float) -> list[Held]:
+    async def _forget(self, most: float, total: int) -> list[Held]:
         needed = {bytes.fromhex(one) for one in self._needed()}
         try:
             gone = await asyncio.to_thread(_forget, self._folder, most, lambda one: self._stays(one, needed))
         except Conflict:  # somebody is putting a directory together: next time
             return []
-        if gone:
+        if not gone:
+            self._vain = time.monotonic(), total
+        else:
             log.info("tidier.forgotten: %d directories of %d bytes", len(gone), sum(one.size for one in gone))
         return gone
 

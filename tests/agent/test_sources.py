@@ -49,7 +49,7 @@ def test_all_builds_of_a_pipeline_have_the_revision_of_its_submission(agent: Age
         logs[0] = logs[0].partition("\n")[2]
         assert logs == [f"{told}{first}\n", f"{told}1 main {first}\none\n", f"{told}2 main {first}\none\n"]
         # what was submitted later has what was there then; where it fails, that is told at once
-        assert net.builds.submit("shop/lint")[0].wait().revision != first
+        assert net.builds.submit("shop/lint")[0].get().revision != first
         with pytest.raises(NotFound, match="has no branch or tag 'mian'; did you mean main"):
             net.builds.submit("shop/missing")
         with pytest.raises(NotAllowed, match="--git-protocol http"):

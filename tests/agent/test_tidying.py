@@ -108,15 +108,24 @@ async def test_beyond_its_quota_the_least_used_goes(machines: tuple[Machine, Mac
     assert machine.trees.contents.total < 450_000
 
 
-async def test_needed_asked_for_lately_used_and_artifacts_stay(machines: tuple[Machine, Machine]) -> None:
+async def test_needed_asked_for_lately_used_and_artifacts_stay(
+    machines: tuple[Machine, Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
     machine, _ = machines
     needed, asked, plain = machine.put(1), machine.put(2), machine.put(3)
     artifacts, cache = machine.put(4, Why.ARTIFACTS), machine.put(5, Why.CACHE)
     fresh = put(machine.trees.contents, 6)
     machine.needed = [needed]
     assert machine.trees.has(asked)
-    await machine.tidier(quota=1).tidy()
+    tidier = machine.tidier(quota=1)
+    await tidier.tidy()
     assert machine.has(needed, asked, plain, artifacts, cache, fresh) == [True, True, False, True, False, True]
+    assert await tidier.tidy() == []
+    with monkeypatch.context() as patch:
+        patch.setattr("job_orchestra.agent.tidying.forgetting.forget", lambda *_: pytest.fail("it looked again"))
+        assert await tidier.tidy() == [], "what is left is needed: that is not looked at all the time"
+    machine.put(7)
+    assert len(await tidier.tidy()) == 1
 
 
 async def test_a_short_disk_is_given_what_it_lacks(machines: tuple[Machine, Machine]) -> None:
