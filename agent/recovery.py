@@ -45,7 +45,8 @@ def look(paths: Paths, settings: Settings) -> Plan:
     finally:
         store.close()
     journal = Journal(paths.journal)
-    last, committed = journal.last, journal.state().commit
+    # a database that all agents share may have what this log has not
+    last, committed = (max(one, remembered.index) for one in (journal.last, journal.state().commit))
     journal.close()
     names = {one.member: one.name for one in remembered.agents}
     mine = names.get(me.member, me.name)

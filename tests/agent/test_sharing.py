@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from job_orchestra.agent import history
+from job_orchestra.agent import history, recovery
 from job_orchestra.agent.agreement import TERM
 from job_orchestra.agent.identity import Identity
 from job_orchestra.agent.journal import Journal
@@ -213,6 +213,19 @@ async def test_a_new_member_finds_the_history_there(sharing_town: Town) -> None:
     await until(lambda: second.agent.peers.holds_copy, "the second holds a copy")
     assert (await second.ask("builds.get", id=build))["build"]["state"] == "cancelled"
     assert not second.paths.incoming("snapshot").exists()
+
+
+async def test_a_survivor_goes_on_with_all_that_the_database_has(sharing_town: Town) -> None:
+    first, second, third = await sharing_town.grow(3)
+    await second.stop()
+    build = await first.submit()
+    await follows(first, third)
+    await asyncio.gather(first.stop(), third.stop())
+    plan = recovery.look(second.paths, second.settings)
+    recovery.carry_out(second.paths, plan)
+    await second.start()
+    await until(lambda: second.leads, "it goes on alone")
+    await ended(second, build)
 
 
 async def test_another_network_is_kept_out(sharing_town: Town, tmp_path: Path) -> None:
