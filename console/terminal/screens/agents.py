@@ -140,7 +140,9 @@ class AgentsScreen(Listed):
         agent = cast("AgentView", row)
 
         async def lines() -> Lines:
-            links: api.Links = await self.feed.call("network.links")
+            links = api.Links([], {}, [])
+            if "network.links" in self.feed.methods:
+                links = await self.feed.call("network.links")
             return telling_agent(self.console.agent(agent.id) or agent, links)
 
         self.console.show(DocumentScreen(self.PLACE, f"Agent {clean(agent.name)}", lines, commands.of("network")))

@@ -10,6 +10,7 @@ from job_orchestra.console.terminal.screens.document import DocumentScreen
 from job_orchestra.console.terminal.screens.store import CollectionScreen
 from job_orchestra.console.terminal.session import Session
 from job_orchestra.store.showing import store_view
+from tests.kit.builders import agent
 from tests.kit.consoles import opened, press, screen_text, shown, story
 from tests.kit.feeds import FakeFeed
 
@@ -112,6 +113,16 @@ async def test_a_store_alone_is_browsed_with_no_network(feed: FakeFeed) -> None:
             await shown(pilot, "A store keeps no logs")
             await press(pilot, "7")
             assert "takes an agent; this is the store" in screen_text(pilot.app)
+    finally:
+        alone.close()
+
+
+async def test_an_agent_of_a_store_alone_is_a_page(feed: FakeFeed) -> None:
+    feed.put(agents=[agent("ant")])
+    alone = StoreFeed(feed.store)
+    try:
+        async with opened(alone, "agents", readonly=True) as pilot:
+            assert "agent        ant" in await press(pilot, "enter")
     finally:
         alone.close()
 
