@@ -16,6 +16,7 @@ from .network import network
 from .pipeline import pipeline
 from .queue import queue
 from .rest import rest, startup
+from .running import running
 from .store import MANY, store
 from .throughput import throughput
 from .transfer import transfer
@@ -32,6 +33,7 @@ MEASUREMENTS = {
     "failover": failover,
     "joining": joining,
     "transfer": transfer,
+    "run": running,
     "crowd": crowd,
     "store": store,
 }

@@ -81,8 +81,8 @@ class Member:
 
 
 @contextmanager
-def network(count: int, *flags: str, names: Sequence[str] = ()) -> Iterator[list[Member]]:
-    """Start agents on loopback that are one network, all of them voters; stop them at the end.
+def network(count: int, *flags: str, names: Sequence[str] = (), voters: int = 0) -> Iterator[list[Member]]:
+    """Start agents on loopback that are one network, so many of them voters (0: all); stop them at the end.
 
     They are called `names`, or a1, a2 and so on.
     """
@@ -97,7 +97,7 @@ def network(count: int, *flags: str, names: Sequence[str] = ()) -> Iterator[list
                     _join(data, members[0])
                 members.append(Member(data, own, start(data, *own)))
             with connect(members[0].data) as net:
-                while len(net.network.status().voters) < count:
+                while len(net.network.status().voters) < (voters or count):
                     time.sleep(0.05)
             for one in members if "--no-worker" not in flags else ():
                 with connect(one.data) as net:
