@@ -56,7 +56,7 @@ again. `/` looks for a regular expression, `n` and `N` go through what was found
 `!` goes to the first error. `w` wraps, `t` tells when each line came, `z` folds a step. `V` selects lines, `Y`
 copies them, `A` copies all, `s` saves the whole log to a file and says where. What a build wrote keeps its colours;
 everything else in it that a terminal would obey is shown and not obeyed. At 120 columns or more the details stand
-beside the log, else `d` shows them instead.
+beside the log, else `d` shows them instead. `v` shows the files it kept, each of which can be looked at and saved.
 
 ### A pipeline
 
@@ -136,7 +136,7 @@ _SCREENS = {
     "builds": "All builds, newest first. `f` shows failed ones, `i` those that go on, `J` those of the same job.",
     "pipelines": "Builds that were submitted together. Enter shows the graph, `F` runs again what failed.",
     "jobs": "What is defined. `t` runs a job, `p` shows the graph of its project before it ever ran.",
-    "agents": "Load, slots, labels. `d`, `e`, `D` disable, enable and drain; `p` lets a machine in; `I` invites one.",
+    "agents": "Load, slots, labels. `d`, `e`, `D` disable, enable and drain, `s` changes the slots; `p` lets machines in.",
     "tasks": "Everything that was asked of the network, by whom, and what came of it.",
     "schedules": "What fires next. `e` switches one on or off, `t` runs it now, Enter shows the next ten turns.",
     "store": "Every collection of whichever database there is, each record as a document.",
