@@ -136,7 +136,7 @@ _SCREENS = {
     "builds": "All builds, newest first. `f` shows failed ones, `i` those that go on, `J` those of the same job.",
     "pipelines": "Builds that were submitted together. Enter shows the graph, `F` runs again what failed.",
     "jobs": "What is defined. `t` runs a job, `p` shows the graph of its project before it ever ran.",
-    "agents": "Load, slots, labels. `d`, `e`, `D` disable, enable and drain, `s` changes the slots; `p` lets machines in.",
+    "agents": "Load, slots, labels. `d`, `e`, `D` disable, enable, drain; `s` changes slots; `p` lets machines in.",
     "tasks": "Everything that was asked of the network, by whom, and what came of it.",
     "schedules": "What fires next. `e` switches one on or off, `t` runs it now, Enter shows the next ten turns.",
     "store": "Every collection of whichever database there is, each record as a document.",
