@@ -7,6 +7,7 @@ import sys
 from functools import partial
 
 from .consensus import consensus
+from .console import console
 from .crowd import crowd
 from .failover import failover
 from .figures import Figure, Missing, show
@@ -36,6 +37,7 @@ MEASUREMENTS = {
     "run": running,
     "crowd": crowd,
     "store": store,
+    "console": console,
 }
 
 

@@ -129,6 +129,8 @@ class BuildScreen(LogTaking, BuildActions):
         try:
             found: api.OneBuild = await self.feed.call("builds.get", id=self.identity)
             self.build = self._known = found.build
+            if self.stands:
+                self._take(found.build)  # its log comes while the rest is asked for
             if "builds.explain" in self.feed.methods and not found.build.state.ended:
                 why: api.Why = await self.feed.call("builds.explain", id=self.identity)
                 self._reasons = list(why.reasons)

@@ -85,7 +85,7 @@ class TriggerScreen(Place):
                 id=f"parameter-{number}",
                 compact=True,
             )
-        hint = "" if one.default is None else f"{one.default}: the default"
+        hint = "" if one.default is None else f"{one.default}: the default" if one.default else "empty by default"
         return Input("", placeholder=clean(hint), id=f"parameter-{number}")
 
     def on_mount(self) -> None:
@@ -116,7 +116,7 @@ class TriggerScreen(Place):
         given = self.given()
         for one in self._job.parameters:
             if one.required and one.name not in given and one.default is None:
-                return f"{one.name} is required: type a value"
+                return f"{one.name} is required: {'choose one' if one.choices else 'type a value'}"
             if "\0" in given.get(one.name, ""):
                 return f"{one.name} holds a NUL character; remove it"
         priority = self.query_one("#priority", Input).value.strip()
