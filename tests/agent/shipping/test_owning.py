@@ -57,3 +57,10 @@ def test_without_git_everything_that_lies_there_is_ones_own(tmp_path: Path) -> N
     found = owning(plain, tmp_path)
     (plain / "after").write_text("x")
     assert may_go(found, "before", "after") == set()
+
+
+def test_an_ignored_file_that_was_to_travel_stays(project: Path, tmp_path: Path) -> None:
+    for name in ("made.o", "asked.o"):
+        (project / name).write_text("mine")
+    found = Owning(list_directory(project, ["asked.o"]), tmp_path / "memories")
+    assert may_go(found, "made.o", "asked.o") == {"made.o"}

@@ -149,3 +149,19 @@ def test_an_empty_directory_is_removed_and_no_other(top: Beneath, tmp_path: Path
     assert [top.remove_empty(one) for one in (b"a", b"a/b", b"a", b"c", b"link", b"nothing")] == [
         *(False, True, True, False, False, False)
     ]
+
+
+def test_many_paths_are_looked_at_as_each_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/file").write_text("x")
+    (tmp_path / "folder/link").symlink_to("file")
+    (tmp_path / "folder/dangling").symlink_to("nothing")
+    (tmp_path / "way").symlink_to("folder")
+    names = ("file", "folder", "folder/dangling", "folder/file", "folder/link", "folder/none", "gone/file", "way/file")
+    paths = [name.encode() for name in names]
+    with Beneath(tmp_path) as top:
+        found = list(top.look_each(paths))
+        assert found == [top.look(path) for path in paths]
+    there = [name for name, one in zip(names, found, strict=True) if one is not None]
+    assert there == ["folder", "folder/dangling", "folder/file", "folder/link"]
+    assert [stat.S_ISLNK(one.st_mode) for one in found if one is not None] == [False, True, False, True]
