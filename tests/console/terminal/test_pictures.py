@@ -12,10 +12,13 @@ from tests.kit.screens import PICTURES, SIZES, WAYS, pictured
 
 FOLDER = Path(__file__).parent / "pictures"
 
+ANEW = frozenset({"overview", "builds", "build", "build-running", "build-waiting", "pipeline"})
+"""Screens whose parts are put differently where there is more room."""
+
 
 @pytest.mark.parametrize(("name", "state"), PICTURES, ids=["-".join(one) for one in PICTURES])
 async def test_a_screen_looks_as_it_did(name: str, state: str) -> None:
-    if state == "filled":  # opened anew in each size; the other states are seen while the terminal grows
+    if name in ANEW and state == "filled":  # opened anew in each size; the others are seen while the terminal grows
         found = [(await pictured(name, state, size))[0] for size in SIZES]
     else:
         found = await pictured(name, state, *SIZES)
