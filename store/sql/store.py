@@ -240,13 +240,13 @@ class SqlStore(Answers):
             spec: Any = self._tables.collections["specs"]
             wanted = build.select(build.spec).where(alive).distinct()
             specs = self._all("specs", spec.select(spec.doc).where(spec.digest.in_(wanted)))
-            ended = [
-                one
-                for pipeline in found["pipelines"]
-                for one in self._all("builds", build.select(build.doc).where(build.pipeline == pipeline.id, ~alive))
-            ]
+            ended: list[Any] = []
+            for part in parts(one.id for one in found["pipelines"]):
+                # only builds that have a pipeline are in the index, and the database has to be told that these do
+                within = (build.pipeline != peewee.SQL("''"), build.pipeline.in_(part))
+                ended += self._all("builds", build.select(build.doc).where(*within, ~alive))
             recent = (build.request != peewee.SQL("''")) & (build.created >= requests_since)
-            asked = build.select(build.doc).where(recent).order_by(build.serial).tuples().iterator()
+            asked = build.select(build.doc).where(recent).order_by(build.created, build.serial).tuples().iterator()
             requests = requests_of(self._record("builds", doc) for (doc,) in asked)
             return Remembered(
                 index=int(self._get_meta("applied") or 0),

@@ -74,9 +74,8 @@ def main() -> None:
     from job_orchestra.console.cli.main import main as orchestra
 
     steps = Steps(int(sys.argv[1]))
-    sys.argv = ["orchestra", *sys.argv[2:]]
     try:
-        orchestra()
+        orchestra(sys.argv[2:])
     finally:
         sys.stderr.write(f"{steps.taken}\n")
 

@@ -46,6 +46,20 @@ def test_an_index_answers_and_as_the_model_does(pair: tuple[SqlStore, MemoryStor
     assert store.count(query) == model.count(query)
 
 
+@pytest.mark.parametrize("since", [T0, T0 + (BUILDS - 10) * PACE_MS])
+def test_what_an_agent_starts_from_is_found_by_indexes(pair: tuple[SqlStore, MemoryStore], since: int) -> None:
+    store, model = pair
+    asked: list[str] = []
+    connection = store._db.connection()
+    connection.set_trace_callback(asked.append)
+    assert store.live(since) == model.live(since)
+    connection.set_trace_callback(None)
+    for one in asked:
+        if one.startswith('SELECT "t1"."doc" FROM "builds"'):
+            steps = [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {one}")]
+            assert not any("SCAN" in step for step in steps), one
+
+
 def test_numbers_of_a_job_in_a_time_range_end(pair: tuple[SqlStore, MemoryStore]) -> None:
     """Bounds that were added to the list they were made from were once bounded themselves, and so on for ever."""
     job = (Filter("project", Operator.EQ, "project-1"), Filter("job", Operator.EQ, "job-2"))
