@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 WHEELS = Path("build/wheel")
 """Where lint builds the wheel that it looks into."""
 
+SIDE_BY_SIDE = ("-n", "logical", "--maxprocesses", "4", "--dist", "loadfile")
+"""How all tests run: in a few processes, those of one file in one of them, because they share what was started."""
+
 BUILD_LEFTOVERS = (Path("build"), Path("job_orchestra.egg-info"))
 """setuptools packs again whatever it left here last time, also modules that are gone."""
 
@@ -70,9 +73,9 @@ def develop(request: Request) -> list[Step]:
 
 
 def test(request: Request) -> list[Step]:
-    """Run the tests."""
+    """Run the tests: all of them side by side, or those that are asked for one after the other."""
     steps = env.prepare(request.root, request.environment, {"test"})
-    return [*steps, _python(request, "pytest", *request.arguments, says="test")]
+    return [*steps, _python(request, "pytest", *(request.arguments or SIDE_BY_SIDE), says="test")]
 
 
 def lint(request: Request) -> list[Step]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tools import cli
-from tools.commands import COMMANDS, Request, plan
+from tools.commands import COMMANDS, SIDE_BY_SIDE, Request, plan
 from tools.environment import Environment, wanted
 from tools.plan import Refusal, Remove, Run, Say, Step
 
@@ -60,6 +60,10 @@ def test_simulate_counts_wherever_it_stands(
     monkeypatch.setattr(cli, "ROOT", ready.root)
     assert cli.main(["test", "-k", "foo", "--simulate"]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == ["run     .venv/bin/python -m pytest -k foo"]
+
+
+def test_all_tests_run_side_by_side(ready: Tree) -> None:
+    assert plan("test", request_for(ready))[-1] == Run((".venv/bin/python", "-m", "pytest", *SIDE_BY_SIDE), says="test")
 
 
 @pytest.mark.parametrize("name", ["develop", "clean", "release"])
