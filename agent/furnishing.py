@@ -4,6 +4,7 @@ Refuses to know when a build starts (worker) and how a workspace is filled (work
 """
 
 import logging
+import math
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -132,6 +133,15 @@ class Furnisher:
                 ordered = order.read(path)
                 found |= {ordered.tree, *(one.tree for one in ordered.brought)}
         return found - {""}
+
+    def oldest_checkout(self) -> float:
+        """Return when the first attempt was ordered that works in a repository and has not ended; infinity: none."""
+        found = math.inf
+        for path in self._paths.orders.iterdir():
+            with suppress(OSError, msgspec.MsgspecError):
+                if order.read(path).source.git:
+                    found = min(found, path.stat().st_mtime)
+        return found
 
     def clear(self, key: str) -> None:
         """Forget an attempt that has ended."""

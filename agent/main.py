@@ -192,7 +192,10 @@ class Agent:
         warm = self._furnisher.warm
         warmth = Warmth(self._caches, mirrors, warm)
         self.way.warm = warmth.keys
-        return Tidier(self.trees, mirrors, warm, self._needed, self.settings).run(), warmth.run()
+        if (worker := self.worker) is not None:
+            warm.sure = lambda: worker.sure
+        oldest = self._furnisher.oldest_checkout
+        return Tidier(self.trees, mirrors, warm, self._needed, self.settings, oldest=oldest).run(), warmth.run()
 
     def _attic(self) -> Attic:
         return Attic(

@@ -38,12 +38,20 @@ SLACK = 0.9
 class Tidier:
     """Tidies up one machine's contents."""
 
-    def __init__(
-        self, trees: Trees, mirrors: Mirrors, warm: Warm, needed: Callable[[], Iterable[str]], settings: Settings
+    def __init__(  # noqa: PLR0913 - what it looks after, and by what
+        self,
+        trees: Trees,
+        mirrors: Mirrors,
+        warm: Warm,
+        needed: Callable[[], Iterable[str]],
+        settings: Settings,
+        *,
+        oldest: Callable[[], float] = lambda: math.inf,
     ) -> None:
         """Keep what is in `trees`, `mirrors` and `warm` within their quotas, and twice the reserve of the disk free.
 
-        `needed` returns the directories (hex) that must stay; it is called in the event loop.
+        `needed` returns the directories (hex) that must stay, `oldest` when the oldest build began that works in a
+        checkout here (seconds since the epoch): both are called in the event loop.
         """
         self._mirrors = mirrors
         self._warm = warm
@@ -52,6 +60,7 @@ class Tidier:
         self._trees = trees
         self._folder = trees.contents.folder
         self._needed = needed
+        self._oldest = oldest
         self._quota = settings.content_quota or math.inf
         self._reserve = settings.reserve
         self._turn = asyncio.Lock()
@@ -63,7 +72,7 @@ class Tidier:
         while True:
             try:
                 await self.tidy()
-            except OrchestraError as error:
+            except (OrchestraError, OSError) as error:  # a full disk above all: then this is needed most
                 log.warning("tidier.later: %s", error)
             await asyncio.sleep(LOOK_S)
 
@@ -75,7 +84,7 @@ class Tidier:
             gone: list[Held] = []
             if total > most and not self._in_vain(total):
                 gone = await self._forget(most, total)
-            await asyncio.to_thread(self._mirrors.tidy, self._mirror_quota, self._short(0))
+            await asyncio.to_thread(self._mirrors.tidy, self._mirror_quota, self._short(0), self._oldest())
             await self._warm.tidy(self._warm_quota, self._short(0))
             return gone
 

@@ -11,6 +11,7 @@ them, and which attempts live.
 """
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from typing import NamedTuple
 
 from ..core.affinity import key
 from .workspace.beneath import Beneath
+
+log = logging.getLogger(__name__)
 
 _HOLDER = "holder"
 
@@ -65,6 +68,8 @@ class Warm:
         self._live = live
         self._aside = folder.with_name(f"{folder.name}-gone")  # what is about to be removed
         self._sizes: dict[Copy, tuple[float, int]] = {}  # when a copy was used last, and its bytes then
+        self.sure: Callable[[], bool] = lambda: True
+        """Says whether it is known which attempts live: an agent that starts anew has yet to ask its executor."""
         if self._aside.exists():
             for left in self._aside.iterdir():
                 _remove(left)
@@ -107,8 +112,10 @@ class Warm:
     async def tidy(self, most: float, short: int) -> int:
         """Remove copies that nobody has, the longest unused first; return how many went.
 
-        Until all that are here take at most `most` bytes, and `short` bytes came free. Raises StorageError.
+        Until all that are here take at most `most` bytes, and `short` bytes came free.
         """
+        if not self.sure():
+            return 0
         copies = [Copy(one) for name in self._folder.iterdir() for one in name.iterdir()]
         sizes = await asyncio.to_thread(self._measure, copies)
         total = sum(sizes.values())
@@ -117,9 +124,8 @@ class Warm:
             if total <= most and short <= 0:
                 break
             if not self._taken(one):  # nor will it be: that is decided here, in the event loop
-                await asyncio.to_thread(_remove, self._set_aside(one))
                 total -= sizes[one]
-                short -= sizes[one]
+                short -= sizes[one] if await asyncio.to_thread(_remove, self._set_aside(one)) else 0
                 gone += 1
         return gone
 
@@ -151,9 +157,15 @@ class Warm:
         return bool(holder) and self._live(holder)
 
 
-def _remove(directory: Path) -> None:
-    with Beneath(directory.parent) as folder:
-        folder.remove(os.fsencode(directory.name))
+def _remove(directory: Path) -> bool:
+    """Remove a directory; return whether all of it went. A build may have left files of another user: of containers."""
+    try:
+        with Beneath(directory.parent) as folder:
+            folder.remove(os.fsencode(directory.name))
+    except OSError as problem:
+        log.warning("warm.stays: %s cannot be removed: %s; remove it as root", directory, problem)
+        return False
+    return True
 
 
 def _size(directory: Path) -> int:

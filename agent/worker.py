@@ -114,6 +114,11 @@ class Worker:
         """Count the attempts that this machine has and that have not ended."""
         return sum(not one.state.ended for one in self._attempts.values())
 
+    @property
+    def sure(self) -> bool:
+        """Whether it is known what the executor has: for a moment after the start it is not."""
+        return self._recalled.is_set()
+
     def holds(self, key: str) -> bool:
         """Whether an attempt is here and has not ended."""
         one = self._attempts.get(key)

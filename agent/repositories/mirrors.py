@@ -9,6 +9,7 @@ Nothing is fetched where the revision is here. Several processes use them at a t
 """
 
 import fcntl
+import math
 import os
 import shutil
 import time
@@ -76,18 +77,20 @@ class Mirrors:
                 found[lock.with_suffix(".address").read_text("utf-8")] = None
         return list(found)
 
-    def tidy(self, most: float, short: int = 0) -> list[str]:
+    def tidy(self, most: float, short: int = 0, needed_since: float = math.inf) -> list[str]:
         """Remove copies, the least recently used first, until all take at most `most` bytes and `short` came free.
 
-        Those that are in use, or were lately, stay. Return the addresses of what went.
+        Those that are in use, or were lately, stay; so do those used since `needed_since` (seconds since the epoch):
+        what was checked out of one has its objects there. Return the addresses of what went.
         """
+        before = min(time.time() - LATELY_S, needed_since)
         sizes = {one.stem: _size(self.folder / one.stem) for one in self.folder.glob("*.lock")}
         total = sum(sizes.values())
         gone: list[str] = []
         for name in sorted(sizes, key=self._last_use):
             if total <= most and short <= 0:
                 break
-            if sizes[name] and time.time() - self._last_use(name) > LATELY_S:
+            if sizes[name] and self._last_use(name) < before:
                 with suppress(BlockingIOError), self._locked(name, fcntl.LOCK_EX | fcntl.LOCK_NB, use=False):
                     gone.append(self._remove(name))
                     total -= sizes[name]

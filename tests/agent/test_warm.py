@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from job_orchestra.agent.warm import Copy, Warm, name_of
+from job_orchestra.agent.workspace.beneath import Beneath
 from job_orchestra.core.affinity import key
 
 
@@ -107,6 +108,34 @@ def test_what_was_about_to_be_removed_is_removed_at_the_next_start(
     copy = sized(warm, "a", "a.1", 1)
     warm._set_aside(copy)
     Warm(tmp_path, 2, living.__contains__)
+    assert list(tmp_path.with_name(f"{tmp_path.name}-gone").iterdir()) == []
+
+
+async def test_none_goes_while_it_is_not_known_which_attempts_live(warm: Warm, living: set[str]) -> None:
+    living.add("a.1")
+    copy = sized(warm, "a", "a.1", 1)
+    living.clear()  # the agent started anew, and has not asked its executor
+    warm.sure = lambda: False
+    assert await warm.tidy(0, 1) == 0
+    assert copy.directory.exists()
+    warm.sure = lambda: True
+    assert await warm.tidy(0, 1) == 1
+
+
+async def test_what_cannot_be_removed_keeps_no_agent_from_working_or_starting(
+    tmp_path: Path, warm: Warm, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: Beneath, path: bytes) -> None:
+        raise PermissionError(1, "Operation not permitted", os.fsdecode(path))
+
+    sized(warm, "a", "a.1", 1)
+    monkeypatch.setattr(Beneath, "remove", refuse)
+    assert await warm.tidy(0, 0) == 1
+    assert warm.keys() == set(), "nobody gets it any more"
+    assert "remove it as root" in caplog.text
+    Warm(tmp_path, 2, lambda _: False)
+    monkeypatch.undo()
+    Warm(tmp_path, 2, lambda _: False)
     assert list(tmp_path.with_name(f"{tmp_path.name}-gone").iterdir()) == []
 
 

@@ -198,6 +198,14 @@ def test_copies_in_use_and_lately_used_stay(forge: Forge) -> None:
     assert lately.exists()
 
 
+def test_copies_stay_whose_objects_a_checkout_may_need(forge: Forge) -> None:
+    found = copies(forge, 2)
+    long_ago(forge, *found)
+    began = time.time() - 9_950  # after the first was used last, before the second was
+    assert forge.mirrors.tidy(0, needed_since=began) == [(forge.folder / "origin0").as_uri()]
+    assert [one.exists() for one in found] == [False, True]
+
+
 def test_who_waits_for_a_copy_in_another_process_gets_it(forge: Forge, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from job_orchestra.agent.repositories.git import Git;"
