@@ -27,7 +27,7 @@ def age(path: Path) -> None:
     os.utime(path, (then, then))
 
 
-def insert(store: Store, **records: Any) -> None:
+def insert(store: Store, **records: Any) -> None:  # noqa: ANN401 - as batch takes them
     """Write records into the store of an agent that writes too: the one who is second tries again."""
     while not store.write(batch(store.applied() + 1, **records)):
         pass
