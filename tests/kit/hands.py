@@ -26,6 +26,8 @@ class Hand(Worker):
         self._session = session
         self._way: MasterWay | None = None
         self._unsure = asyncio.Event()
+        self._recalled = asyncio.Event()
+        self._recalled.set()
         self.has: dict[str, Attempt] = {}  # build id -> as it was ordered, or told last
         self.stopped: dict[str, Stop] = {}  # build id -> how
         self.typed: list[Typed] = []
