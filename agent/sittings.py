@@ -83,8 +83,10 @@ class Sittings:
             try:
                 return await do(*known)
             except NotFound:
-                del self._places[build]
-        agent, key = self._places[build] = await self._find(build)
+                self._places.pop(build, None)  # another request may have found out, too
+        agent, key = await self._find(build)
+        if key.startswith(f"{build}."):  # other names, as `last`, mean another build at another time
+            self._places[build] = agent, key
         while len(self._places) > PLACES:
             del self._places[next(iter(self._places))]
         return await do(agent, key)

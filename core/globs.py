@@ -5,7 +5,7 @@ character as any other. Pure: refuses to know what is there.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .errors import InvalidInput
 
@@ -66,36 +66,62 @@ def _inside(path: bytes, folder: bytes) -> bool:
 
 
 def _regex(parts: Sequence[bytes]) -> bytes:
-    """Return the expression that fits what a pattern stands for, and all that lies in it."""
-    found = b""
-    for place, one in enumerate(parts):
-        last = place == len(parts) - 1
-        if one == b"**":
-            found += b".*" if last else b"(?:[^/]+/)*"
-        else:
-            found += _name(one) + (b"" if last else b"/")
-    return found if parts[-1] == b"**" else found + b"(?:/.*)?"
+    """Return the expression that fits what a pattern stands for, and all that lies in it.
+
+    What stands between two `**`, or two `*`, is taken where it comes first: no later place would do where that does
+    not. So a match never takes longer than the length of pattern and path make it, whoever wrote them.
+    """
+    first, *others = _runs(parts, b"**")
+    found = b"/".join(map(_name, first))
+    if not others:
+        return found + b"(?:/.*)?"
+    found += b"/" if first else b""
+    *between, last = others
+    for names in between:
+        found += b"(?>(?:[^/]+/)*?" + b"".join(_name(one) + b"/" for one in names) + b")"
+    return found + (b"(?:[^/]+/)*?" + b"/".join(map(_name, last)) + b"(?:/.*)?" if last else b".*")
 
 
 def _name(part: bytes) -> bytes:
     """Return the expression for one name."""
-    found, at = b"", 0
+    first, *others = _runs(list(_characters(part)), b"*")
+    found = b"".join(first)
+    if not others:
+        return found
+    *between, last = others
+    found += b"".join(b"(?>[^/]*?" + b"".join(one) + b")" for one in between if one)
+    return found + b"[^/]*" + b"".join(last)
+
+
+def _runs(items: Sequence[bytes], between: bytes) -> list[list[bytes]]:
+    """Return what lies before, between and behind items of one kind."""
+    found: list[list[bytes]] = [[]]
+    for one in items:
+        if one == between:
+            found.append([])
+        else:
+            found[-1].append(one)
+    return found
+
+
+def _characters(part: bytes) -> Iterator[bytes]:
+    """Yield the expression for each character of a name; `*` as it is."""
+    at = 0
     while at < len(part):
         one = part[at : at + 1]
         at += 1
         if one == b"*":
-            found += b"[^/]*"
+            yield one
         elif one == b"?":
-            found += b"[^/]"
+            yield b"[^/]"
         elif one == b"[" and (end := part.find(b"]", at + 1 + (part[at : at + 1] in {b"!", b"^"}))) > 0:
             inside = part[at:end]
             negated = inside[:1] in {b"!", b"^"}
             inside = inside[1:] if negated else inside
-            found += b"(?!/)[" + (b"^" if negated else b"") + _set(inside) + b"]"
+            yield b"(?!/)[" + (b"^" if negated else b"") + _set(inside) + b"]"
             at = end + 1
         else:
-            found += re.escape(one)
-    return found
+            yield re.escape(one)
 
 
 def _set(inside: bytes) -> bytes:

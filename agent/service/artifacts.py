@@ -36,13 +36,14 @@ class Artifacts:
         globs = Globs([params.glob])
         attempt = await self._attempt(params.id, params.attempt)
         found = await self._keeper.entries(attempt.artifacts, attempt.agent) if attempt.artifacts else []
-        entries = [one for one in found if globs.matches(one.path)]
+        # there may be many: everything else goes on meanwhile
+        entries = await asyncio.to_thread(lambda: [one for one in found if globs.matches(one.path)])
         return api.Artifacts(
             build=attempt.build,
             attempt=attempt.number,
             tree=attempt.artifacts,
             agent=attempt.agent,
-            files=[_artifact(one) for one in entries],
+            files=await asyncio.to_thread(lambda: [_artifact(one) for one in entries]),
             size=sum(one.size for one in entries),
         )
 
@@ -57,7 +58,9 @@ class Artifacts:
         if attempt.artifacts and not self._trees.has(attempt.artifacts):
             await self._keeper.fetch(attempt.artifacts, first=attempt.agent)
         entries = await self._keeper.entries(attempt.artifacts) if attempt.artifacts else []
-        found = next((one for one in entries if one.is_file and shown(one.path) == params.path), None)
+        found = await asyncio.to_thread(
+            lambda: next((one for one in entries if one.is_file and shown(one.path) == params.path), None)
+        )
         if found is None:
             message = f"no file {params.path!r} among the artifacts; orchestra artifacts list {params.id} shows them"
             raise NotFound(message)

@@ -125,3 +125,14 @@ async def test_keys_follow_a_build_to_its_next_attempt(town: Town) -> None:
     await hand.given(build)
     assert await type_at(master, build, 5, "second") == 11
     assert [(one.key, one.offset) for one in hand.typed] == [(f"{build}.1", 0), (f"{build}.2", 5)]
+
+
+async def test_a_name_that_means_another_build_by_now_leads_to_that(town: Town) -> None:
+    hand = Hand()
+    master, _ = await town.grow(2, b=hand)
+    found: list[str] = []
+    for number in range(2):
+        found.append(await submit(master))
+        await hand.given(found[-1])
+        await type_at(master, "last", 0, str(number))
+    assert [one.key for one in hand.typed] == [f"{one}.1" for one in found]

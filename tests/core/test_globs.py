@@ -54,6 +54,15 @@ def test_which_patterns_matched_is_known() -> None:
     assert (globs.matching(b"a.c"), globs.matching(b"b/x"), globs.matching(b"z")) == ([0, 1], [2], [])
 
 
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [("*a" * 60 + "*b", "a" * 250), ("**/*a*/" * 60 + "b", "a/" * 500 + "a"), ("*" * 200 + "b", "a" * 250)],
+)
+def test_no_pattern_takes_for_ever(pattern: str, path: str) -> None:
+    assert not Globs([pattern]).matches(path.encode())
+    assert Globs([pattern]).matches(f"{path}/b/{path}b".encode() if "/" in pattern else f"{path}b".encode())
+
+
 def test_only_where_something_may_lie_is_looked_at() -> None:
     assert Globs(["dist/*", "dist/deep/x", "report.xml", "a/b/**"]).roots() == [b"a/b", b"dist", b"report.xml"]
     assert Globs(["dist/*", "*.log"]).roots() == [b""]
