@@ -114,6 +114,11 @@ class Beneath:
         folder, name = self._parent(path, make=True)
         os.symlink(target, name, dir_fd=folder)
 
+    def rename(self, path: bytes, to: bytes) -> None:
+        """Give a file another name in the directory that it is in; a file that has that name goes."""
+        folder, name = self._parent(path)
+        os.rename(name, to.rpartition(b"/")[2], src_dir_fd=folder, dst_dir_fd=folder)
+
     def remove(self, path: bytes) -> None:
         """Remove what is at a path, a directory with all that is in it; nothing may be there."""
         try:

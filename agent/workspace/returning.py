@@ -1,7 +1,8 @@
 """What a build left comes back into a directory of whoever asked for it: nothing there is overwritten unasked.
 
 A directory of people's own is not a workspace: nothing is removed from it, no link in it is followed or replaced on the
-way, and a directory stays one. Refuses to know whether a file there matters: that it is told.
+way, and a directory stays one. A file comes whole, in place of what was there, or not at all. Refuses to know whether a
+file there matters: that it is told.
 """
 
 import errno
@@ -55,18 +56,31 @@ def _put(contents: Contents, one: Entry, top: Beneath, may_overwrite: Callable[[
             return True
         if stat.S_ISDIR(found.st_mode) or not may_overwrite(one.path):
             return False
-        top.remove(one.path)
     if stat.S_ISLNK(one.mode):
+        top.remove(one.path)
         top.make_link(one.path, one.digest)
         return True
-    with top.writing(one.path) as descriptor, os.fdopen(os.dup(descriptor), "wb") as file:
-        for part in contents.stream(one):
-            file.write(part)
-        file.flush()
-        os.fchmod(descriptor, one.mode & _PERMISSIONS)
-        if one.mtime:
-            os.utime(descriptor, ns=(one.mtime, one.mtime))
-    return True
+    return _write(contents, one, top, replaces=found is not None)
+
+
+def _write(contents: Contents, one: Entry, top: Beneath, *, replaces: bool) -> bool:
+    """Put a file, whole, beside where it belongs, and then there; False where one was made there meanwhile."""
+    folder, separator, name = one.path.rpartition(b"/")
+    partial = b"%s%s.orchestra-%d-%s" % (folder, separator, os.getpid(), sha256(name).hexdigest()[:16].encode())
+    try:
+        with top.writing(partial) as descriptor, os.fdopen(os.dup(descriptor), "wb") as file:
+            for part in contents.stream(one):
+                file.write(part)
+            file.flush()
+            os.fchmod(descriptor, one.mode & _PERMISSIONS)
+            if one.mtime:
+                os.utime(descriptor, ns=(one.mtime, one.mtime))
+        free = replaces or top.look(one.path) is None
+        if free:
+            top.rename(partial, one.path)
+    finally:
+        top.remove(partial)
+    return free
 
 
 def _is_same(top: Beneath, one: Entry, found: os.stat_result) -> bool:

@@ -113,6 +113,16 @@ async def test_without_a_policy_nothing_goes_but_what_others_took_out(town: Town
     assert old.digests[5] in set(dict(first.agent.blobs.sizes()))
 
 
+async def test_what_a_worker_called_a_log_and_is_none_keeps_nothing_from_going(town: Town) -> None:
+    first = await town.found()
+    old, store = Old(first), first.agent.history.store
+    odd = build(1950, state=BuildState.SUCCEEDED, attempt=1)
+    insert(store, builds=[odd], attempts=[attempt(odd, state=BuildState.SUCCEEDED, log="../odd", log_bytes=5)])
+    store.remove("builds", [old.builds[4].id])
+    assert await old.life().forget() > 0
+    assert old.digests[4] not in set(dict(first.agent.blobs.sizes()))
+
+
 async def test_an_agent_without_a_history_leaves_logs_alone(town: Town) -> None:
     first = await town.found()
     old, agent = Old(first), first.agent

@@ -1,7 +1,7 @@
 """What a build left comes back into a directory of somebody's own, and takes nothing from it."""
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,19 @@ def test_a_file_goes_only_if_it_may(home: Home) -> None:
         home.file(name.encode())
     assert home.put(lambda path: path == b"theirs") == ([b"theirs"], [b"mine"])
     assert [(home.directory / name).read_text() for name in ("mine", "theirs")] == ["before", "built"]
+
+
+def test_a_file_that_does_not_come_whole_takes_nothing_with_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Iterator[bytes]:
+        yield b"half of it"
+        raise KeyboardInterrupt
+
+    (home.directory / "mine").write_text("before")
+    home.file(b"mine")
+    monkeypatch.setattr(Contents, "stream", broken)
+    with pytest.raises(KeyboardInterrupt):
+        home.put(lambda _: True)
+    assert [(one.name, one.read_text()) for one in home.directory.iterdir()] == [("mine", "before")]
 
 
 def test_no_link_on_the_way_is_followed_or_replaced(home: Home) -> None:
