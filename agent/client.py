@@ -217,10 +217,19 @@ class Returning:
         self.entries = [one for one in self._contents.entries(bytes.fromhex(found.tree)) if wanted.matches(one.path)]
 
     def put(self, out: Path, may_overwrite: Callable[[bytes], bool]) -> "Returned":
-        """Put it into a directory, which exists; `may_overwrite(path)` is whether a file there may go."""
+        """Put it into a directory, which exists; `may_overwrite(path)` is whether a file there may go.
+
+        Raises StorageError where it cannot be written there.
+        """
         from .workspace.returning import put
 
-        return put(self._contents, self.entries, out, may_overwrite)
+        try:
+            return put(self._contents, self.entries, out.resolve(), may_overwrite)
+        except OSError as problem:
+            message = (
+                f"cannot put what the build left into {out}: {problem.strerror}; name another directory with --out"
+            )
+            raise errors.StorageError(message) from None
 
     def __enter__(self) -> Self:
         """Begin."""

@@ -7,7 +7,7 @@ import click
 
 from ...agent.client import Returning
 from ...core import api
-from ...core.errors import Exit, NotFound
+from ...core.errors import Exit, NotFound, StorageError
 from ..format import ago, now, size
 from .output import show_json, show_table
 from .returning import tell
@@ -52,7 +52,11 @@ def get(net: Client, build: str, glob: Sequence[str], out: Path, force: bool) ->
     if not found.tree:
         message = f"{build} kept nothing; `artifacts` in its job says what is kept"
         raise NotFound(message)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        message = f"cannot make {out}: {problem.strerror}; name another directory with --out"
+        raise StorageError(message) from None
     with Returning(net, found, glob or ["**"]) as returning:
         there, refused = returning.put(out, lambda _: force)
     if not there and not refused:

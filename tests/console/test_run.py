@@ -193,6 +193,11 @@ def test_artifacts_are_listed_and_got(box: AgentProcess, project: Path, tmp_path
     assert (out / "dist/sub/b").read_text() == "mine"
     assert orchestra(box.data, "artifacts", "get", "--force", "--out", str(out)).code == 0
     assert (out / "dist/sub/b").read_text() == "b\n"
+    aside = tmp_path / "aside"
+    aside.symlink_to(out)
+    assert orchestra(box.data, "artifacts", "get", "--out", str(aside)).code == 0, "a link to a directory is one"
+    lost = orchestra(box.data, "artifacts", "get", "--out", str(out / "dist/sub/b/in"))
+    assert (lost.code, lost.err.startswith("orchestra: cannot make "), "Traceback" in lost.err) == (125, True, False)
     assert "kept nothing that fits nothing" in orchestra(box.data, "artifacts", "get", "last", "nothing").err
     run(box, project, "true")
     assert "kept nothing" in orchestra(box.data, "artifacts", "get").err
