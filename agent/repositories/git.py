@@ -82,8 +82,8 @@ class Git:
                 capture_output=True,
                 check=False,
             )
-        except FileNotFoundError:
-            raise no_git() from None
+        except OSError as problem:
+            raise no_git(problem) from None
         if done.returncode:
             raise GitFailed(words, done.returncode, done.stderr.decode(errors="replace"))
         return done.stdout
@@ -100,8 +100,8 @@ class Git:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-        except FileNotFoundError:
-            raise no_git() from None
+        except OSError as problem:
+            raise no_git(problem) from None
         try:
             out, problem = running.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -126,8 +126,10 @@ class GitFailed(UserError):
         super().__init__(f"git {words[0]}: {self.said}")
 
 
-def no_git() -> NotFound:
-    """Return the error for a machine without git."""
+def no_git(problem: OSError) -> NotFound:
+    """Return the error for a machine on which git cannot be run, because of a problem."""
+    if not isinstance(problem, FileNotFoundError):
+        return NotFound(f"this machine's agent cannot run git: {problem.strerror}; see that its user can")
     return NotFound("there is no git on the PATH of this machine's agent; install it, and start the agent again")
 
 

@@ -159,6 +159,17 @@ def test_without_git_that_is_said(forge: Forge) -> None:
         fetch(mirrors, Wanted(forge.address, head(forge)))
 
 
+def test_a_git_that_cannot_be_run_is_an_error_like_others(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", "git")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(NotFound, match="cannot run git: Permission denied"):
+        forge.git.within(5, "version")
+    with pytest.raises(NotFound, match="cannot run git: Permission denied"):
+        forge.git(forge.folder, "version")
+
+
 # -- what is forgotten
 
 
