@@ -219,11 +219,14 @@ class Worker:
             if lacking := [name for name in spec.secrets if name not in shown]:
                 self._later(self._give_up(attempt, f"the master could not open {', '.join(lacking)}; its log says why"))
                 continue
-            if self._furnisher.lacks(build, spec):
-                bringing = self._bring_and_start(attempt, build, spec, shown, self._link)
-                self._bringing[attempt.key] = self._later(bringing)
-            else:
-                ready.append(self._plan(attempt, build, spec, shown))
+            try:
+                if self._furnisher.lacks(build, spec):
+                    bringing = self._bring_and_start(attempt, build, spec, shown, self._link)
+                    self._bringing[attempt.key] = self._later(bringing)
+                else:
+                    ready.append(self._plan(attempt, build, spec, shown))
+            except (OrchestraError, OSError) as error:  # a full disk, for one: the others begin all the same
+                self._later(self._give_up(attempt, f"its workspace cannot be ordered: {error}"))
         if ready:
             self._link.start(ready)
 
@@ -239,9 +242,14 @@ class Worker:
         except OrchestraError as error:
             del self._bringing[attempt.key]
             await self._give_up(attempt, f"what it needs cannot be brought here: {error}")
+            return
+        del self._bringing[attempt.key]
+        try:
+            plan = self._plan(attempt, build, spec, secrets)
+        except OSError as error:
+            await self._give_up(attempt, f"its workspace cannot be ordered: {error}")
         else:
-            del self._bringing[attempt.key]
-            link.start([self._plan(attempt, build, spec, secrets)])
+            link.start([plan])
 
     async def _give_up(self, attempt: Attempt, reason: str, state: BuildState = BuildState.ERROR) -> None:
         """End an attempt that does not begin."""

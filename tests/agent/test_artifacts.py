@@ -192,3 +192,18 @@ async def test_an_agent_without_the_history_lets_them_go_when_others_have_them(
     )
     assert len(await worker.agent._attic().tidy()) == 1
     assert [one.why for one in contents.held()] == [Why.SOURCE], "it may be forgotten when room is wanted"
+
+
+async def test_a_build_whose_workspace_cannot_be_ordered_ends_and_says_why(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    master = await town.found("master", worker=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("job_orchestra.agent.furnishing.order.write", refuse)
+        build = await master.submit("true", artifacts=["x"])
+        found = await ended(master, build)
+    assert (found["state"], "No space left on device" in found["reason"]) == ("error", True)
+    await leave(master, "echo x > x", "x")
