@@ -43,7 +43,7 @@ def test_an_agent_whose_address_changed_is_found_again(tmp_path: Path) -> None:
             assert builds[0].wait().state == "succeeded"
             addresses = {one.name: one.addresses for one in net.agents.list().agents}
         assert addresses[mover.name] == ["10.77.0.33:7711"]
-        assert ready(mover) == 3
+        wait_until(lambda: ready(mover) == 3, "who moved sees all again")
 
 
 def test_the_service_goes_on_under_attack(tmp_path: Path) -> None:
