@@ -6,7 +6,7 @@ Refuses to know when a build starts (worker) and how a workspace is filled (work
 import logging
 import math
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -149,6 +149,11 @@ class Furnisher:
         self._paths.order(key).with_suffix(".taken").unlink(missing_ok=True)
         self._paths.kept(key).unlink(missing_ok=True)
         self.warm.release(key)
+
+    def clear_others(self, live: Collection[str]) -> None:
+        """Forget all attempts but these: nobody will tell of the end of any other."""
+        for key in {one.stem for one in self._paths.orders.iterdir()}.difference(live):
+            self.clear(key)
 
 
 def _needed(build: Build, spec: Spec) -> list[str]:

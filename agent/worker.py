@@ -182,6 +182,8 @@ class Worker:
         # what the network does not count as ours any more is told all the same, as that attempt's history
         self._take(link.attempts, await self._digests(link.attempts), strangers=known.difference(self._attempts))
         self._recalled.set()
+        # what the network dropped while this agent was down would pin directories and mirrors for ever
+        self._furnisher.clear_others(self._attempts)
 
     async def _join(self, link: ExecutorLink) -> None:
         """Begin the executor's session with the network, or go on with it under another master."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from job_orchestra.core.errors import OrchestraError
+from job_orchestra.core.ids import build_id
 from job_orchestra.core.model import BuildState
 from tests.kit.agents import AgentProcess, alive
 from tests.kit.waiting import wait_until
@@ -89,6 +90,28 @@ def net_log(agent: AgentProcess, build: str) -> list[bytes]:
     """Return what there is of a log now."""
     path = agent.paths.log(f"{build}.1")
     return [path.read_bytes()] if path.exists() else []
+
+
+def test_orders_of_attempts_that_nobody_knows_any_more_are_cleared(agent: AgentProcess, tmp_path: Path) -> None:
+    fifo = tmp_path / "go"
+    os.mkfifo(fifo)
+    agent.start()
+    with agent.client() as net:
+        build = net.builds.submit(["sh", "-c", f"echo here; cat {fifo}; echo made > made"], artifacts=["made"])[0]
+        wait_until(lambda: b"".join(net_log(agent, build.id)) == b"here\n", "the build has begun")
+    agent.kill()
+    mine = agent.paths.order(f"{build.id}.1")
+    assert mine.exists()
+    strangers = [mine.with_name(f"{build_id(4711)}.1.{kind}") for kind in ("json", "taken", "kept")]
+    for one in strangers:
+        one.write_bytes(mine.read_bytes())
+    agent.start()
+    wait_until(lambda: not any(one.exists() for one in strangers), "what belongs to nobody is gone")
+    assert mine.exists(), "it is still needed"
+    fifo.write_text("go\n")
+    with agent.client() as net:
+        assert [one["path"] for one in net.call("builds.wait", id=build.id).build.artifacts] == ["made"]
+    wait_until(lambda: not any(agent.paths.orders.iterdir()), "no order is left")
 
 
 def test_killing_the_executor_loses_its_attempts_and_nothing_of_them_lives(agent: AgentProcess, tmp_path: Path) -> None:
