@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from functools import partial
 
@@ -52,6 +53,8 @@ def main(arguments: list[str]) -> int:
     unknown = [name for name in options.names if name not in MEASUREMENTS]
     if unknown:
         parser.error(f"there is no measurement {unknown[0]!r}; there are: {', '.join(MEASUREMENTS)}")
+    # an installation comes compiled; without this each start would compile every module anew, and that be measured
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     results: dict[str, list[Figure | Missing]] = {}
     for name in options.names or MEASUREMENTS:
         print(f"measuring {name} ...", file=sys.stderr)
