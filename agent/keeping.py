@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 from ..core.errors import Damaged, LimitReached, NotFound, OrchestraError, PeerError, Unreachable
-from ..core.ids import is_attempt_key
+from ..core.ids import is_attempt_key, is_digest
 from ..core.manifest import Entry
 from ..core.messages import Call, Keep, Kept, LogBytes, LogRead, pack, portions, unpack
 from ..core.model import AgentRecord, Attempt, Build
@@ -96,7 +96,7 @@ class Keeper:
         if kind == "log":
             return self._paths.log(rest) if is_attempt_key(rest) else None
         if kind == "blob":
-            return self._blobs.file(rest) if _is_digest(rest) and self._blobs.has(rest) else None
+            return self._blobs.file(rest) if is_digest(rest) and self._blobs.has(rest) else None
         return self._trees.resolve(kind, rest)
 
     @property
@@ -279,7 +279,7 @@ class Keeper:
 
     async def _fetch(self, holder: AgentRecord, name: str, digest: str, target: Path) -> None:
         """Fetch a file of another agent. Its digest is checked, unless it comes packed (`blob/`)."""
-        if not _is_digest(digest):
+        if not is_digest(digest):
             raise NotFound(f"{digest[:80]!r} is no SHA-256")
         await self._bulk.fetch_file([bulk_of(holder)], name, target)
         if not name.startswith("blob/") and await asyncio.to_thread(_sha256, target) != digest:
@@ -312,7 +312,8 @@ class Keeper:
             if wanted.value:
                 found = await self._history.read(self._history.store.find, Query("attempts", (wanted,), limit=1000))
                 attempts = cast("Sequence[Attempt]", found.rows)
-            lacking = [one for one in attempts if one.log and not self._has_log(one)]
+            # a history may hold what a worker said before that was looked at: no digest names nothing
+            lacking = [one for one in attempts if is_digest(one.log) and not self._has_log(one)]
             for one in lacking:
                 await self._fill_in(one)
             for one in attempts:
@@ -325,7 +326,7 @@ class Keeper:
     async def _fill_in_artifacts(self, attempt: Attempt) -> None:
         """Fetch what a build kept, unless that was so long ago that it may have been forgotten on purpose."""
         recent = attempt.finished is not None and attempt.finished > (time.time() - RECENT_S) * 1000
-        if attempt.artifacts and recent and not self._trees.has(attempt.artifacts):
+        if is_digest(attempt.artifacts) and recent and not self._trees.has(attempt.artifacts):
             try:
                 await self._trees.fetch(attempt.artifacts, Why.ARTIFACTS, attempt.key, self._holders(attempt.agent))
             except OrchestraError as error:
@@ -373,10 +374,6 @@ def _why(text: str) -> Why:
         return Why(text)
     except ValueError:
         raise PeerError(f"a directory cannot be kept for {text[:40]!r}; both agents should have one version") from None
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == hashlib.sha256().digest_size * 2 and set(text) <= set("0123456789abcdef")
 
 
 def _size(path: Path) -> int:

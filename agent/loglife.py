@@ -16,12 +16,11 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from ..core.ids import is_attempt_key, serial_of
+from ..core.ids import is_attempt_key, is_digest, serial_of
 from ..core.ledger import Ledger
 from ..core.model import Attempt, Build
 from ..store.query import MAX_LIMIT, Filter, Operator, Query
 from .blobs import Blobs
-from .blobs.store import is_digest
 from .history import History
 from .paths import LOGS_IN_FOLDER, Paths
 

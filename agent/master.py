@@ -18,6 +18,7 @@ from ..core.errors import NoMaster, OrchestraError
 from ..core.ledger import Changes, Outcome
 from ..core.model import AgentRecord, Attempt, Build, BuildState, Millis, Stop
 from ..core.quarantine import Quarantine
+from ..core.reporting import check_record, sound
 from ..core.scheduling import Scheduler, Worker
 from .agreement import Replica
 
@@ -140,10 +141,12 @@ class Master:
         """Let a worker in: first what it has to tell, then its session, then what it should have but does not.
 
         What its earlier sessions had and it does not report is lost if it was begun, or if that is unknown (see Join).
-        Returns the keys of what it reported and what does not count any more, so that it need not go on with it.
+        Returns the keys of what it reported and what does not count any more, so that it need not go on with it. Raises
+        InvalidInput where the record makes no sense.
         """
-        told = tuple(reports)
         at = self.time()
+        check_record(record)
+        told = tuple(sound(one, at) for one in reports)
         await self.propose(Record(at, record.id, told), Join(at, record, begun))
         ledger = self._replica.ledger
         if not self._replica.leading or record.id not in ledger.agents:
@@ -177,7 +180,8 @@ class Master:
 
     async def record(self, agent: str, attempts: Iterable[Attempt]) -> None:
         """Take over a worker's report; it is durable on return."""
-        await self.propose(Record(self.time(), agent, tuple(attempts)))
+        at = self.time()
+        await self.propose(Record(at, agent, tuple(sound(one, at) for one in attempts)))
 
     # -- the ledger moved
 

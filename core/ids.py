@@ -1,14 +1,16 @@
-"""Ids of builds and agents. Those of builds are short, unlike their neighbours, never repeated in a network.
+"""Ids of builds, agents and contents. Those of builds are short, unlike their neighbours, never repeated in a network.
 
 A build has a serial number, from 1, in the order of acceptance. Its id is that number put through a bijection of the
 40-bit integers and written in Crockford's base 32: eight characters, all different from the first on, so that three or
 four characters are enough to name a recent build, as with git's commits. Deterministic, so every voter makes the same
-id. An agent's id is the fingerprint of its key, so that nobody can take another's.
+id. An agent's id is the fingerprint of its key, so that nobody can take another's; contents are named by their digest.
 """
 
 from hashlib import sha256
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_HEX = frozenset("0123456789abcdef")
+_DIGEST_HEX = sha256().digest_size * 2
 _BITS = 40
 _MASK = (1 << _BITS) - 1
 _FACTOR = 0x9E3779B97D  # odd, hence invertible modulo 2**40; digits of the golden ratio spread neighbours well
@@ -53,6 +55,11 @@ def is_attempt_key(text: str) -> bool:
     """Whether `text` is the form of an attempt's key: a build id, a dot, and a number of at most nine digits."""
     build, _, number = text.partition(".")
     return is_build_id(build) and number.isascii() and number.isdigit() and len(number) < 10  # noqa: PLR2004 - digits
+
+
+def is_digest(text: str) -> bool:
+    """Whether `text` is a SHA-256 as contents are named by: 64 lower-case hex digits."""
+    return len(text) == _DIGEST_HEX and _HEX.issuperset(text)
 
 
 def fingerprint(public: str) -> str:

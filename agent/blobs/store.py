@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ...core.errors import Damaged, DiskFull, InvalidInput, LimitReached, NotFound, StorageError
+from ...core.ids import is_digest
 from ..paths import check_private
 from . import seekable
 from .checking import Check
@@ -34,7 +35,6 @@ NEW_KEPT_S = 3600.0
 """Seconds after the last write for which what is being put is kept: another process may be at it."""
 
 _HEX = frozenset("0123456789abcdef")
-_DIGEST_HEX = sha256().digest_size * 2
 _FAN = 2  # hex digits of a folder's name: 256 folders
 
 
@@ -311,11 +311,6 @@ class Blobs:
             if self._total is not None:
                 self._total += length
         return target.parent
-
-
-def is_digest(text: str) -> bool:
-    """Whether this is a SHA-256 as blobs are named by: 64 lower-case hex digits."""
-    return len(text) == _DIGEST_HEX and _HEX.issuperset(text)
 
 
 def _checked(digest: str) -> str:

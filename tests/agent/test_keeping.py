@@ -1,6 +1,7 @@
 """What a machine wrote and the network keeps: on a majority of the voters, whole, and also on those who come later."""
 
 import asyncio
+import time
 from hashlib import sha256
 
 import pytest
@@ -10,6 +11,8 @@ from job_orchestra.agent.keeping import SMALL
 from job_orchestra.core.errors import OrchestraError
 from job_orchestra.core.ids import build_id
 from job_orchestra.core.messages import Call, Keep, pack
+from job_orchestra.core.model import BuildState, Context
+from tests.kit.builders import attempt, batch, build, spec
 from tests.kit.meshes import until
 from tests.kit.towns import Citizen, Town
 
@@ -77,12 +80,24 @@ async def test_a_voter_that_comes_later_fetches_the_logs_of_what_has_ended(town:
     late = others[1].agent
     await until(lambda: late.history.applied == first.agent.history.applied, "the copy follows")
     await late.keeper._fill()
-    for build, attempt, text in zip(builds, attempts, (b"small\n", bytes(SMALL + 9)), strict=True):
+    for one, told, text in zip(builds, attempts, (b"small\n", bytes(SMALL + 9)), strict=True):
         digest = sha256(text).hexdigest()
-        assert late.blobs.read(digest, 0, 1 << 20) == text, (build, attempt)
+        assert late.blobs.read(digest, 0, 1 << 20) == text, (one, told)
     before = late.keeper._filled
     await late.keeper._fill()
     assert before == late.keeper._filled == 2
     await first.stop()
     await town.elected(others)
     assert (await others[1].ask("builds.log", id=builds[0]))["data"] == "small\n"
+
+
+async def test_a_history_with_digests_that_are_none_is_looked_at_to_its_end(town: Town) -> None:
+    first = await town.found()
+    now = time.time_ns() // 1_000_000
+    odd = build(1, state=BuildState.SUCCEEDED, attempt=1, log_bytes=5, context=Context(kept="../odd"))
+    told = attempt(odd, state=BuildState.SUCCEEDED, log="../odd", artifacts="../odd", log_bytes=5, finished=now)
+    store = first.agent.history.store
+    while not store.write(batch(store.applied() + 1, builds=[odd], attempts=[told], specs=[spec()])):
+        pass  # the agent writes, too
+    await first.agent.keeper._fill()
+    assert first.agent.keeper._filled == 1

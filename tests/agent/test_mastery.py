@@ -1,6 +1,7 @@
 """A worker and a master elsewhere: joining, orders, reports, and what becomes of them under another master."""
 
 import asyncio
+from math import nan
 
 import pytest
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from job_orchestra.agent.mastery import RemoteWorker
 from job_orchestra.agent.mesh.contract import Contact
 from job_orchestra.agent.mesh.memory import MemoryNetwork
 from job_orchestra.core.commands import Expire
-from job_orchestra.core.errors import NotAllowed
+from job_orchestra.core.errors import InvalidInput, NotAllowed
 from job_orchestra.core.messages import Assigned, Call, unpack
 from job_orchestra.core.model import BuildState, Stop
 from tests.kit.builders import attempt, build, spec
@@ -125,3 +126,26 @@ async def test_stops_reach_the_worker_and_states_of_agents_are_heeded(town: Town
         await first.ask("agents.set", agent="b", **back)
         await hand.given(kept)
         await hand.report(kept, BuildState.SUCCEEDED)
+
+
+async def test_what_makes_no_sense_is_no_end_of_the_network(town: Town) -> None:
+    first = await town.found()
+    await town.admit("b", hand := Hand(), votes=False)
+    build, later = await first.submit(), await first.submit()
+    await hand.given(build, later)
+    await hand.report(build, BuildState.FAILED, log="../odd", artifacts="odd", log_bytes=1 << 63, reason="exit code 1")
+    view = (await first.ask("builds.wait", id=build))["build"]
+    assert view["state"] == "failed"
+    assert view["reason"] == (
+        "what its worker said of log_bytes, log, artifacts makes no sense and was left out; exit code 1"
+    )
+    assert (view["log_bytes"], view["artifacts"]) == (0, [])
+    sane = hand.record
+    hand.record = replace(sane, resources={"cpus": nan})
+    with pytest.raises(InvalidInput, match="resource 'cpus'"):
+        await first.agent.master.join(hand.record, (), (), hand)
+    hand.record = sane
+    hand.join_again()
+    await hand.joined()
+    await hand.report(later, BuildState.SUCCEEDED)
+    assert (await first.ask("builds.wait", id=later))["build"]["state"] == "succeeded"
