@@ -207,7 +207,13 @@ class Agent:
 
     def _retainer(self) -> Retainer:
         logs = LogLife(self.paths, self.blobs, self.history, self._ledger_with_history, self._writes)
-        return Retainer(self.history, self.settings.policy(), lambda: self.replica.leading, logs.forget)
+        return Retainer(
+            self.history,
+            self.settings.policy(),
+            lambda: self.replica.leading,
+            logs.forget,
+            lambda: self.replica.ledger.pinning.pins,
+        )
 
     def _ledger_with_history(self) -> Ledger | None:
         """Return the ledger whose builds the history has; None on an agent that keeps no history."""
@@ -300,7 +306,7 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.departure.due.set)
         relay = Relay(self.peers, self.wires.mesh)
-        scripting = ScriptingSocket(self.paths.scripting, self.router, relay)
+        scripting = ScriptingSocket(self.paths.scripting, self.router, relay, lambda: self.replica.ledger.pinning.pins)
         self.replica.watch(scripting.on_changes)
         serving = [loop.create_task(self.wires.run(self.peers, self.entrance.enter, self._on_moved))]
         replica = loop.create_task(self.replica.run())

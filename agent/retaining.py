@@ -8,7 +8,8 @@ which builds may go (store/retention).
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container, Sequence
+from typing import cast
 
 from ..core.errors import OrchestraError
 from ..store import retention
@@ -39,12 +40,17 @@ class Retainer:
         policy: Policy | None,
         leads: Callable[[], bool],
         forget_logs: Callable[[], Awaitable[int]],
+        pinned: Callable[[], Container[str]] = tuple,
     ) -> None:
-        """Look after the store of `history`; `forget_logs()` lets the logs go of builds that it does not know."""
+        """Look after the store of `history`; `forget_logs()` lets the logs go of builds that it does not know.
+
+        `pinned` returns which builds are pinned, of which the store may not know yet.
+        """
         self._history = history
         self._policy = policy
         self._leads = leads
         self._forget_logs = forget_logs
+        self._pinned = pinned
 
     async def run(self) -> None:
         """Look after it until cancelled."""
@@ -74,7 +80,9 @@ class Retainer:
         before = next(one.rows for one in (await history.read(store.describe)).sizes if one.collection == "builds")
         victims, gone = retention.batches(store, numbers, policy, now), 0
         while batch := await history.read(next, victims, None):
-            gone += await history.maintain(store.remove, "builds", batch)
+            pinned = self._pinned()
+            going = [one for one in cast("Sequence[str]", batch) if one not in pinned]
+            gone += await history.maintain(store.remove, "builds", going)
         if gone:
             await history.maintain(store.sweep)
         if gone > before * WORTH:

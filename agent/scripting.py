@@ -10,7 +10,7 @@ import os
 import socket as sockets
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import zmq.asyncio
 from ..core import api, views, wire
 from ..core.errors import Code, Conflict, InvalidInput, OrchestraError
 from ..core.ledger import Changes
+from ..core.model import Pin
 from ..core.nearest import nearest
 from .relay import Event, Relay
 from .routing import Router
@@ -48,8 +49,12 @@ class Subscription(msgspec.Struct):
 class ScriptingSocket:
     """Carries requests to the service and answers back."""
 
-    def __init__(self, path: Path, router: Router, relay: Relay) -> None:
-        """Bind at once. Raises Conflict when another agent answers there; a socket that nobody serves is replaced."""
+    def __init__(self, path: Path, router: Router, relay: Relay, pins: Callable[[], Mapping[str, Pin]] = dict) -> None:
+        """Bind at once. Raises Conflict when another agent answers there; a socket that nobody serves is replaced.
+
+        `pins` returns which builds are pinned, by id.
+        """
+        self._pins = pins
         self.path = path
         self.counters: Counter[str] = Counter()
         self._router = router
@@ -152,13 +157,19 @@ class ScriptingSocket:
         if not self._subscriptions and not self._relay.followed:
             return
         events: list[Event] = []
-        events += [("build", one.id, {"build": views.summary(one)}) for one in changes.builds.values()]
+        events += [
+            ("build", one.id, {"build": views.summary(one, self._pins().get(one.id))})
+            for one in changes.builds.values()
+        ]
         events += [("pipeline", "", {"pipeline": views.pipeline_line(one)}) for one in changes.pipelines.values()]
         events += [("task", "", {"task": views.task(one)}) for one in changes.tasks.values()]
         events += [("job", "", {"job": views.job(one)}) for one in changes.jobs.values()]
         events += [("agent", "", {"agent": {"id": one.id, "name": one.name}}) for one in changes.agents.values()]
         schedules = (*changes.schedules.values(), *changes.removed_schedules.values())
         events += [("schedule", "", {"schedule": {"project": one.project, "name": one.name}}) for one in schedules]
+        events += [("pin", one.build, {"pin": views.pin(one), "pinned": True}) for one in changes.pins.values()]
+        gone = changes.removed_pins.values()
+        events += [("pin", one.build, {"pin": views.pin(one), "pinned": False}) for one in gone]
         self._relay.tell(events)
         self._pass_on(events)
 

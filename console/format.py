@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from unicodedata import category, east_asian_width
 
-from ..core.views import OfferView
+from ..core.views import OfferView, PinView
 
 _MINUTE = 60
 _HOUR = 3600
@@ -75,6 +75,11 @@ def offer_words(offer: OfferView | None, paused: str = "") -> str:
         *(["nice"] if offer.nice else []),
     ]
     return ", ".join(words or ["always"]) + (f" (now paused: {paused})" if paused else "")
+
+
+def pin_words(pin: PinView, moment: datetime) -> str:
+    """Return by whom, when and why something is kept whatever its age."""
+    return f"by {plain(pin.requester)}, {ago(pin.at, moment)}" + (f": {plain(pin.note)}" if pin.note else "")
 
 
 def label_words(labels: Mapping[str, str]) -> str:

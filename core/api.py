@@ -35,6 +35,7 @@ from .views import (
     CacheView,
     DefinitionView,
     JobView,
+    PinView,
     PipelineSummary,
     PipelineView,
     ScheduleView,
@@ -255,6 +256,25 @@ class PipelinesWait(ByPipeline, frozen=True):
     timeout: float | None = None  # seconds; then error -32001, kind timeout
 
 
+class PinBuild(ById, frozen=True):
+    """Pins a build."""
+
+    note: str = ""  # why, for people; at most 1000 characters
+
+
+class PinPipeline(ByPipeline, frozen=True):
+    """Pins all builds of a pipeline."""
+
+    note: str = ""  # why, for people; at most 1000 characters
+
+
+class PinsList(Params, frozen=True):
+    """A page of pins, the newest first."""
+
+    limit: int = 50  # 1 to 1000
+    after: str | None = None  # `next` of the page before
+
+
 class BuildsInput(Params, frozen=True):
     """What somebody types for a build that was submitted with `input`."""
 
@@ -354,7 +374,7 @@ class BuildsWait(Params, frozen=True):
 class Subscribe(Params, frozen=True):
     """Which events to send from now on."""
 
-    kinds: list[str] = []  # build, pipeline, task, job, agent, schedule; empty: all
+    kinds: list[str] = []  # build, pipeline, task, job, agent, schedule, pin; empty: all
     builds: list[str] = []  # only events of these builds (ids); empty: of all
 
 
@@ -628,6 +648,13 @@ class Tasks(msgspec.Struct, frozen=True):
     next: str | None  # cursor of the next page; null: this was the last
 
 
+class Pins(msgspec.Struct, frozen=True):
+    """A page of pins."""
+
+    pins: list[PinView]  # the newest first
+    next: str | None  # cursor of the next page; null: there is none
+
+
 class Schedules(msgspec.Struct, frozen=True):
     """Schedules."""
 
@@ -686,7 +713,7 @@ class Method(msgspec.Struct, frozen=True):
     errors: tuple[type[OrchestraError], ...] = ()  # beyond those that every method has
 
 
-EVENT_KINDS = frozenset({"build", "pipeline", "task", "job", "agent", "schedule"})
+EVENT_KINDS = frozenset({"build", "pipeline", "task", "job", "agent", "schedule", "pin"})
 """What `events.subscribe` can tell of."""
 
 _READ, _SUBMIT, _OPERATE, _ADMIN = Permission.READ, Permission.SUBMIT, Permission.OPERATE, Permission.ADMIN
@@ -788,6 +815,15 @@ METHODS: Mapping[str, Method] = {
         Method("builds.abort", "Stop a build wherever it is", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),
         Method("builds.cancel", "Withdraw a build that waits", ById, OneTask, _OPERATE, (Conflict, *_CHANGE)),
         Method("builds.rerun", "Run the same again", ById, Submitted, _SUBMIT, _MISSING + _CHANGE),
+        Method(
+            "builds.pin",
+            "Keep a build, with its log and artifacts, whatever its age, until it is unpinned",
+            PinBuild,
+            OneTask,
+            _OPERATE,
+            (NotFound, InvalidInput, LimitReached, *_CHANGE),
+        ),
+        Method("builds.unpin", "Let a build go when its time has come", ById, OneTask, _OPERATE, _MISSING + _CHANGE),
         Method("builds.explain", "Why a build is in its state", ById, Why, _READ, _MISSING),
         Method("pipelines.get", "One pipeline with its jobs", ByPipeline, OnePipeline, _READ, _MISSING),
         Method("pipelines.list", "A page of pipelines", BuildsList, Pipelines, _READ, (InvalidInput,)),
@@ -811,6 +847,23 @@ METHODS: Mapping[str, Method] = {
             _SUBMIT,
             (NotFound, Conflict, *_CHANGE),
         ),
+        Method(
+            "pipelines.pin",
+            "Keep all builds of a pipeline, whatever their age, until they are unpinned",
+            PinPipeline,
+            OneTask,
+            _OPERATE,
+            (NotFound, InvalidInput, LimitReached, *_CHANGE),
+        ),
+        Method(
+            "pipelines.unpin",
+            "Let the builds of a pipeline go when their time has come",
+            ByPipeline,
+            OneTask,
+            _OPERATE,
+            _MISSING + _CHANGE,
+        ),
+        Method("pins.list", "What is kept whatever its age, and why", PinsList, Pins, _READ, (InvalidInput,)),
         Method(
             "schedules.list",
             "What is submitted by the clock, when next, and what came of it last",

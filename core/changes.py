@@ -4,7 +4,7 @@ import msgspec
 
 from .definition import Job, Spec
 from .errors import UserError
-from .model import AgentRecord, Attempt, Build, Millis, Pipeline, ScheduleRecord, Task
+from .model import AgentRecord, Attempt, Build, Millis, Pin, Pipeline, ScheduleRecord, Task
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -33,13 +33,15 @@ class Changes(msgspec.Struct):
     schedules: dict[str, ScheduleRecord] = {}  # full name -> as it stands now: new, redefined, switched or fired
     removed_schedules: dict[str, ScheduleRecord] = {}  # full name -> as it stood before its definition was gone
     pipelines: dict[str, Pipeline] = {}  # id -> as it is now: those that began, were asked to stop or ended
+    pins: dict[str, Pin] = {}  # build id -> new pins, or pins with another note
+    removed_pins: dict[str, Pin] = {}  # build id -> pins that were taken away
 
     def merge(self, later: "Changes") -> None:
         """Take in the changes of a later entry; the later value of each key wins."""
         self.index = later.index
         for field in ("builds", "attempts", "tasks", "specs", "meta", "pipelines"):
             getattr(self, field).update(getattr(later, field))
-        for field in ("agents", "jobs", "schedules"):
+        for field in ("agents", "jobs", "schedules", "pins"):
             there, gone = getattr(self, field), getattr(self, f"removed_{field}")
             for key, record in getattr(later, field).items():
                 gone.pop(key, None)
@@ -72,3 +74,4 @@ class Remembered(msgspec.Struct, frozen=True):
     meta: dict[str, str] = {}  # as in Changes
     pipelines: tuple[Pipeline, ...] = ()  # those that have not ended
     ended: tuple[Build, ...] = ()  # builds of those pipelines that have
+    pins: tuple[Pin, ...] = ()  # all of them

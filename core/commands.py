@@ -215,6 +215,27 @@ class RemoveSecret(msgspec.Struct, frozen=True, tag="remove-secret", omit_defaul
     kind: str = "secrets.remove"  # the method, for the task
 
 
+class PinBuilds(msgspec.Struct, frozen=True, tag="pin", omit_defaults=True):
+    """Keep builds, whatever their age, until they are unpinned. They may have ended long ago."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    target: str  # what was named: a build, or a pipeline
+    builds: dict[str, str]  # id -> project/job#number
+    note: str = ""  # why, for people
+    kind: str = "builds.pin"  # the method, for the task
+
+
+class UnpinBuilds(msgspec.Struct, frozen=True, tag="unpin", omit_defaults=True):
+    """Let builds go again when their time has come."""
+
+    at: Millis  # the master's clock
+    requester: str  # who asks
+    target: str  # what was named: a build, or a pipeline
+    builds: tuple[str, ...]  # ids
+    kind: str = "builds.unpin"  # the method, for the task
+
+
 class Rekey(msgspec.Struct, frozen=True, tag="rekey", omit_defaults=True):
     """Wrap the key for secrets for more agents; or, with the next generation, take a new key in place of it."""
 
@@ -247,6 +268,8 @@ Command = (
     | Rekey
     | Fire
     | SetSchedule
+    | PinBuilds
+    | UnpinBuilds
 )
 
 #: One entry of the log: commands that arrived together.

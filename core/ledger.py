@@ -27,6 +27,7 @@ from .commands import (
     Join,
     NewBuild,
     Overdue,
+    PinBuilds,
     Record,
     Refuse,
     Rekey,
@@ -39,12 +40,14 @@ from .commands import (
     StopBuild,
     StopPipeline,
     Submit,
+    UnpinBuilds,
 )
 from .definition import Job, Schedule, Spec
 from .errors import Conflict, UserError
 from .ids import build_id
 from .lateness import Lateness
 from .model import CRASH_LIMIT, AgentRecord, Attempt, Build, BuildState, Context, Millis, Stop, Task, TaskState
+from .pinning import Pinning
 from .pipeline import Pipelines, pipeline_id
 from .retrying import allows, next_attempt
 from .secrecy import Secrecy
@@ -82,6 +85,7 @@ class Ledger:
         self.lateness = Lateness({} if remembered is None else remembered.meta)  # attempts that were given up
         self.timing = Timing({} if remembered is None else remembered.meta)  # how schedules stand
         self.secrecy = Secrecy({} if remembered is None else remembered.meta)  # sealed secrets
+        self.pinning = Pinning(() if remembered is None else remembered.pins)  # builds that are kept
         self.pipelines = Pipelines(self)
         self._uses: Counter[str] = Counter()  # digest -> live builds and jobs that refer to it
         if remembered is not None:
@@ -107,6 +111,8 @@ class Ledger:
             SetSecret: partial(self.secrecy.set, self),
             RemoveSecret: partial(self.secrecy.remove, self),
             Rekey: partial(self.secrecy.rekey, self),
+            PinBuilds: partial(self.pinning.pin, self),
+            UnpinBuilds: partial(self.pinning.unpin, self),
         }
 
     def apply(self, index: int, commands: Iterable[Command]) -> tuple[list[Outcome], Changes]:
@@ -126,7 +132,7 @@ class Ledger:
         parts = (
             *(self.builds, self.attempts, self.jobs, self.schedules, self.specs),
             *(self.agents, self.requests, self.numbers, self.invites, self.lateness.lost, self.secrecy.sealed),
-            self.timing.states,
+            *(self.timing.states, self.pinning.pins),
         )
         pipelines = [(one, two.pipeline, two.counted()) for one, two in sorted(self.pipelines.live.items())]
         state = (self.index, self.counters, self.secrecy.keyring, [sorted(part.items()) for part in parts], pipelines)

@@ -239,6 +239,16 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     builds: tuple[str, ...] = ()  # ids of the builds it created or touched
 
 
+class Pin(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """That a build is kept until somebody says otherwise, whatever its age."""
+
+    build: str  # build id
+    label: str  # project/job#number, as people know it
+    at: Millis  # when it was pinned
+    requester: str  # who did it
+    note: str = ""  # why, for people
+
+
 class ScheduleRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A schedule and how it stands, as it is remembered."""
 

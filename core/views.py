@@ -20,6 +20,7 @@ from .model import (
     Context,
     Millis,
     Node,
+    Pin,
     Pipeline,
     PipelineState,
     StepState,
@@ -90,6 +91,16 @@ class AttemptView(msgspec.Struct, frozen=True):
     log_bytes: int  # length of its log
 
 
+class PinView(msgspec.Struct, frozen=True):
+    """That a build is kept until somebody unpins it, whatever its age."""
+
+    build: str  # build id
+    label: str  # project/job#number
+    at: str | None  # when it was pinned, RFC 3339
+    requester: str  # who did it
+    note: str  # why
+
+
 class BuildSummary(msgspec.Struct, frozen=True):
     """A build as it is listed."""
 
@@ -114,6 +125,7 @@ class BuildSummary(msgspec.Struct, frozen=True):
     matrix: dict[str, str] = {}  # the combination of its job's matrix that it is
     branch: str = ""  # of its source, as far as known
     revision: str = ""  # of its source, as far as known
+    pin: PinView | None = None  # by whom, and why, it is kept whatever its age; null: it is not
 
 
 class BuildView(BuildSummary, frozen=True):
@@ -312,7 +324,12 @@ def line(build: Build) -> BuildLine:
     return BuildLine(build.id, build.project, build.job, build.number, build.state)
 
 
-def _summary(build: Build) -> tuple[Any, ...]:
+def pin(found: Pin) -> PinView:
+    """Return a pin."""
+    return PinView(found.build, found.label, stamp(found.at), found.requester, found.note)
+
+
+def _summary(build: Build, pinned: Pin | None) -> tuple[Any, ...]:
     """Return the fields of BuildSummary, in their order."""
     return (
         build.id,
@@ -334,16 +351,17 @@ def _summary(build: Build) -> tuple[Any, ...]:
         stamp(build.finished),
         build.log_bytes,
         *((build.context.matrix, build.context.branch, build.context.revision) if build.context else ({}, "", "")),
+        None if pinned is None else pin(pinned),
     )
 
 
-def summary(build: Build) -> BuildSummary:
-    """Return a build as it is listed."""
-    return BuildSummary(*_summary(build))
+def summary(build: Build, pinned: Pin | None = None) -> BuildSummary:
+    """Return a build as it is listed, with its pin where it has one."""
+    return BuildSummary(*_summary(build, pinned))
 
 
-def whole(build: Build, attempts: Iterable[Attempt]) -> BuildView:
-    """Return a build with its attempts, given oldest first, and the steps of the last."""
+def whole(build: Build, attempts: Iterable[Attempt], pinned: Pin | None = None) -> BuildView:
+    """Return a build with its attempts, given oldest first, the steps of the last, and its pin."""
     tries = list(attempts)
     steps = [
         StepView(
@@ -360,7 +378,7 @@ def whole(build: Build, attempts: Iterable[Attempt]) -> BuildView:
     ]
     rare = build.context or Context()
     attending = (rare.terminal is not None, rare.input)
-    fields: tuple[Any, ...] = (*_summary(build), [_attempt(one) for one in tries], steps, [], *attending)
+    fields: tuple[Any, ...] = (*_summary(build, pinned), [_attempt(one) for one in tries], steps, [], *attending)
     return BuildView(*fields)
 
 
@@ -403,8 +421,17 @@ def _pipeline(found: Pipeline) -> tuple[Any, ...]:
     )
 
 
+def builds_of(found: Pipeline) -> tuple[str, ...]:
+    """Return the ids of a pipeline's builds, in their order."""
+    return tuple(one for node in found.nodes for one in _ids(node))
+
+
+def _ids(node: Node) -> list[str]:
+    return [build_id(serial) for serial in range(node.first, node.first + node.count)]
+
+
 def _node(node: Node, live: Mapping[str, Build]) -> NodeView:
-    ids = [build_id(serial) for serial in range(node.first, node.first + node.count)]
+    ids = _ids(node)
     states = Counter(node.ends)
     states.update(str(live[one].state) for one in ids if one in live)
     if any(states[one] for one in (BuildState.RUNNING, BuildState.ASSIGNED)):

@@ -24,6 +24,7 @@ from ..core.model import (
     Attempt,
     Build,
     BuildState,
+    Pin,
     Pipeline,
     PipelineState,
     ScheduleRecord,
@@ -302,6 +303,23 @@ _SCHEDULES = Collection(
     texts=("project", "name", "outcome"),
 )
 
+_PINS = Collection(
+    name="pins",
+    caption="Builds that are kept, whatever their age, until somebody unpins them",
+    type=Pin,
+    key=("build",),
+    fields={
+        "build": Field(_TEXT, "Id of the build"),
+        "label": Field(_TEXT, "project/job#number"),
+        "at": Field(_INSTANT, "When it was pinned"),
+        "requester": Field(_TEXT, "Who did it"),
+        "note": Field(_TEXT, "Why"),
+    },
+    indexes=(Index(("at", "build")),),
+    texts=("label", "note"),
+    part=Part.ALL,
+)
+
 _AGENTS = Collection(
     name="agents",
     caption="Members of the network",
@@ -330,7 +348,7 @@ _SPECS = Collection(
 )
 
 COLLECTIONS: Mapping[str, Collection] = {
-    one.name: one for one in (_BUILDS, _ATTEMPTS, _PIPELINES, _TASKS, _JOBS, _SCHEDULES, _AGENTS, _SPECS)
+    one.name: one for one in (_BUILDS, _ATTEMPTS, _PIPELINES, _TASKS, _JOBS, _SCHEDULES, _PINS, _AGENTS, _SPECS)
 }
 """All collections, by name."""
 

@@ -1,17 +1,19 @@
 """How long a history is kept: a policy, which builds it lets go of, and taking those out. Pure but for the store.
 
 Builds go with all of their attempts; what they executed goes when no build refers to it any more. Live builds, and the
-newest ones of each job, stay whatever their age.
+newest ones of each job, stay whatever their age; and so do those that somebody pinned.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import msgspec
 
 from ..core.errors import InvalidInput
 from ..core.ledger import NUMBER
-from ..core.model import Build, BuildState, Millis
+from ..core.model import Build, BuildState, Millis, Pin
 from .contract import Reading, Store
+from .query import Filter, Operator, Query
 from .transfer import Progress
 
 BATCH = 500
@@ -83,10 +85,19 @@ def batches(
         if policy.lets_go(build, last.get(f"{build.project}/{build.job}", 0), now):
             batch.append(build.id)
         if len(batch) >= BATCH:
-            yield batch
+            yield from _unpinned(store, batch)
             batch = []
     if batch:
-        yield batch
+        yield from _unpinned(store, batch)
+
+
+def _unpinned(store: Reading, builds: Sequence[str]) -> Iterator[list[str]]:
+    """Yield those of some builds that nobody pinned, as of now; nothing where there are none."""
+    query = Query("pins", (Filter("build", Operator.IN, tuple(builds)),), limit=BATCH)
+    pinned = {cast("Pin", one).build for one in store.find(query).rows}
+    found = [one for one in builds if one not in pinned]
+    if found:
+        yield found
 
 
 def prune(

@@ -35,6 +35,7 @@ from .desk import Desk
 from .jobs import Jobs
 from .network import Network
 from .output import Output
+from .pins import Pins
 from .pipelines import Pipelines
 from .records import Records
 from .schedules import Schedules
@@ -92,13 +93,15 @@ class Service:
             leave=leave,
         )
         summary = Summary(self._desk)
+        pipelines = Pipelines(self._desk, records, builds)
         parts = (
             network,
             Agents(self._desk, peers),
             artifacts,
             Jobs(self._desk),
             builds,
-            Pipelines(self._desk, records, builds),
+            pipelines,
+            Pins(self._desk, records, pipelines),
             Output(self._desk, logs),
             records,
             summary,

@@ -1,5 +1,6 @@
 """Answers `builds.*`, but for their logs: accepting them, waiting for them, stopping them, saying how they are."""
 
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from ...core.commands import NewBuild, StopBuild, Submit
 from ...core.definition import Spec
 from ...core.errors import Conflict, InvalidInput, NotFound
 from ...core.ledger import Changes
-from ...core.model import Build, BuildState, Stop
+from ...core.model import Build, BuildState, Pin, Stop
 from ...core.submission import Plan, Wish, plan, unresolved
 from . import commanding
 from .artifacts import Artifacts
@@ -99,7 +100,7 @@ class Builds:
         return await self._whole(await self._desk.find.build(params.id))
 
     async def _whole(self, build: Build) -> api.OneBuild:
-        found = views.whole(build, await self._desk.find.attempts(build))
+        found = views.whole(build, await self._desk.find.attempts(build), self._pins().get(build.id))
         return api.OneBuild(replace(found, artifacts=await self._artifacts.named(build.kept)) if build.kept else found)
 
     async def builds_definition(self, params: api.ById) -> api.OneDefinition:
@@ -111,7 +112,11 @@ class Builds:
     async def builds_list(self, params: api.BuildsList) -> api.Builds:
         """Return a page of builds."""
         page = await self._records.page("builds", params.where, params.order, params.limit, params.after, params.search)
-        return api.Builds([views.summary(cast("Build", row)) for row in page.rows], page.next)
+        pins, rows = self._pins(), cast("Sequence[Build]", page.rows)
+        return api.Builds([views.summary(row, pins.get(row.id)) for row in rows], page.next)
+
+    def _pins(self) -> Mapping[str, Pin]:
+        return self._desk.replica.ledger.pinning.pins
 
     async def builds_wait(self, params: api.BuildsWait) -> api.OneBuild:
         """Answer when a build has ended."""

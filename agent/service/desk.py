@@ -3,12 +3,13 @@
 import asyncio
 import shutil
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from ...core import api, views
 from ...core.commands import (
     Apply,
     Fire,
+    PinBuilds,
     RemoveSecret,
     SetAgent,
     SetOffer,
@@ -16,6 +17,7 @@ from ...core.commands import (
     StopBuild,
     StopPipeline,
     Submit,
+    UnpinBuilds,
 )
 from ...core.definition import Spec
 from ...core.errors import DiskFull, LimitReached, TimedOut
@@ -28,6 +30,11 @@ from ..history import History
 from ..identity import Identity
 from ..master import Master
 from ..paths import Paths
+
+OneLine: TypeAlias = (
+    PinBuilds | RemoveSecret | SetAgent | SetOffer | SetSchedule | StopBuild | StopPipeline | UnpinBuilds
+)
+"""Commands of which a client is told the line in the audit trail."""
 
 MAX_PENDING = 1_000_000
 """Builds that may wait at a time; about 1.5 KiB of memory each."""
@@ -85,7 +92,7 @@ class Desk:
 
     async def decide(
         self,
-        command: Apply | Fire | RemoveSecret | SetAgent | SetOffer | SetSchedule | StopBuild | StopPipeline | Submit,
+        command: Apply | Fire | Submit | OneLine,
     ) -> Outcome:
         """Have the master decide; return what came of it. Raises the error with which it was refused."""
         outcome = (await self.master.propose(command))[0]
@@ -93,9 +100,7 @@ class Desk:
             raise outcome.error
         return outcome
 
-    async def task(
-        self, command: RemoveSecret | SetAgent | SetOffer | SetSchedule | StopBuild | StopPipeline
-    ) -> api.OneTask:
+    async def task(self, command: OneLine) -> api.OneTask:
         """As `decide`; return the line of the audit trail."""
         return await self.shown(await self.decide(command))
 

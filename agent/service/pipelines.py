@@ -70,7 +70,7 @@ class Pipelines:
         """Run a pipeline once more, as it was defined then."""
         found = await self._desk.find.pipeline(params.id)
         by_job: dict[str, list[Build]] = {}
-        for build in await self._members(found):
+        for build in await self.members(found):
             by_job.setdefault(build.job, []).append(build)
         new, nodes = again(found, by_job, failed=params.failed)
         specs: dict[str, Spec] = {}
@@ -90,8 +90,8 @@ class Pipelines:
             )
         )
 
-    async def _members(self, pipeline: Pipeline) -> list[Build]:
-        """Return the builds of a pipeline that has ended, in their order."""
+    async def members(self, pipeline: Pipeline) -> list[Build]:
+        """Return the builds of a pipeline that the history has, in their order."""
         history = self._desk.history
         await history.reached(self._desk.replica.ledger.index)
         found: list[Build] = []

@@ -1,6 +1,7 @@
 """Commands that look: status, agents, builds, show, explain, tasks."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ from ...core import api
 from ...core.errors import InvalidInput
 from ...core.model import LIVE_STATES, BuildState
 from ...core.views import BuildSummary, BuildView, StepView
-from ..format import ago, amount, between, duration, label_words, now, offer_words, plain, size
+from ..format import ago, amount, between, duration, label_words, now, offer_words, pin_words, plain, size
 from .defining import show_definition
 from .output import say, show_json, show_table, state
 from .pipelines import is_pipeline, show_pipeline
@@ -108,11 +109,13 @@ def builds(  # noqa: PLR0913, PLR0917 - the options of the command
         show_json(found)
         return
     moment = now()
+    pinned = any(one.pin is not None for one in found.builds)
     rows = [
         (
             one.id,
             f"{one.project}/{one.job}#{one.number}",
             one.state.value,
+            *(("pinned" if one.pin is not None else "",) if pinned else ()),
             duration(between(one.started, one.finished, moment)),
             ago(one.created, moment),
             one.requester,
@@ -121,7 +124,7 @@ def builds(  # noqa: PLR0913, PLR0917 - the options of the command
         for one in found.builds
     ]
     show_table(
-        ("ID", "BUILD", "STATE", "TOOK", "CREATED", "BY", "REASON"),
+        ("ID", "BUILD", "STATE", *(("KEPT",) if pinned else ()), "TOOK", "CREATED", "BY", "REASON"),
         rows,
         "No builds like that. Run one: orchestra run -- true",
     )
@@ -182,20 +185,7 @@ def show(net: Client, build: str, definition: bool, as_json: bool) -> None:
     def name_of(agent: str | None) -> str:
         return names.get(agent, agent) if agent else "none yet"  # its id, when it is no member any more
 
-    lines = [
-        ("build", f"{one.project}/{one.job}#{one.number} ({one.id})"),
-        ("state", state(one.state) + (f": {plain(one.reason)}" if one.reason else "")),
-        ("asked", f"by {plain(one.requester)}, {ago(one.created, moment)} ({plain(one.cause)})"),
-        ("took", duration(between(one.started, one.finished, moment))),
-        ("agent", name_of(one.agent)),
-        ("log", f"{size(one.log_bytes)}; orchestra logs {one.id}"),
-    ]
-    if one.branch or one.revision:
-        lines.append(("source", " ".join(plain(word) for word in (one.branch, one.revision) if word)))
-    lines += [("matrix", f"{name}={plain(value)}") for name, value in one.matrix.items()]
-    lines += [("given", f"{name}={plain(value)}") for name, value in sorted(one.parameters.items())]
-    lines += [("result", f"{plain(name)}={plain(value)}") for name, value in sorted(one.results.items())]
-    for name, text in lines:
+    for name, text in _facts(one, name_of(one.agent), moment):
         click.echo(f"{name:<8} {text}")
     if one.steps:
         click.echo()
@@ -204,6 +194,26 @@ def show(net: Client, build: str, definition: bool, as_json: bool) -> None:
         click.echo()
         rows = [(str(two.number), two.state.value, name_of(two.agent), two.reason) for two in one.attempts]
         show_table(("ATTEMPT", "STATE", "AGENT", "REASON"), rows, "")
+
+
+def _facts(one: BuildView, agent: str, moment: datetime) -> list[tuple[str, str]]:
+    """Return what there is to say of a build, each with its name."""
+    lines = [
+        ("build", f"{one.project}/{one.job}#{one.number} ({one.id})"),
+        ("state", state(one.state) + (f": {plain(one.reason)}" if one.reason else "")),
+        ("asked", f"by {plain(one.requester)}, {ago(one.created, moment)} ({plain(one.cause)})"),
+        ("took", duration(between(one.started, one.finished, moment))),
+        ("agent", agent),
+        ("log", f"{size(one.log_bytes)}; orchestra logs {one.id}"),
+    ]
+    if one.pin is not None:
+        lines.append(("pinned", pin_words(one.pin, moment)))
+    if one.branch or one.revision:
+        lines.append(("source", " ".join(plain(word) for word in (one.branch, one.revision) if word)))
+    lines += [("matrix", f"{name}={plain(value)}") for name, value in one.matrix.items()]
+    lines += [("given", f"{name}={plain(value)}") for name, value in sorted(one.parameters.items())]
+    lines += [("result", f"{plain(name)}={plain(value)}") for name, value in sorted(one.results.items())]
+    return lines
 
 
 def _step(step: StepView, moment: Any) -> tuple[str, str, str, str]:

@@ -18,7 +18,7 @@ def _on_builds(name: str, summary: str) -> click.Command:
     def command(net: Client, builds: Sequence[str], as_json: bool) -> None:
         for build in builds:
             noun = "pipelines" if is_pipeline(build) else "builds"
-            _tell(net.call(f"{noun}.{name}", id=build), as_json)
+            tell(net.call(f"{noun}.{name}", id=build), as_json)
 
     return command
 
@@ -35,7 +35,7 @@ def _on_agent(name: str, summary: str, **change: bool) -> click.Command:
     @json_option
     @with_agent
     def command(net: Client, agent: str, as_json: bool) -> None:
-        _tell(net.call("agents.set", agent=agent, **change), as_json)
+        tell(net.call("agents.set", agent=agent, **change), as_json)
 
     return command
 
@@ -45,7 +45,8 @@ disable = _on_agent("disable", "Let AGENT take no new builds.", enabled=False)
 drain = _on_agent("drain", "Let AGENT finish what it has and take nothing new.", draining=True)
 
 
-def _tell(found: api.OneTask, as_json: bool) -> None:
+def tell(found: api.OneTask, as_json: bool) -> None:
+    """Print what came of a request."""
     if as_json:
         show_json(found)
     else:

@@ -6,7 +6,7 @@ a thread of its own, so that a slow database holds nothing up.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
@@ -15,10 +15,10 @@ import msgspec
 
 from ...core import api, browsing, views
 from ...core.errors import InvalidInput, NotFound
-from ...core.model import AgentRecord, Build, BuildState, Pipeline, Task
+from ...core.model import AgentRecord, Build, BuildState, Pin, Pipeline, Task
 from ...store.asking import conditions, orders
 from ...store.contract import Store
-from ...store.query import Counted, Query
+from ...store.query import MAX_LIMIT, Counted, Filter, Operator, Query
 from ...store.showing import durations_view, failing_view, store_view
 from ..format import plain
 from .contract import Link, Listener, Remembered, Standing
@@ -95,14 +95,20 @@ class StoreFeed:
 
     def _builds_list(self, wish: api.BuildsList) -> api.Builds:
         page = self._page("builds", wish, wish.order)
-        return api.Builds([views.summary(one) for one in page.rows], page.next)
+        pins = self._pins([one.id for one in page.rows])
+        return api.Builds([views.summary(one, pins.get(one.id)) for one in page.rows], page.next)
+
+    def _pins(self, builds: Sequence[str]) -> dict[str, Pin]:
+        """Return the pins of some builds."""
+        query = Query("pins", (Filter("build", Operator.IN, tuple(builds)),), limit=MAX_LIMIT)
+        return {one.build: one for one in cast("Sequence[Pin]", self._store.find(query).rows)} if builds else {}
 
     def _builds_get(self, wish: api.ById) -> api.OneBuild:
         build = cast("Build | None", self._store.get("builds", wish.id))
         if build is None:
             raise NotFound(f"no build {wish.id[:60]} in this store")
         attempts = self._page("attempts", api.StoreQuery("attempts", {"build": build.id}, limit=1000), "number")
-        return api.OneBuild(views.whole(build, attempts.rows))
+        return api.OneBuild(views.whole(build, attempts.rows, self._pins([build.id]).get(build.id)))
 
     def _pipelines_list(self, wish: api.BuildsList) -> api.Pipelines:
         page = self._page("pipelines", wish, wish.order)

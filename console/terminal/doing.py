@@ -1,4 +1,4 @@
-"""What can be done with builds, the same on every screen that shows some: abort, cancel, run again, explain, watch."""
+"""What can be done with builds, the same on every screen that shows some: abort, cancel, run again, explain, keep."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class BuildActions(Place):
         Binding("e", "explain", "Why", id="build.explain"),
         Binding("p", "pipeline", "Its pipeline", show=False, id="build.pipeline"),
         Binding("v", "artifacts", "Files it kept", show=False, id="build.artifacts"),
+        Binding("K", "pin", "Keep whatever its age", show=False, id="build.pin"),
         Binding("W", "watch", "Tell me the end", show=False, id="build.watch"),
     ]
     NEEDS: ClassVar[dict[str, str]] = {
@@ -36,6 +37,7 @@ class BuildActions(Place):
         "cancel": "builds.cancel",
         "rerun": "builds.rerun",
         "explain": "builds.explain",
+        "pin": "builds.pin",
         "artifacts": "artifacts.list",
     }
 
@@ -118,6 +120,24 @@ class BuildActions(Place):
             from .screens.artifacts import ArtifactsScreen
 
             self.console.show(ArtifactsScreen(build))
+
+    def action_pin(self) -> None:
+        """Keep builds whatever their age; where all of them are kept so, no longer."""
+        found = self.targets()
+        if not found:
+            return
+        keep = any(one.pin is None for one in found)
+        meant = [one for one in found if keep == (one.pin is None)]
+        verb = "pin" if keep else "unpin"
+        told = "kept, with log and artifacts, until somebody unpins it." if keep else "let go when its time has come."
+        self.ask_to(
+            Deed(
+                f"{verb.title()} {names([label(one) for one in meant])}?",
+                [f"{_count(meant)} {told}"],
+                commands.on_builds(verb, meant),
+                [(f"builds.{verb}", {"id": one.id}) for one in meant],
+            )
+        )
 
     def action_watch(self) -> None:
         """Tell, also on the desktop, when builds end; or no longer."""

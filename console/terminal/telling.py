@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from ...core.views import AttemptView, BuildView, StepView
-from ..format import ago, between, duration, size
+from ..format import ago, between, duration, pin_words, size
 from .cells import Part, Tone, clean, state
 
 Lines: TypeAlias = list[list[Part]]
@@ -66,6 +66,8 @@ def _facts(build: BuildView, names: Mapping[str, str], moment: datetime) -> Line
         lines.append(text("agent", f"{names.get(build.agent, '')} ({build.agent})".strip()))
     if build.pipeline:
         lines.append(text("pipeline", build.pipeline))
+    if build.pin is not None:
+        lines.append(text("pinned", pin_words(build.pin, moment)))
     return lines
 
 

@@ -10,6 +10,7 @@ from ...core.model import (
     Attempt,
     Build,
     BuildState,
+    Pin,
     Pipeline,
     PipelineState,
     ScheduleRecord,
@@ -64,6 +65,11 @@ def task(number: int = 1, **fields: Any) -> Task:  # noqa: ANN401 - any field of
 def schedule(name: str = "nightly", **fields: Any) -> ScheduleRecord:  # noqa: ANN401 - any field of ScheduleRecord
     given = {"project": "shop", "cron": "0 3 * * *", "timezone": "UTC", "jobs": ("test",), "enabled": True, **fields}
     return ScheduleRecord(name=name, **given)
+
+
+def pin(of: str | Build = "", **fields: Any) -> Pin:  # noqa: ANN401 - any field of Pin
+    identity = of.id if isinstance(of, Build) else of or build_id(1)
+    return Pin(**{"build": identity, "label": "shop/test#1", "at": T0, "requester": "ann", **fields})
 
 
 def batch(index: int, *, meta: Mapping[str, str] | None = None, **given: Iterable[Any]) -> Batch:

@@ -19,7 +19,7 @@ from ...core.model import Attempt, Build, BuildState, PipelineState
 from ..collections import COLLECTIONS, Kind
 from ..contract import Batch, Store
 from ..query import MAX_CHOICES, MAX_LIMIT, RANGE, Filter, Operator, Order, Page, Query
-from .records import T0, agent, attempt, batch, build, job, pipeline_record, schedule, spec, task
+from .records import T0, agent, attempt, batch, build, job, pin, pipeline_record, schedule, spec, task
 
 S = BuildState
 PROFILE = settings(deadline=None, derandomize=True, database=None)
@@ -51,6 +51,7 @@ EVERYTHING = batch(
     pipelines=(pipeline_record(1), pipeline_record(2, state=PipelineState.FAILED)),
     jobs=(job(), job("lint")),
     schedules=(schedule(), schedule("weekly", enabled=False, fired=T0, outcome="shop/test#1")),
+    pins=(pin(build(1)), pin(build(3), note="the release")),
     specs=(spec(),),
     agents=(agent(), agent("bee", id="a2")),
     meta={"counters": "{}", "number/shop/test": "3"},
@@ -64,6 +65,7 @@ KEYS_OF = {
     "pipelines": ["p-1", "p-2"],
     "jobs": [("shop", "test"), ("shop", "lint")],
     "schedules": [("shop", "nightly"), ("shop", "weekly")],
+    "pins": [build(1).id, build(3).id],
     "agents": ["a1", "a2"],
     "specs": [spec().digest()],
 }
@@ -219,6 +221,7 @@ def test_only_what_is_alive_is_remembered(store: Store) -> None:
         agents=RECORDS["agents"],
         meta=dict(EVERYTHING.meta),
         pipelines=RECORDS["pipelines"][:1],
+        pins=RECORDS["pins"],
     )
 
 
@@ -381,6 +384,7 @@ def dataset() -> dict[str, list[Any]]:
             )
             for place in range(10)
         ],
+        "pins": [pin(build(place), at=T0 + place % 3, note=random.choice(("", "kept"))) for place in range(1, 6)],
         "agents": [agent(name, id=f"a{place}") for place, name in enumerate(("ant", "bee", "bee"))],
         "specs": [spec(f"run {place}") for place in range(5)],
     }

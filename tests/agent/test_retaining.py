@@ -160,3 +160,32 @@ def test_settings_make_a_policy(given: dict[str, object], policy: Policy | None,
 def test_settings_that_make_none_are_refused(given: dict[str, object], told: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=told):
         settings.load(tmp_path, given)
+
+
+async def test_a_pinned_build_stays_with_its_log_until_it_is_unpinned(town: Town) -> None:
+    first = await town.found()
+    old, store = Old(first), first.agent.history.store
+    kept = old.builds[1]
+    await first.ask("builds.pin", id=kept.id, note="shipped to the customer")
+    pins = first.agent.replica.ledger.pinning.pins
+    policy = Policy(30 * 24 * 3600.0)
+    retainer = Retainer(first.agent.history, policy, lambda: True, old.life().forget, lambda: pins)
+    assert await retainer.tidy() == 2
+    assert {one.serial for one in store.scan("builds")} == {1001, 1003, 1004, 1005}
+    assert [path.exists() for path in old.files] == [False, True, False, True, True, True]
+    assert old.digests[1] in set(dict(first.agent.blobs.sizes()))
+    shown = (await first.ask("builds.get", id=kept.id))["build"]["pin"]
+    assert (shown["note"], shown["label"]) == ("shipped to the customer", kept.label)
+    await first.ask("builds.unpin", id=kept.id)
+    assert (await first.ask("builds.get", id=kept.id))["build"]["pin"] is None
+    assert await retainer.tidy() == 1
+    assert not old.files[1].exists()
+
+
+async def test_what_the_store_does_not_know_of_yet_is_spared_too(town: Town) -> None:
+    first = await town.found()
+    old, store = Old(first), first.agent.history.store
+    policy, pinned = Policy(30 * 24 * 3600.0), {old.builds[0].id}
+    retainer = Retainer(first.agent.history, policy, lambda: True, old.life().forget, lambda: pinned)
+    assert await retainer.tidy() == 2
+    assert {one.serial for one in store.scan("builds")} == {1000, 1003, 1004, 1005}

@@ -120,4 +120,4 @@ def test_the_schema_says_that_unknown_parameters_are_refused() -> None:
 
 
 def test_what_events_tell_of() -> None:
-    assert set(api.EVENT_KINDS) == {"build", "pipeline", "task", "job", "agent", "schedule"}
+    assert set(api.EVENT_KINDS) == {"build", "pipeline", "task", "job", "agent", "schedule", "pin"}

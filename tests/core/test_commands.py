@@ -14,6 +14,7 @@ from job_orchestra.core.commands import (
     Join,
     NewBuild,
     Overdue,
+    PinBuilds,
     Record,
     Refuse,
     Rekey,
@@ -26,6 +27,7 @@ from job_orchestra.core.commands import (
     StopBuild,
     StopPipeline,
     Submit,
+    UnpinBuilds,
     decode,
     encode,
 )
@@ -230,6 +232,21 @@ LOG: dict[str, tuple[Command, str]] = {
         (
             "9186a474797065a466697265a2617411a770726f6a656374a473686f70a46e616d65a76e696768746c79a66d696e757465ce"
             "000f9060a3776879b47468657265206973206e6f2073756368206a6f62"
+        ),
+    ),
+    "pin": (
+        PinBuilds(19, "ann", "p-1", {"d28nk001": "shop/test#1"}, "the release", "pipelines.pin"),
+        (
+            "9187a474797065a370696ea2617413a9726571756573746572a3616e6ea6746172676574a3702d31a66275696c647381a864"
+            "32386e6b303031ab73686f702f746573742331a46e6f7465ab7468652072656c65617365a46b696e64ad706970656c696e65"
+            "732e70696e"
+        ),
+    ),
+    "unpin": (
+        UnpinBuilds(20, "ann", "d28nk001", ("d28nk001",)),
+        (
+            "9185a474797065a5756e70696ea2617414a9726571756573746572a3616e6ea6746172676574a86432386e6b303031a66275"
+            "696c647391a86432386e6b303031"
         ),
     ),
     "set-schedule": (

@@ -89,6 +89,7 @@ PENDING = {
     "matrix": {},
     "branch": "",
     "revision": "",
+    "pin": None,
 }
 """The shape of the contract, version 1: members are added, never taken away."""
 

@@ -11,9 +11,9 @@ from job_orchestra.core.ledger import Changes, Ledger, Outcome
 from job_orchestra.core.model import Attempt, Build, BuildState, Node, Stop
 from job_orchestra.store.contract import batch_of
 from job_orchestra.store.memory import MemoryStore
-from job_orchestra.store.suite.records import T0, agent, attempt, batch, build, job, pipeline_record, spec, task
+from job_orchestra.store.suite.records import T0, agent, attempt, batch, build, job, pin, pipeline_record, spec, task
 
-__all__ = ["T0", "agent", "attempt", "batch", "build", "job", "pipeline_record", "spec", "task"]
+__all__ = ["T0", "agent", "attempt", "batch", "build", "job", "pin", "pipeline_record", "spec", "task"]
 """Records: those of the published suite."""
 
 

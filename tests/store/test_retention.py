@@ -7,7 +7,7 @@ from job_orchestra.core.ids import build_id
 from job_orchestra.core.model import BuildState
 from job_orchestra.store.memory import MemoryStore
 from job_orchestra.store.retention import Policy, Pruned, prune
-from tests.kit.builders import T0, attempt, batch, build, spec
+from tests.kit.builders import T0, attempt, batch, build, pin, spec
 
 DAY_S = 24 * 3600.0
 NOW = T0 + 100 * 24 * 3600 * 1000
@@ -88,3 +88,18 @@ def test_young_builds_are_not_even_looked_at() -> None:
     seen: list[int] = []
     assert prune(store, Policy(90 * DAY_S), NOW, progress=seen.append).builds == 9
     assert sum(seen) == 10
+
+
+def test_what_is_pinned_stays_whatever_the_policy_says_until_it_is_unpinned() -> None:
+    store = MemoryStore()
+    builds = [ended(serial, 50) for serial in range(1, 1301)]
+    pinned = [*builds[:600], builds[700]]  # a whole batch of them, and one
+    pins = [pin(one) for one in pinned]  # type: ignore[arg-type] - builds
+    store.write(batch(1, builds=builds, specs=[spec()], pins=pins, meta={"number/shop/test": "1300"}))
+    policy = Policy(DAY_S, keep=1)
+    assert prune(store, policy, NOW, simulate=True) == Pruned(698, 602)
+    assert prune(store, policy, NOW).builds == 698
+    assert [one.id for one in store.scan("builds")] == [one.id for one in (*pinned, builds[-1])]  # type: ignore[attr-defined] - builds
+    store.write(batch(2, removed_pins=[one.build for one in pins[1:]]))
+    assert prune(store, policy, NOW).builds == 600
+    assert [one.serial for one in store.scan("builds")] == [1, 1300]

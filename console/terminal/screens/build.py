@@ -209,6 +209,8 @@ class BuildScreen(LogTaking, BuildActions):
             first += [(f"  {bar(share, 12)}", Tone.BUSY), (f" usually {duration(usual)}", Tone.DIM)]
         if build.attempt > 1:
             first.append((f"  attempt {self.attempt or build.attempt} of {build.attempt}", Tone.WARN))
+        if build.pin is not None:
+            first.append(("  pinned", Tone.TITLE))
         where = self._names.get(build.agent or "", build.agent or "")
         second: list[Part] = []
         if where:

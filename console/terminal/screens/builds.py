@@ -51,6 +51,10 @@ def _dim(value: Callable[[BuildSummary], object]) -> Callable[[BuildSummary, dat
     return lambda build, _: (clean(str(value(build))), Tone.DIM)
 
 
+def _pin(build: BuildSummary, _: datetime) -> Part:
+    return "pinned" if build.pin is not None else "", Tone.TITLE
+
+
 def _why(build: BuildSummary, _: datetime) -> Part:
     return clean(build.reason), Tone.PLAIN
 
@@ -74,6 +78,7 @@ COLUMNS: Sequence[Column] = (
     Column(
         "log", "LOG", _dim(lambda one: size(one.log_bytes)), low=8, rank=9, right=True, order="log_bytes", chosen=False
     ),
+    Column("pin", "KEPT", _pin, low=6, rank=9, chosen=False),
     Column("parameters", "PARAMETERS", _parameters, low=10, high=40, rank=9, chosen=False),
     Column("results", "RESULTS", _results, low=8, high=40, rank=9, chosen=False),
     Column(
@@ -86,7 +91,7 @@ class BuildsScreen(BuildActions, Listed):
     """All builds."""
 
     PLACE = "builds"
-    INTEREST = frozenset({"build", "standing"})
+    INTEREST = frozenset({"build", "pin", "standing"})
     COLUMNS = COLUMNS
     FIELDS: ClassVar[Mapping[str, str]] = {
         "state": "state",

@@ -9,7 +9,7 @@ from job_orchestra.console.feed.archive import StoreFeed
 from job_orchestra.console.feed.contract import Link
 from job_orchestra.core.errors import InvalidInput, NotFound
 from job_orchestra.core.model import BuildState, Node, Pipeline, PipelineState
-from tests.kit.builders import batch, build
+from tests.kit.builders import batch, build, pin
 from tests.kit.consoles import story
 from tests.kit.feeds import FakeFeed
 
@@ -49,6 +49,15 @@ async def test_a_build_has_its_attempts(feed: StoreFeed, agent: FakeFeed) -> Non
     listed = await agent.call("builds.list", limit=1, where={"state": "failed"})
     identity = listed.builds[0].id
     assert await feed.call("builds.get", id=identity) == await agent.call("builds.get", id=identity)
+
+
+async def test_a_pinned_build_says_so(feed: StoreFeed, agent: FakeFeed) -> None:
+    first, second = (await feed.call("builds.list", limit=2)).builds
+    agent.store.write(batch(99, pins=[pin(first.id, note="released")]))
+    listed = (await feed.call("builds.list", limit=2)).builds
+    assert [one.pin and one.pin.note for one in listed] == ["released", None]
+    assert (await feed.call("builds.get", id=first.id)).build.pin == listed[0].pin
+    assert (await feed.call("builds.get", id=second.id)).build.pin is None
 
 
 async def test_a_pipeline_counts_its_live_builds(feed: StoreFeed, agent: FakeFeed) -> None:
