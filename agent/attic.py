@@ -71,7 +71,7 @@ class Attic:
         known = live | await self._known({_build(one) for one in old} - live)
         gone = [one for one in old if _build(one) not in known]
         if gone:
-            await asyncio.to_thread(self._release, gone)
+            gone = await asyncio.to_thread(self._release, gone)
             log.info("attic.released: artifacts of %d attempts whose builds are gone", len(gone))
         return gone
 
@@ -87,16 +87,19 @@ class Attic:
 
     def _demote(self, old: Iterable[Held]) -> None:
         for one in old:
-            self._contents.hold(one.root, Why.SOURCE)
-            self._contents.release(one.root, one.why, one.name)
+            if not self._contents.torn(one.root):
+                self._contents.hold(one.root, Why.SOURCE)
+            self._contents.release(one.root, one.why, one.name, unused_since=one.used)
 
-    def _release(self, gone: Iterable[Held]) -> None:
-        for one in gone:
-            self._contents.release(one.root, one.why, one.name)
+    def _release(self, gone: Iterable[Held]) -> list[Held]:
+        """Let directories go, unless they were used meanwhile; return which went."""
+        let_go = self._contents.release
+        went = [one for one in gone if let_go(one.root, one.why, one.name, unused_since=one.used)]
         try:
             forgetting.sweep(self._contents)
         except Conflict as problem:  # the next sweep takes it
             log.info("attic.sweep-later: %s", problem)
+        return went
 
 
 def _build(one: Held) -> str:

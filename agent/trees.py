@@ -127,6 +127,8 @@ class Trees:
                     return await asyncio.to_thread(self.contents.entries, digest)
             except OrchestraError as error:
                 problem = error
+        if await asyncio.to_thread(self.contents.torn, digest):  # the list may be whole where a file is lost
+            return await asyncio.to_thread(self.contents.entries, digest)
         raise problem
 
     async def _fetch(self, root: Digest, why: Why, name: str, holders: Sequence[AgentRecord]) -> None:

@@ -49,6 +49,7 @@ _HELD = """
     SELECT root, why, name, size, used FROM held WHERE (?1 IS NULL OR why = ?1) AND (?2 IS NULL OR name = ?2)
     ORDER BY used DESC
 """
+_LAST_USE = "SELECT max(used) FROM held WHERE root = ?1 AND NOT EXISTS (SELECT 1 FROM torn WHERE root = ?1)"
 _FORMAT = 1
 _DELETED = 5000  # contents forgotten in one transaction
 _FRAME_LIMIT = SMALL + (SMALL >> 8) + 64  # Zstandard's bound
@@ -62,6 +63,7 @@ _SHAPE = f"""
     PRAGMA user_version = {_FORMAT};
     COMMIT;
 """
+_TORN = "CREATE TABLE IF NOT EXISTS torn (root BLOB PRIMARY KEY) WITHOUT ROWID"  # others pass it over
 
 
 class Why(StrEnum):
@@ -112,6 +114,7 @@ class Contents:
             self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.executescript(_SHAPE)
+        self._db.execute(_TORN)
         self._db.execute("PRAGMA synchronous=FULL")
 
     def close(self) -> None:
@@ -191,10 +194,21 @@ class Contents:
         size = self.tree(root).size
         with self.transaction() as db:
             db.execute("REPLACE INTO held VALUES (?, ?, ?, ?, ?)", (root, why.value, name, size, int(time.time())))
+            db.execute("DELETE FROM torn WHERE root = ?", (root,))
 
     def holds(self, root: Digest) -> bool:
-        """Whether a directory is here, with all contents."""
+        """Whether a directory is here, with all contents as far as is known."""
         return self._last_use(root) is not None
+
+    def tear(self, root: Digest) -> None:
+        """Take note that contents of a directory are lost: it counts as not here until it is held anew."""
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO torn VALUES (?)", (root,))
+
+    def torn(self, root: Digest) -> bool:
+        """Whether a directory is known to lack contents, while what is left of it is held."""
+        with self._guard("read"), self._look_lock:
+            return self._looking.execute("SELECT 1 FROM torn WHERE root = ?", (root,)).fetchone() is not None
 
     def use(self, root: Digest) -> bool:
         """Take note that a directory is used; False when it is not here."""
@@ -206,7 +220,7 @@ class Contents:
 
     def _last_use(self, root: Digest) -> int | None:
         with self._guard("read"), self._look_lock:
-            return self._looking.execute("SELECT max(used) FROM held WHERE root = ?", (root,)).fetchone()[0]
+            return self._looking.execute(_LAST_USE, (root,)).fetchone()[0]
 
     def held(self, why: Why | None = None, name: str | None = None) -> list[Held]:
         """Return the directories that are held (None: for whatever), the last used first."""
@@ -255,6 +269,7 @@ class Contents:
             with self.transaction() as db:
                 db.executemany("DELETE FROM content WHERE digest = ?", [(one,) for one in digests[at : at + _DELETED]])
         with self._guard("write to"), self._lock:
+            self._db.execute("DELETE FROM torn WHERE root NOT IN (SELECT root FROM held)")
             # as a script: `execute` would take but the first of its steps, each of which gives back one page
             self._db.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
         for digest in digests:

@@ -5,11 +5,12 @@ Refuses to know why one directory matters more than another, and when there is t
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 
 from ...core import manifest
 from ...core.errors import Damaged, NotFound, PeerError
 from ...core.manifest import Digest
-from .contents import Contents, Held
+from .contents import Contents, Held, Why
 
 
 def sweep(contents: Contents) -> None:
@@ -22,7 +23,8 @@ def forget(contents: Contents, most: float, keep: Callable[[Held], bool]) -> lis
 
     Those that `keep` names stay whatever they take; of the others those that were used last, as far as they fit beside
     what was used after them. Each that is about to go is asked about once more when it is gone for others: who begins
-    to count on one before looking whether it is there is safe. What is damaged goes in any case. Raises as `sweep`.
+    to count on one before looking whether it is there is safe. What is damaged goes in any case, so that it is brought
+    anew; but artifacts cannot be made again: of those what is left stays, and counts as torn. Raises as `sweep`.
     """
     with contents.alone():
         reached = _Reached(contents)
@@ -30,6 +32,9 @@ def forget(contents: Contents, most: float, keep: Callable[[Held], bool]) -> lis
         order = sorted((not keep(one), -one.used, place, one) for place, one in enumerate(contents.held()))
         for others, _, _, one in order:
             if reached.take(one.root, most if others else math.inf):
+                continue
+            if not others and one.why is Why.ARTIFACTS and reached.take_rest(one.root):
+                contents.tear(one.root)
                 continue
             let_go = contents.release(one.root, one.why, one.name, unused_since=one.used)
             if others and (not let_go or keep(one)) and reached.take(one.root, math.inf):
@@ -66,6 +71,21 @@ class _Reached:
         self._lists |= lists
         self._needed |= new
         self._size += size
+        return True
+
+    def take_rest(self, root: Digest) -> bool:
+        """Have what is left of a damaged directory stay; return whether it is known what that is."""
+        try:
+            leaves = self._contents.tree(root).digests()
+        except (NotFound, Damaged, PeerError):
+            return False
+        left = {root, *leaves}
+        for leaf in leaves:
+            with suppress(NotFound, Damaged, PeerError):
+                left |= {one.digest for one in manifest.read_leaf(self._contents.read(leaf)) if one.is_file}
+        new = self._sizes.keys() & left - self._needed
+        self._needed |= new
+        self._size += sum(self._sizes[one] for one in new)
         return True
 
     def _beyond(self, root: Digest) -> tuple[set[Digest], set[Digest]]:

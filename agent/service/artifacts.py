@@ -6,11 +6,11 @@ import os
 import stat
 
 from ...core import api, views
-from ...core.errors import InvalidInput, NotFound
+from ...core.errors import InvalidInput, NotFound, Unreachable
 from ...core.globs import Globs
 from ...core.manifest import Entry, shown
 from ...core.model import Attempt
-from ..keeping import Keeper
+from ..keeping import PATIENCE_S, Keeper
 from ..trees import Trees, digest_of
 from .desk import Desk, current
 
@@ -56,7 +56,7 @@ class Artifacts:
             raise InvalidInput(message)
         attempt = await self._attempt(params.id, params.attempt)
         if attempt.artifacts and not self._trees.has(attempt.artifacts):
-            await self._keeper.fetch(attempt.artifacts, first=attempt.agent)
+            await self._bring(attempt)
         entries = await self._keeper.entries(attempt.artifacts) if attempt.artifacts else []
         found = await asyncio.to_thread(
             lambda: next((one for one in entries if one.is_file and shown(one.path) == params.path), None)
@@ -67,6 +67,15 @@ class Artifacts:
         data = await asyncio.to_thread(self._trees.contents.part, found, params.offset, params.limit)
         complete = params.offset + len(data) >= found.size
         return api.ArtifactPart(params.offset, base64.b64encode(data).decode(), found.size, complete)
+
+    async def _bring(self, attempt: Attempt) -> None:
+        """Have what an attempt kept on this machine; what is left of it here will do where nobody has the rest."""
+        torn = await asyncio.to_thread(self._trees.contents.torn, digest_of(attempt.artifacts))
+        try:
+            await self._keeper.fetch(attempt.artifacts, attempt.agent, 0 if torn else PATIENCE_S)
+        except (NotFound, Unreachable):
+            if not torn:
+                raise
 
     async def artifacts_fetch(self, params: api.ArtifactsFetch) -> api.Fetched:
         """Have artifacts on this machine."""

@@ -1,12 +1,14 @@
 """What builds leave, in networks of whole agents with real executors: kept, found from anywhere, and handed on."""
 
 import base64
+import time
 from typing import Any
 
 import pytest
 
 from job_orchestra.agent import attic
-from job_orchestra.agent.blobs import Why
+from job_orchestra.agent.attic import Attic
+from job_orchestra.agent.blobs import Why, forgetting
 from job_orchestra.core.errors import InvalidInput, NotFound
 from job_orchestra.store.retention import Policy, prune
 from tests.kit.meshes import until
@@ -177,6 +179,56 @@ async def test_they_go_with_the_build_when_that_is_pruned(town: Town, monkeypatc
     assert [one.name for one in await keeper.tidy()] == [f"{old}.1"]
     assert {build: contents.holds(bytes.fromhex(root)) for build, root in roots.items()} == {old: False, new: True}
     assert contents.lacking([bytes.fromhex(roots[old])]), "the contents are gone, too"
+
+
+async def test_one_lost_file_takes_no_others_with_it_and_comes_back(town: Town) -> None:
+    master = await town.found("master", worker=True)
+    build = await leave(master, "echo small > small; head -c 3000000 /dev/zero >large")
+    root = bytes.fromhex((await master.ask("artifacts.list", id=build))["tree"])
+    contents = master.agent.trees.contents
+    (lost,) = [one.digest for one in contents.entries(root) if one.path == b"large"]
+    kept = contents.large.file(lost.hex()).read_bytes()
+    contents.large.remove(lost.hex())
+    forgetting.sweep(contents)
+    assert (await read(master, build, "small"))[0] == b"small\n"
+    assert [one["path"] for one in (await master.ask("artifacts.list", id=build))["files"]] == ["large", "small"]
+    with pytest.raises(NotFound):
+        await read(master, build, "large")
+    other = await town.admit("other")
+    partial = other.agent.trees.contents.large.partial(lost.hex())
+    partial.write_bytes(kept)
+    mine = other.agent.trees.contents
+    mine.large.adopt(partial, lost.hex(), size=3_000_000)
+    lists = [
+        root,
+        *contents.tree(root).digests(),
+        *(one.digest for one in contents.entries(root) if one.digest != lost),
+    ]
+    mine.put_frames([(one, contents.frame(one)) for one in lists])
+    mine.hold(root, Why.ARTIFACTS, f"{build}.1")
+    await until(lambda: master.agent.peers.records[other.id].bulk, "it is known where it is")
+    assert (await read(master, build, "large", offset=2_999_999))[0] == b"\0"
+    assert contents.holds(root)
+
+
+async def test_what_is_used_while_it_is_let_go_stays(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attic, "SETTLED_S", -1.0)
+    master = await town.found("master", worker=True)
+    build = await leave(master, "echo x > file")
+    contents = master.agent.trees.contents
+    prune(master.agent.history.store, Policy(0, keep=0), 1 << 60)
+    (held,) = contents.held()
+
+    def busy(_: str) -> bool:
+        now = time.time() + 100
+        with monkeypatch.context() as later:
+            later.setattr("job_orchestra.agent.blobs.contents.time.time", lambda: now)
+            contents.hold(held.root, held.why, held.name)
+        return False
+
+    keeper = Attic(contents, master.agent.history, lambda: master.agent.replica.ledger, busy)
+    assert await keeper.tidy() == []
+    assert contents.holds(held.root), build
 
 
 async def test_an_agent_without_the_history_lets_them_go_when_others_have_them(

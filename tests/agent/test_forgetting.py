@@ -116,6 +116,34 @@ def test_what_is_damaged_goes_whoever_wants_it(shelf: Shelf) -> None:
     assert shelf.whole(other)
 
 
+def test_of_artifacts_that_are_damaged_what_is_left_stays_until_they_are_whole(shelf: Shelf) -> None:
+    shared = noise(1)
+    root, other = shelf.put(shared, noise(2, 2 * SMALL), why=Why.ARTIFACTS), shelf.put(shared, noise(3))
+    (lost,) = [one.digest for one in shelf.contents.entries(root) if one.size > SMALL]
+    shelf.contents.large.remove(lost.hex())
+    assert shelf.contents.holds(root), "nobody has looked yet"
+    assert shelf.forget(0, root) == [other]
+    assert not shelf.contents.holds(root), "so it is brought anew wherever it is wanted"
+    assert not shelf.contents.use(root)
+    assert shelf.contents.torn(root)
+    assert shelf.contents.lacking(one.digest for one in shelf.contents.entries(root)) == [lost]
+    assert shelf.put(shared, noise(2, 2 * SMALL), why=Why.ARTIFACTS) == root
+    assert not shelf.contents.torn(root)
+    assert shelf.whole(root)
+    shelf.contents.large.remove(lost.hex())
+    assert shelf.forget(0, root) == []
+    shelf.contents.release(root, Why.ARTIFACTS)
+    assert shelf.forget(0) == []
+    assert not shelf.contents.torn(root), "nothing is left of it"
+
+
+def test_artifacts_of_which_nobody_can_say_what_they_were_go(shelf: Shelf) -> None:
+    root = shelf.put(noise(1), why=Why.ARTIFACTS)
+    with shelf.contents.transaction() as db:
+        db.execute("DELETE FROM content WHERE digest = ?", (root,))
+    assert shelf.forget(1 << 30, root) == [root]
+
+
 def test_a_file_with_the_bytes_of_a_list_hides_nothing(shelf: Shelf) -> None:
     files = [noise(one) for one in range(3)]
     listed = write([Entry(b"%d" % place, FILE, len(one), b"x" * 32) for place, one in enumerate(files)])
