@@ -61,6 +61,8 @@ class Furnisher:
         self._fetch = fetch
         self._limit = limit
         self._cache_limit = cache_limit
+        self._orders = self._on_disk()
+        """Attempts that something was ordered for: most need nothing, and asking the disk about each takes its time."""
 
     def lacks(self, build: Build, spec: Spec) -> bool:
         """Whether something has to be brought, or waited for, before a build can start."""
@@ -110,6 +112,7 @@ class Furnisher:
                 data=str(self._paths.data),
                 socket=str(self._paths.scripting),
             )
+        self._orders.add(attempt.key)
         order.write(path, wanted)
         return Furnished(
             prepare=_program(prepare.__name__, str(path)) if fills else (),
@@ -119,6 +122,8 @@ class Furnisher:
 
     def kept(self, key: str) -> str:
         """Return what stands for the artifacts of an attempt that has ended; empty: it has none."""
+        if key not in self._orders:
+            return ""
         try:
             return order.kept(self._paths.kept(key)).artifacts
         except (OSError, msgspec.MsgspecError) as error:
@@ -145,15 +150,21 @@ class Furnisher:
 
     def clear(self, key: str) -> None:
         """Forget an attempt that has ended."""
-        self._paths.order(key).unlink(missing_ok=True)
-        self._paths.order(key).with_suffix(".taken").unlink(missing_ok=True)
-        self._paths.kept(key).unlink(missing_ok=True)
+        if key in self._orders:
+            self._paths.order(key).unlink(missing_ok=True)
+            self._paths.order(key).with_suffix(".taken").unlink(missing_ok=True)
+            self._paths.kept(key).unlink(missing_ok=True)
+            self._orders.discard(key)
         self.warm.release(key)
 
     def clear_others(self, live: Collection[str]) -> None:
         """Forget all attempts but these: nobody will tell of the end of any other."""
-        for key in {one.stem for one in self._paths.orders.iterdir()}.difference(live):
+        self._orders |= self._on_disk()  # what an attempt keeps may come after it was forgotten
+        for key in self._orders.difference(live):
             self.clear(key)
+
+    def _on_disk(self) -> set[str]:
+        return {one.stem for one in self._paths.orders.iterdir()}
 
 
 def _needed(build: Build, spec: Spec) -> list[str]:

@@ -6,6 +6,7 @@ Memory: eight bytes for each log that the history knows. Refuses to know why a b
 """
 
 import asyncio
+import math
 import time
 from array import array
 from collections.abc import Callable, Sequence
@@ -112,7 +113,14 @@ def _build(log: Path) -> str:
 def _settled(folder: Path) -> list[Path]:
     before = time.time() - SETTLED_S
     found = [one for one in folder.glob("*.log") if is_attempt_key(one.stem)]
-    return [one for one in found if one.stat().st_mtime < before]
+    return [one for one in found if _mtime(one) < before]
+
+
+def _mtime(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # it was empty, and is another attempt's log by now
+        return math.inf
 
 
 def _folder_of(build: str) -> int:

@@ -16,7 +16,7 @@ from .attempt import Course, Halt, Turn
 from .ending import NEVER, Ending
 from .keyboards import Keyboard
 from .outlets import Actions, Draining
-from .processes import Exit, Track, exit_of
+from .processes import LINUX, Exit, Track, exit_of
 from .protocol import StepPlan
 from .results import read_results
 from .rooms import Room
@@ -84,7 +84,7 @@ class Execution:
     def _open(self) -> None:
         """Take a room, and open what its processes read and write. Raises OSError."""
         plan, site, track = self.plan, self._site, self._track
-        self._log = os.open(plan.log, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._log = site.blanks.take(plan.log)
         room = self._room = site.rooms.take()
         track.directory, track.mark, track.workspace = room.directory, room.tmp, room.workspace
         track.group, track.nice = site.groups.group(room.name), plan.nice
@@ -342,7 +342,7 @@ class Execution:
             self._services.abandon()
         if self._streams is not None:
             self._streams.abandon()
-        self._end()
+        self._end(sure=False)
 
     def _read_results(self) -> None:
         if self._results_read or self._room is None:
@@ -353,11 +353,15 @@ class Execution:
         except ValueError as error:
             self.course.on_bad_results(str(error))
 
-    def _end(self) -> None:
+    def _end(self, *, sure: bool = LINUX) -> None:
+        """Nothing of it is left; that is `sure` where nobody can be left who writes to its log."""
         log_bytes = 0
         if self._log >= 0:
             log_bytes = os.fstat(self._log).st_size
-            os.close(self._log)
+            if log_bytes == 0 and sure and self._streams is not None and self._streams.plain:
+                self._site.blanks.give_back(self.plan.log, self._log)
+            else:
+                os.close(self._log)
         self._read_results()
         self.course.end(self._clock.at(time.monotonic()), log_bytes)
         del self._site.tracks[self.plan.key]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...core.model import BuildState
 from .attempt import Course
+from .blanks import Blanks
 from .connection import Connection, listen
 from .ending import GIVE_UP_S, NEVER, SWEEP_S
 from .execution import Execution
@@ -93,6 +94,7 @@ class Server:
             processes=processes,
             groups=groups,
             rooms=Rooms(str(work)),
+            blanks=Blanks(),
             journal=self._journal,
             tools=Tools(self._selector, processes.start_helper),
             tracks={},

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ...core.model import Millis
 from .attempt import Course
+from .blanks import Blanks
 from .groups import Groups
 from .journal import Journal
 from .outlets import Tools
@@ -32,6 +33,7 @@ class Site:
     processes: Processes
     groups: Groups
     rooms: Rooms
+    blanks: Blanks
     journal: Journal
     tools: Tools
     tracks: dict[str, Track]  # of those that run

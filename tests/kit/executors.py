@@ -77,7 +77,8 @@ class AgentEnd:
 
     def log(self, plan: Plan) -> bytes:
         """Return what an attempt wrote."""
-        return Path(plan.log).read_bytes()
+        log = Path(plan.log)
+        return log.read_bytes() if log.exists() else b""
 
     def plan(self, serial: int) -> Plan:
         """Return a plan whose execution leaves a line in the witness."""
