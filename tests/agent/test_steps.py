@@ -57,7 +57,7 @@ jobs:
   awaited:
     services: { db: { run: 'echo hidden; exec tail -f /dev/null', port: auto, ready: { within: 500ms } } }
     run: echo not this
-  unserved: { run: echo not this, services: { db: 'echo no disk; exit 3' } }
+  unserved: { run: exec tail -f /dev/null, services: { db: 'echo no disk; exit 3' } }
   elsewhere: { run: "true", runs-on: [moon-base] }
 """
 
