@@ -7,15 +7,10 @@ forgotten when room is wanted (tidying). Refuses to know which builds are pruned
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import cast
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from ..core.errors import Conflict, OrchestraError
-from ..core.ledger import Ledger
-from ..core.model import Build
-from ..store.query import Filter, Operator, Query
 from .blobs import Contents, Held, Why, forgetting
-from .history import History
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +20,6 @@ LOOK_S = 300.0
 SETTLED_S = 3600.0
 """Seconds without use before the history is asked for a build: by then it was told of it, however late that was."""
 
-_PAGE = 200
-
 
 class Attic:
     """The artifacts on one machine."""
@@ -34,18 +27,18 @@ class Attic:
     def __init__(
         self,
         contents: Contents,
-        history: History,
-        ledger: Callable[[], Ledger | None],
+        known: Callable[[Collection[str]], Awaitable[set[str]]],
+        remembers: Callable[[], bool],
         busy: Callable[[str], bool],
     ) -> None:
         """Look after what is held in `contents`.
 
-        `ledger` returns the ledger whose builds `history` has, None on an agent that keeps no history; `busy` says
-        whether an attempt on this machine is not settled.
+        `known` returns those of some builds that the network knows, `remembers` says whether this agent keeps the
+        history, and `busy` whether an attempt on this machine is not settled.
         """
         self._contents = contents
-        self._history = history
-        self._ledger = ledger
+        self._known = known
+        self._remembers = remembers
         self._busy = busy
 
     async def run(self) -> None:
@@ -58,32 +51,20 @@ class Attic:
                 log.info("attic.later: %s", error)
 
     async def tidy(self) -> Sequence[Held]:
-        """Let go of what need not stay; return that. Raises StorageError."""
+        """Let go of what need not stay; return that. Raises StorageError, Unavailable."""
         held = await asyncio.to_thread(self._contents.held, Why.ARTIFACTS)
         old = [one for one in held if one.used < time.time() - SETTLED_S and not self._busy(one.name)]
-        ledger = self._ledger()
-        if ledger is None:
+        if not self._remembers():
             await asyncio.to_thread(self._demote, old)
             return old
-        if not old or not await self._history.reached(ledger.index):
+        if not old:
             return []
-        live = set(ledger.builds)
-        known = live | await self._known({_build(one) for one in old} - live)
+        known = await self._known({_build(one) for one in old})
         gone = [one for one in old if _build(one) not in known]
         if gone:
             gone = await asyncio.to_thread(self._release, gone)
             log.info("attic.released: artifacts of %d attempts whose builds are gone", len(gone))
         return gone
-
-    async def _known(self, builds: Iterable[str]) -> set[str]:
-        """Return those of some builds that the history has."""
-        found: set[str] = set()
-        wanted = tuple(builds)
-        for at in range(0, len(wanted), _PAGE):
-            query = Query("builds", (Filter("id", Operator.IN, wanted[at : at + _PAGE]),), limit=_PAGE)
-            rows = (await self._history.read(self._history.store.find, query)).rows
-            found.update(cast("Build", one).id for one in rows)
-        return found
 
     def _demote(self, old: Iterable[Held]) -> None:
         for one in old:

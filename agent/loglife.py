@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -34,31 +34,48 @@ _FOLDERS = 256  # of blobs, by the first byte of their digests
 class LogLife:
     """The logs on one machine."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it looks after, and by what
         self,
         paths: Paths,
         blobs: Blobs,
         history: History,
         ledger: Callable[[], Ledger | None],
+        *,
         writes: Callable[[str], bool],
+        known: Callable[[Collection[str]], Awaitable[set[str]]],
     ) -> None:
         """Look after the logs below `paths` and in `blobs`.
 
         `ledger` returns the ledger whose builds `history` has, None on an agent that keeps no history; `writes` says
-        whether an attempt on this machine may write more to its log.
+        whether an attempt on this machine may write more to its log; `known` returns those of some builds that the
+        network knows.
         """
         self._paths = paths
         self._blobs = blobs
         self._history = history
         self._ledger = ledger
         self._writes = writes
+        self._known = known
 
     async def forget(self) -> int:
-        """Let go of logs that belong to no known build; return how many. Raises StorageError."""
+        """Let go of logs that belong to no known build; return how many. Raises StorageError, Unavailable."""
         ledger = self._ledger()
-        if ledger is None or not await self._history.reached(ledger.index):
+        if ledger is None:
+            return await self._forget_what_others_forgot()
+        if not await self._history.reached(ledger.index):
             return 0
         return await self._forget_files(ledger) + await self._forget_blobs()
+
+    async def _forget_what_others_forgot(self) -> int:
+        """Let go of files of builds that the master does not know. Folders stay: a live build may write to one."""
+        gone = 0
+        for folder in await asyncio.to_thread(lambda: sorted(self._paths.logs.iterdir())):
+            files = await asyncio.to_thread(_settled, folder)
+            known = await self._known({_build(one) for one in files}) if files else set[str]()
+            lone = [one for one in files if _build(one) not in known and not self._writes(one.stem)]
+            await asyncio.to_thread(_unlink, folder, lone, empty=False)
+            gone += len(lone)
+        return gone
 
     async def _forget_files(self, ledger: Ledger) -> int:
         gone = 0

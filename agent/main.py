@@ -23,6 +23,7 @@ from .alone import only_agent
 from .attic import Attic
 from .ballast import Ballast
 from .blobs import Blobs, Contents
+from .bulk import Bulk
 from .caches import Caches
 from .clockwork import Clockwork
 from .departure import Departure
@@ -34,6 +35,7 @@ from .history import History
 from .identity import Identity
 from .journal import Journal
 from .keeping import Keeper
+from .knowledge import Knowledge
 from .leases import Leases
 from .loglife import LogLife
 from .logreading import LogReader
@@ -134,9 +136,9 @@ class Agent:
         self.blobs = Blobs(paths.blobs, settings.blob_quota)
         self.trees = Trees(Contents(paths.contents), paths.bundles, bulk, mesh)
         self.keeper = Keeper(paths, self.blobs, self.trees, bulk, self.peers, mesh, self.history)
-        bulk.offer(lambda name: snapshots.resolve(name) or self.keeper.resolve(name))
-        bulk.admit(self._is_member)
+        self._offer_files(bulk, snapshots)
         self.way = MasterWay(self.identity.id, self.replica, self.master, self.peers, mesh)
+        self._knowledge = Knowledge(self.history, self._ledger_with_history, self.peers, mesh)
         self._furnisher = self._furnishing()
         self._caches = Caches(self.trees, self.peers, mesh)
         self.worker = self._worker() if settings.worker else None
@@ -174,6 +176,11 @@ class Agent:
         self.departure.connect(self.router.ask)
         self.sittings.connect(self.router.ask)
 
+    def _offer_files(self, bulk: Bulk, snapshots: StoreSnapshots) -> None:
+        """Let members fetch what is large."""
+        bulk.offer(lambda name: snapshots.resolve(name) or self.keeper.resolve(name))
+        bulk.admit(self._is_member)
+
     def _furnishing(self) -> Furnisher:
         warm = Warm(self.paths.warm, self.settings.slot_count(self.settings.over(self._facts)), self._writes)
         return Furnisher(
@@ -200,13 +207,20 @@ class Agent:
     def _attic(self) -> Attic:
         return Attic(
             self.trees.contents,
-            self.history,
-            self._ledger_with_history,
+            self._knowledge.of,
+            lambda: self.peers.holds_copy,
             lambda key: self.worker is not None and self.worker.knows(key),
         )
 
     def _retainer(self) -> Retainer:
-        logs = LogLife(self.paths, self.blobs, self.history, self._ledger_with_history, self._writes)
+        logs = LogLife(
+            self.paths,
+            self.blobs,
+            self.history,
+            self._ledger_with_history,
+            writes=self._writes,
+            known=self._knowledge.of,
+        )
         return Retainer(
             self.history,
             self.settings.policy(),

@@ -59,6 +59,7 @@ class Call(StrEnum):
     FORGET = "cache.forget"  # CachesOf -> Caches: forget these caches, which are told
     SNAPSHOT = "snapshot.prepare"  # Prepare -> Prepared: the state, ready to be fetched
     FOLLOW = "events.follow"  # nothing -> nothing: send me what subscribers hear
+    KNOWN = "builds.known"  # Builds -> Builds: which of these are known, live or ended
     ADMIT = "member.admit"  # Entrant -> entering.Welcome: somebody at my door wants to be a member
 
 
@@ -83,6 +84,7 @@ CALLERS: dict[Call, Who] = {
     Call.FORGET: Who.MEMBER,
     Call.SNAPSHOT: Who.MEMBER,
     Call.FOLLOW: Who.MEMBER,
+    Call.KNOWN: Who.MEMBER,
     Call.ADMIT: Who.MEMBER,
 }
 """Who may make which call; tests walk every row."""
@@ -290,6 +292,12 @@ class Caches(msgspec.Struct, frozen=True, array_like=True):
     """Some caches."""
 
     caches: tuple[CacheHeld, ...]  # last used first
+
+
+class Builds(msgspec.Struct, frozen=True, array_like=True):
+    """Some builds."""
+
+    ids: tuple[str, ...]  # theirs
 
 
 class TipOf(msgspec.Struct, frozen=True, array_like=True):

@@ -14,6 +14,7 @@ from job_orchestra.agent.routing import HERE
 from job_orchestra.core import api
 from job_orchestra.core.errors import (
     InvariantError,
+    LimitReached,
     NoMaster,
     NotAllowed,
     NotFound,
@@ -27,6 +28,7 @@ from job_orchestra.core.messages import (
     Answer,
     Assigned,
     Attempts,
+    Builds,
     Caches,
     CachesOf,
     Call,
@@ -233,6 +235,15 @@ async def follow(s: Scene) -> None:
     assert await s.call(s.other, s.worker, Call.FOLLOW) == b""
 
 
+async def known(s: Scene) -> None:
+    (mine,) = unpack(
+        await s.call(s.other, s.master, Call.KNOWN, Builds((s.attempt.build, "00000000", "../x"))), Builds
+    ).ids
+    assert mine == s.attempt.build
+    with pytest.raises(LimitReached):
+        await s.call(s.other, s.master, Call.KNOWN, Builds((s.attempt.build,) * 1_001))
+
+
 async def admit(s: Scene) -> None:
     entrant = Entrant(AgentRecord("f" * 16, "eve", public="x" * 40), invite="0" * 64)
     with pytest.raises(NotLeading):
@@ -264,6 +275,7 @@ WALK: dict[Call, Callable[[Scene], Awaitable[None]]] = {
     Call.FORGET: caches,
     Call.SNAPSHOT: snapshot,
     Call.FOLLOW: follow,
+    Call.KNOWN: known,
     Call.ADMIT: admit,
 }
 

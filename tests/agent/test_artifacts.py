@@ -226,7 +226,7 @@ async def test_what_is_used_while_it_is_let_go_stays(town: Town, monkeypatch: py
             contents.hold(held.root, held.why, held.name)
         return False
 
-    keeper = Attic(contents, master.agent.history, lambda: master.agent.replica.ledger, busy)
+    keeper = Attic(contents, master.agent._knowledge.of, lambda: True, busy)
     assert await keeper.tidy() == []
     assert contents.holds(held.root), build
 

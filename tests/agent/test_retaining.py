@@ -11,7 +11,7 @@ import pytest
 from job_orchestra.agent import loglife, settings
 from job_orchestra.agent.loglife import LogLife
 from job_orchestra.agent.retaining import Retainer
-from job_orchestra.core.errors import InvalidInput
+from job_orchestra.core.errors import InvalidInput, Unavailable
 from job_orchestra.core.model import BuildState
 from job_orchestra.store.contract import Store
 from job_orchestra.store.retention import Policy
@@ -71,7 +71,14 @@ class Old:
     def life(self) -> LogLife:
         """Return who looks after the logs."""
         agent = self.one.agent
-        return LogLife(agent.paths, agent.blobs, agent.history, lambda: agent.replica.ledger, lambda _: False)
+        return LogLife(
+            agent.paths,
+            agent.blobs,
+            agent.history,
+            lambda: agent.replica.ledger,
+            writes=lambda _: False,
+            known=agent._knowledge.of,
+        )
 
 
 async def test_old_builds_go_with_their_logs(town: Town) -> None:
@@ -123,13 +130,28 @@ async def test_what_a_worker_called_a_log_and_is_none_keeps_nothing_from_going(t
     assert old.digests[4] not in set(dict(first.agent.blobs.sizes()))
 
 
-async def test_an_agent_without_a_history_leaves_logs_alone(town: Town) -> None:
+async def test_an_agent_without_a_history_forgets_what_the_master_did(town: Town) -> None:
     first = await town.found()
-    old, agent = Old(first), first.agent
-    first.agent.history.store.remove("builds", [one.id for one in old.builds])
-    life = LogLife(agent.paths, agent.blobs, agent.history, lambda: None, lambda _: False)
-    assert await life.forget() == 0
-    assert all(path.exists() for path in old.files)
+    old = Old(first)
+    far = await town.admit("far", worker=True, voter="never")
+    mine = [far.agent.paths.log(path.stem) for path in old.files]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"log")
+        age(path)
+    young = far.agent.paths.log(f"{build(4000).id}.1")
+    young.parent.mkdir(exist_ok=True)
+    young.write_bytes(b"of a build of which the master may not have heard yet")
+    first.agent.history.store.remove("builds", [one.id for one in old.builds[:4]])
+    retainer = far.agent._retainer()
+    assert await retainer.tidy() == 0
+    assert [path.exists() for path in mine] == [False] * 4 + [True] * 2
+    assert young.exists()
+    town.cut(far)
+    first.agent.history.store.remove("builds", [old.builds[4].id])
+    with pytest.raises(Unavailable):
+        await retainer.tidy()
+    assert mine[4].exists(), "it is not known what may go"
 
 
 @pytest.mark.parametrize(
