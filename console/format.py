@@ -34,10 +34,23 @@ def between(start: str | None, end: str | None, now: datetime) -> float | None:
     return ((datetime.fromisoformat(end) if end else now) - datetime.fromisoformat(start)).total_seconds()
 
 
+def age(at: str | None, now: datetime) -> str:
+    """Return how long ago an RFC 3339 text was: `12s`, `3m`, `2h07m`, `4d03h`; `-` for None.
+
+    Coarser than a duration: of what is minutes old nobody counts the seconds, and what is on a screen stands still.
+    """
+    seconds = between(at, None, now)
+    if seconds is None:
+        return "-"
+    whole = int(max(seconds, 0))
+    if whole < _MINUTE:
+        return f"{whole}s"
+    return f"{whole // _MINUTE}m" if whole < _HOUR else duration(whole // _MINUTE * _MINUTE)
+
+
 def ago(at: str | None, now: datetime) -> str:
     """Return how long ago an RFC 3339 text was, as `12s ago`; `-` for None."""
-    seconds = between(at, None, now)
-    return "-" if seconds is None else f"{duration(max(seconds, 0))} ago"
+    return "-" if at is None else f"{age(at, now)} ago"
 
 
 def now() -> datetime:

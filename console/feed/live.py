@@ -105,7 +105,7 @@ class LiveFeed:
             async with asyncio.timeout(CALL_S + (wait if isinstance(wait, float | int) else 0.0)):
                 answer = await self._client.call(method, **params)
         except TimeoutError:
-            raise TimedOut(f"{method} was not answered in time; press r to ask again") from None
+            raise TimedOut(f"{method} was not answered in time; ctrl+r asks again") from None
         if api.METHODS[method].permission is api.Permission.READ and method not in _UNKEPT:
             self._memory.keep(method, params, answer, self.clock())
         return answer

@@ -19,6 +19,7 @@ PIECE = 16 << 10
 """Bytes beyond which a line is cut into pieces."""
 
 _SGR = re.compile(rb"\x1b\[[0-9;:]{0,64}m")
+_ALL_OFF = (b"\x1b[0m", b"\x1b[m")
 
 
 class Kind(IntEnum):
@@ -99,10 +100,9 @@ class Lines:
     def colours(self, row: Row) -> bytes:
         """Return the colour codes that are in force where a row begins, set by rows before it."""
         begin = max(0, row.start - PIECE)
-        before = self.source.view(begin, row.start)
-        if not before or b"\x1b[" not in before:
-            return b""
-        return b"".join(_SGR.findall(before))
+        before = self.source.view(begin, row.start) or b""
+        ended = max(before.rfind(end) for end in _ALL_OFF)  # what was set before that is over
+        return b"".join(_SGR.findall(before, max(0, ended)))
 
     # -- neighbours
 

@@ -136,16 +136,19 @@ class Console(App[None]):
             self.set_timer(BATCH_S, self._pass_on)
 
     def _on_standing(self) -> bool:
-        """Show how the feed stands; return whether that is different from before, and not only later."""
+        """Show how the feed stands; return whether screens are still to be told that it is not as before."""
         standing = self.feed.standing
         status = replace(standing.status, age=0.0) if standing.status else None
         before, self._stood = self._stood, (standing.link, status)
-        came_back = standing.link is not Link.LOST and before[0] is not standing.link
-        if came_back and self.watcher.builds:
-            self.run_worker(self.watcher.catch_up, group="watch", exclusive=True)
         for place in self._places():
             place.on_standing()
-        return self._stood != before
+        if standing.link is Link.LOST or before[0] is standing.link:
+            return self._stood != before
+        if self.watcher.builds:
+            self.run_worker(self.watcher.catch_up, group="watch", exclusive=True)
+        self._kinds.add("standing")
+        self._pass_on()  # at once: they had nobody to ask until now
+        return False
 
     def _tell_end(self, label: str, state: str) -> None:
         """Tell that a build has ended that somebody waits for: here, by the terminal, on the desktop."""

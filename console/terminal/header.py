@@ -99,7 +99,7 @@ class Header(Painted):
             parts.append(("✗ NO QUORUM", Tone.BAD))
         if live:
             parts.append((f"via {middle(clean(status.agent.name), 16)}", Tone.DIM))
-            parts.append((f"{(standing.round_trip or 0) * 1000:.1f} ms", Tone.DIM))
+            parts.append((_round_trip(standing.round_trip or 0.0), Tone.DIM))
         parts.append(self._freshness())
         if self._readonly:
             parts.append(("READ-ONLY", Tone.WARN))
@@ -151,3 +151,8 @@ class Header(Painted):
                 self.post_message(self.Chosen(name))
                 return
             place += len(key) + 1 + len(title) + (3 if wide else 1)
+
+
+def _round_trip(seconds: float) -> str:
+    """Return whole milliseconds: smaller parts are another each time, and say nothing."""
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"  # noqa: PLR2004 - a millisecond

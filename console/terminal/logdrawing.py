@@ -132,25 +132,27 @@ class LogDrawing(Painted):
         return strip.apply_offsets(0, y)
 
     def _text_line(self, row: Row, part: int, bar: Part, *, chosen: bool) -> Strip:
-        base = self.rich_style
+        base, room = self.base, self._width
         over = self.tone(Tone.CURSOR) if chosen else Style.null()
-        first, room = (part * self._width if self.wrapped else self._left), self._width
+        first = part * room if self.wrapped else self._left
         segments = [Segment(self._margin(row, part), base + self.tone(Tone.DIM) + over)] if self._gutter else []
         texts = self._texts_of(row)
-        total = sum(cells(text) for text, _ in texts)
-        ranges = self._found_in("".join(text for text, _ in texts))
-        lit = self.tone(Tone.HERE if chosen else Tone.MATCH)
-        line = Strip([Segment(text, base + style) for text, style in _lit(texts, ranges, over, over + lit)])
-        line = line.crop(first, first + room)
-        segments += list(line)
-        used = line.cell_length
+        total = used = sum(cells(text) for text, _ in texts)
+        if chosen or self.highlight is not None:
+            lit = self.tone(Tone.HERE if chosen else Tone.MATCH)
+            texts = _lit(texts, self._found_in("".join(text for text, _ in texts)), over, over + lit)
+        line = [Segment(text, base + style) for text, style in texts]
+        if first or total > room:
+            strip = Strip(line).crop(first, first + room)
+            line, used = list(strip), strip.cell_length
+        segments += line
         cut = not self.wrapped and total > first + room
         segments.append(Segment(" " * (room - used), base + over))
         segments.append(Segment("›" if cut else " ", base + self.tone(Tone.ACCENT) + over))
         segments.append(Segment(bar[0], base + self.tone(Tone.DIM)))
         if not self.wrapped and self._left and total and segments:
             segments = list(Strip([Segment("‹", base + self.tone(Tone.ACCENT)), *Strip(segments).crop(1)]))
-        return Strip(segments)
+        return Strip(segments, self._gutter + room + 2)
 
     def _margin(self, row: Row, part: int) -> str:
         """Return the time a line came and its number, as far as known."""

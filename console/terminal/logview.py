@@ -27,8 +27,8 @@ from .cells import clean
 from .logdrawing import LogDrawing
 from .logpage import Page
 
-FRAME_S = 0.04
-"""Seconds between two looks at a log that grows: 25 times a second. Over ssh the app draws less often by itself."""
+FRAME_S = 0.05
+"""Seconds between two looks at a log that grows: 20 times a second. Over ssh the app draws less often by itself."""
 
 WAIT_S = 10.0
 """Seconds that one request waits for a log to grow."""

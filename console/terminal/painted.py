@@ -53,17 +53,25 @@ class Painted(Widget):
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - as Textual has it
         """Draw nothing yet."""
         super().__init__(id=id, classes=classes)
+        self._base: Style | None = None
         self._tones: dict[Tone, Style] = {}
 
     def notify_style_update(self) -> None:
         """Take the tones anew from the theme when it has changed."""
         super().notify_style_update()
-        self._tones = {}
+        self._base, self._tones = None, {}
 
     @property
     def moment(self) -> datetime:
         """The time of day, as the app has it."""
         return cast("Clocked", self.app).now()
+
+    @property
+    def base(self) -> Style:
+        """How a text looks that means nothing special."""
+        if self._base is None:
+            self._base = self.rich_style
+        return self._base
 
     def tone(self, tone: Tone) -> Style:
         """Return how a tone looks."""
@@ -74,7 +82,7 @@ class Painted(Widget):
 
     def drawn(self, parts: Iterable[Part], width: int, *, under: Tone | None = None) -> Strip:
         """Return a line of exactly `width` cells from clean texts; `under`: a tone that lies beneath all of it."""
-        base = self.rich_style
+        base = self.base
         over = Style.null() if under is None else self.tone(under)
         segments: list[Segment] = []
         used = 0

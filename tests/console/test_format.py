@@ -59,7 +59,23 @@ def test_between(start: str | None, end: str | None, seconds: float | None) -> N
 
 @pytest.mark.parametrize(
     ("at", "text"),
-    [(None, "-"), ("2026-11-23T19:59:48.000Z", "12s ago"), ("2026-11-23T20:00:05.000Z", "0.0s ago")],
+    [
+        (None, "-"),
+        ("2026-11-23T20:00:05.000Z", "0s"),
+        ("2026-11-23T19:59:55.100Z", "4s"),
+        ("2026-11-23T19:59:00.000Z", "1m"),
+        ("2026-11-23T19:00:01.000Z", "59m"),
+        ("2026-11-23T17:52:20.000Z", "2h07m"),
+        ("2026-11-19T16:30:00.000Z", "4d03h"),
+    ],
+)
+def test_an_age_is_as_coarse_as_it_is_old(at: str | None, text: str) -> None:
+    assert look.age(at, NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [(None, "-"), ("2026-11-23T19:59:48.000Z", "12s ago"), ("2026-11-23T20:00:05.000Z", "0s ago")],
 )
 def test_ago(at: str | None, text: str) -> None:
     assert look.ago(at, NOW) == text

@@ -15,7 +15,7 @@ from ...feed.listing import Rows
 from ...feed.ordering import FEW, soon
 from ...feed.pages import Pages
 from ...feed.words import Wish
-from ...format import between, duration, size
+from ...format import age, between, duration, size
 from .. import commands
 from ..cells import Part, Tone, clean, state
 from ..columns import Column
@@ -36,7 +36,7 @@ def _took(build: BuildSummary, now: datetime) -> Part:
 
 
 def _created(build: BuildSummary, now: datetime) -> Part:
-    return duration(between(build.created, None, now)), Tone.DIM
+    return age(build.created, now), Tone.DIM
 
 
 def _results(build: BuildSummary, _: datetime) -> Part:

@@ -14,7 +14,7 @@ from ....core.errors import OrchestraError
 from ....core.views import BuildSummary, JobView, ParameterDefinition, StepDefinition
 from ...feed.listing import Listing, Rows
 from ...feed.words import Wish
-from ...format import between, duration
+from ...format import age, duration
 from .. import commands
 from ..cells import Part, Tone, clean, state
 from ..columns import Column
@@ -94,7 +94,7 @@ class JobsScreen(Listed):
 
     def _age(self, job: JobView, now: datetime) -> Part:
         build = self._build(job)
-        return (duration(between(build.created, None, now)) if build else "", Tone.DIM)
+        return (age(build.created, now) if build else "", Tone.DIM)
 
     def key_of(self, row: Any) -> str:  # noqa: ANN401 - a JobView
         """See Listed."""

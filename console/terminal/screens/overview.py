@@ -17,7 +17,7 @@ from ....core.views import AgentView, BuildSummary
 from ...feed.contract import Link
 from ...feed.insight import progress
 from ...feed.listing import Listing
-from ...format import between, duration
+from ...format import age, between, duration
 from .. import commands
 from ..cells import Part, Tone, bar, clean, sparkline, state
 from ..columns import Column
@@ -51,7 +51,7 @@ def _took(build: BuildSummary, now: datetime) -> Part:
 
 
 def _waits(build: BuildSummary, now: datetime) -> Part:
-    return duration(between(build.created, None, now)), Tone.DIM
+    return age(build.created, now), Tone.DIM
 
 
 def _slots(agent: AgentView, _: datetime) -> Part:
@@ -68,7 +68,7 @@ def _since(found: FailingView, _: datetime) -> Part:
 
 
 def _for(found: FailingView, now: datetime) -> Part:
-    return duration(between(found.since.finished or found.since.created, None, now)), Tone.DIM
+    return age(found.since.finished or found.since.created, now), Tone.DIM
 
 
 def _last(found: FailingView, _: datetime) -> Part:

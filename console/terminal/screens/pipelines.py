@@ -13,7 +13,7 @@ from ...feed.listing import Rows
 from ...feed.ordering import FEW, soon
 from ...feed.pages import Pages
 from ...feed.words import Wish
-from ...format import between, duration
+from ...format import age, between, duration
 from .. import commands
 from ..cells import Part, Tone, clean, state
 from ..columns import Column
@@ -27,7 +27,7 @@ def _took(one: PipelineSummary, now: datetime) -> Part:
 
 
 def _age(one: PipelineSummary, now: datetime) -> Part:
-    return duration(between(one.created, None, now)), Tone.DIM
+    return age(one.created, now), Tone.DIM
 
 
 class PipelinesScreen(PipelineActions, Listed):

@@ -15,7 +15,7 @@ from ....core.views import TaskView
 from ...feed.listing import Rows
 from ...feed.pages import Pages
 from ...feed.words import Wish
-from ...format import between, duration
+from ...format import age
 from .. import commands
 from ..cells import Part, Tone, clean, state
 from ..columns import Column
@@ -25,7 +25,7 @@ from .listed import Listed
 
 
 def _age(task: TaskView, now: datetime) -> Part:
-    return duration(between(task.at, None, now)), Tone.DIM
+    return age(task.at, now), Tone.DIM
 
 
 def _outcome(task: TaskView, _: datetime) -> Part:

@@ -118,6 +118,12 @@ def test_colours_go_on_from_line_to_line() -> None:
     assert lines.colours(rows[1]) == b"\x1b[31m"
 
 
+@pytest.mark.parametrize("off", [b"\x1b[0m", b"\x1b[m"])
+def test_colours_that_were_all_taken_back_are_not_in_force(off: bytes) -> None:
+    lines = lines_of(b"\x1b[31m" + off + b"\x1b[1ma\nb\n")
+    assert lines.colours(down(lines)[1]) == off + b"\x1b[1m"
+
+
 def test_lines_are_numbered_where_all_before_was_read() -> None:
     lines = lines_of(b"x\n" * 200)
     assert lines.source.line_number(down(lines)[150].start) == 150
