@@ -6,6 +6,7 @@ four characters are enough to name a recent build, as with git's commits. Determ
 id. An agent's id is the fingerprint of its key, so that nobody can take another's; contents are named by their digest.
 """
 
+import re
 from hashlib import sha256
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
@@ -15,6 +16,9 @@ _BITS = 40
 _MASK = (1 << _BITS) - 1
 _FACTOR = 0x9E3779B97D  # odd, hence invertible modulo 2**40; digits of the golden ratio spread neighbours well
 _INVERSE = pow(_FACTOR, -1, 1 << _BITS)
+_LENGTH = _BITS // 5
+_PREFIX = re.compile(f"[{_ALPHABET}]{{1,{_LENGTH}}}").fullmatch
+_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # as Python reads numbers of base 32
 
 
 def build_id(serial: int) -> str:
@@ -33,22 +37,19 @@ def serial_of(identity: str) -> int:
     if not is_build_id(identity):
         message = f"{identity[:40]!r} is no build id: eight characters of {_ALPHABET}"
         raise ValueError(message)
-    mixed = 0
-    for character in identity:
-        mixed = mixed << 5 | _ALPHABET.index(character)
-    mixed = (mixed * _INVERSE) & _MASK
+    mixed = (int(identity.translate(_DIGITS), 32) * _INVERSE) & _MASK
     mixed ^= mixed >> 21  # undoes itself: 2 x 21 bits are all there are
     return (mixed * _INVERSE) & _MASK
 
 
 def is_build_id(text: str) -> bool:
     """Whether `text` is the form of a build id."""
-    return len(text) == _BITS // 5 and is_id_prefix(text)
+    return len(text) == _LENGTH and is_id_prefix(text)
 
 
 def is_id_prefix(text: str) -> bool:
     """Whether `text` could be the beginning of a build id (1 to 8 characters of the alphabet)."""
-    return 0 < len(text) <= _BITS // 5 and all(character in _ALPHABET for character in text)
+    return _PREFIX(text) is not None
 
 
 def is_attempt_key(text: str) -> bool:

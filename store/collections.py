@@ -17,7 +17,7 @@ import msgspec
 
 from ..core.definition import Job, Spec
 from ..core.errors import InvalidInput
-from ..core.ids import is_build_id, serial_of
+from ..core.ids import serial_of
 from ..core.model import (
     LIVE_STATES,
     AgentRecord,
@@ -56,6 +56,7 @@ class Field(msgspec.Struct, frozen=True):
     kind: Kind  # what it holds
     caption: str  # what it means, for people
     optional: bool = False  # may be without a value; such rows come first in ascending order
+    fixed: bool = False  # a record of the same key never has another value
     choices: tuple[str, ...] = ()  # the only values there are; empty: any
     derive: Callable[[Any], Any] | None = None  # from the record to the value; None: the attribute of the same name
 
@@ -91,6 +92,7 @@ class Collection(msgspec.Struct, frozen=True):
     same_order: Mapping[str, str] = {}  # an instant that grows with the key's number -> that number
     within: Mapping[tuple[str, ...], str] = {}  # fields -> a number that grows with the key's where all those are equal
     implied: Mapping[str, tuple[str, Callable[[Any], int]]] = {}  # field -> what the key's number is where it is known
+    origin: tuple[str, ...] = ()  # fixed fields that tell a record from another one that has its key after a recovery
     texts: tuple[str, ...] = ()  # fields whose words are searched
     part: Part = Part.NONE  # what a ledger needs of it
     alive: tuple[str, ...] = ()  # with Part.LIVE: the states that are meant
@@ -128,7 +130,10 @@ _STATES = tuple(BuildState)
 
 def _serial(identity: object) -> int:
     """Return the serial number of the build with an id; -1, which no build has, for what is none."""
-    return serial_of(identity) if isinstance(identity, str) and is_build_id(identity) else -1
+    try:
+        return serial_of(identity) if isinstance(identity, str) else -1
+    except ValueError:
+        return -1
 
 
 def _serial_of_build(attempt: Attempt) -> int:
@@ -143,21 +148,21 @@ _BUILDS = Collection(
     identity=("id",),
     fields={
         "serial": Field(_INTEGER, "Place in the order of acceptance, from 1"),
-        "id": Field(_TEXT, "Eight characters, unique in the network"),
-        "project": Field(_TEXT, "Project of its job"),
-        "job": Field(_TEXT, "Name of its job"),
-        "number": Field(_INTEGER, "Counts the builds of its job from 1"),
+        "id": Field(_TEXT, "Eight characters, unique in the network", fixed=True),
+        "project": Field(_TEXT, "Project of its job", fixed=True),
+        "job": Field(_TEXT, "Name of its job", fixed=True),
+        "number": Field(_INTEGER, "Counts the builds of its job from 1", fixed=True),
         "state": Field(_TEXT, "Where it is in its life", choices=_STATES),
         "reason": Field(_TEXT, "Why it is in this state"),
-        "requester": Field(_TEXT, "Who asked for it"),
-        "cause": Field(_TEXT, "What made it: submit, run, rerun of ID ..."),
-        "request": Field(_TEXT, "The client's request id; empty: none"),
+        "requester": Field(_TEXT, "Who asked for it", fixed=True),
+        "cause": Field(_TEXT, "What made it: submit, run, rerun of ID ...", fixed=True),
+        "request": Field(_TEXT, "The client's request id; empty: none", fixed=True),
         "priority": Field(_INTEGER, "Higher is assigned earlier"),
-        "pipeline": Field(_TEXT, "Id of its pipeline; empty: none"),
-        "spec": Field(_TEXT, "Digest of what it runs"),
+        "pipeline": Field(_TEXT, "Id of its pipeline; empty: none", fixed=True),
+        "spec": Field(_TEXT, "Digest of what it runs", fixed=True),
         "agent": Field(_TEXT, "Agent of the current or last attempt; empty: none yet"),
         "attempt": Field(_INTEGER, "Number of the current or last attempt; 0: none yet"),
-        "created": Field(_INSTANT, "When it was accepted"),
+        "created": Field(_INSTANT, "When it was accepted", fixed=True),
         "started": Field(_INSTANT, "When the current or last attempt started", optional=True),
         "finished": Field(_INSTANT, "When it ended", optional=True),
         "log_bytes": Field(_INTEGER, "Length of the last attempt's log"),
@@ -182,6 +187,7 @@ _BUILDS = Collection(
     same_order={"created": "serial"},
     within={("project", "job"): "number"},
     implied={"id": ("serial", _serial)},
+    origin=("project", "job", "number", "created"),
     texts=("project", "job", "reason"),
     part=Part.LIVE,
     alive=tuple(sorted(LIVE_STATES)),
@@ -196,13 +202,13 @@ _ATTEMPTS = Collection(
     identity=("build", "number"),
     fields={
         "serial": Field(_INTEGER, "Place of its build in the order of acceptance", derive=_serial_of_build),
-        "build": Field(_TEXT, "Id of its build"),
+        "build": Field(_TEXT, "Id of its build", fixed=True),
         "number": Field(_INTEGER, "1 for the first of its build"),
-        "agent": Field(_TEXT, "Agent that it was given to"),
-        "session": Field(_TEXT, "Worker session it belongs to"),
+        "agent": Field(_TEXT, "Agent that it was given to", fixed=True),
+        "session": Field(_TEXT, "Worker session it belongs to", fixed=True),
         "state": Field(_TEXT, "How it stands, or how it ended", choices=_STATES),
         "reason": Field(_TEXT, "Why it ended so"),
-        "assigned": Field(_INSTANT, "When it was given to the worker"),
+        "assigned": Field(_INSTANT, "When it was given to the worker", fixed=True),
         "started": Field(_INSTANT, "When its first process was started", optional=True),
         "finished": Field(_INSTANT, "When all its processes had ended", optional=True),
         "log_bytes": Field(_INTEGER, "Length of its log"),
@@ -210,6 +216,7 @@ _ATTEMPTS = Collection(
     indexes=(Index(("agent", "serial", "number")),),
     newest_first=True,
     implied={"build": ("serial", _serial)},
+    origin=("agent", "assigned"),
     part=Part.OF_LIVE,
     large=True,
 )
@@ -249,13 +256,13 @@ _PIPELINES = Collection(
     identity=("id",),
     fields={
         "serial": Field(_INTEGER, "Counts the pipelines of the network from 1"),
-        "id": Field(_TEXT, "p- and the serial number"),
-        "project": Field(_TEXT, "Project of its jobs"),
+        "id": Field(_TEXT, "p- and the serial number", fixed=True),
+        "project": Field(_TEXT, "Project of its jobs", fixed=True),
         "state": Field(_TEXT, "Running, or how it ended", choices=tuple(PipelineState)),
         "reason": Field(_TEXT, "Why it is in this state"),
-        "requester": Field(_TEXT, "Who asked for it"),
-        "cause": Field(_TEXT, "What made it: submit, rerun of ID, schedule ..."),
-        "created": Field(_INSTANT, "When it was accepted"),
+        "requester": Field(_TEXT, "Who asked for it", fixed=True),
+        "cause": Field(_TEXT, "What made it: submit, rerun of ID, schedule ...", fixed=True),
+        "created": Field(_INSTANT, "When it was accepted", fixed=True),
         "finished": Field(_INSTANT, "When its last build ended", optional=True),
     },
     indexes=(
@@ -266,6 +273,7 @@ _PIPELINES = Collection(
     ),
     newest_first=True,
     same_order={"created": "serial"},
+    origin=("project", "created"),
     texts=("project", "reason"),
     part=Part.LIVE,
     alive=(PipelineState.RUNNING,),

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+import msgspec
+
 from ..core.model import LIVE_STATES, Millis
 from .collections import COLLECTIONS, Collection
 from .query import Operator, Resolved
@@ -26,6 +28,7 @@ SUMMED: dict[str, tuple[str, ...]] = {
 }
 """The fields of each collection that sums are made of; those whose words are searched come first."""
 
+_Texts: TypeAlias = tuple[str, ...]
 _TALLIED = frozenset({"project", "job", "state"})
 
 
@@ -39,56 +42,76 @@ class Sums:
         self.last: dict[tuple[str, str, str], int] = {}  # project, job, state that is an end -> highest number seen
         self.attempts: Counter[tuple[str, Millis]] = Counter()  # agent, day -> attempts that ended
         self.busy: Counter[tuple[str, Millis]] = Counter()  # agent, day -> milliseconds
-        self.words: Counter[tuple[str, str]] = Counter()  # collection, word -> records
-        self.entering: dict[str, list[tuple[str, int]]] = {}  # large collection -> words with the number of a record
-        self.leaving: dict[str, dict[str, list[int]]] = {}  # large collection -> word -> records that have it no more
+        # large collection -> texts before and after -> records; most records have the texts of many others
+        self._texts: dict[str, dict[tuple[_Texts | None, _Texts | None], list[int]]] = {}
 
     def note(self, collection: Collection, number: int, before: Known | None, after: Known | None) -> None:
         """Take in that a record, whose key begins with `number`, changed; None: it was not, or is no more."""
-        name = collection.name
         if before == after:
             return
-        self.sizes[name] += (after is not None) - (before is not None)
+        name = collection.name
+        if before is None:
+            self.sizes[name] += 1
+        elif after is None:
+            self.sizes[name] -= 1
         if name == "builds":
-            self._builds(before, -1)
-            self._builds(after, 1)
-        elif name == "attempts" and after is not None:  # what an agent did stays true when the attempt is forgotten
-            self._usage(before, -1)
-            self._usage(after, 1)
-        if collection.large and collection.texts:
-            self._words(collection, number, before, after)
-
-    def _builds(self, known: Known | None, sign: int) -> None:
-        if known is None:
+            if before is not None:
+                self.tallies[before[0], before[1], before[3]] -= 1
+            if after is not None:
+                self._build(after)
+        elif name == "attempts":
+            if after is not None:  # what an agent did stays true when the attempt is forgotten
+                self._usage(before, -1)
+                self._usage(after, 1)
             return
+        if collection.large:
+            self._reworded(collection, number, before, after)
+
+    def words(self) -> dict[str, dict[str, "Worded"]]:
+        """Return what changes in large collections, by name, of each word that more or fewer records have."""
+        found: dict[str, dict[str, Worded]] = {}
+        for name, groups in self._texts.items():
+            changes = found.setdefault(name, {})
+            for (old, new), numbers in groups.items():
+                before, after = (frozenset[str]() if one is None else _words_in(one) for one in (old, new))
+                for word in before - after:
+                    changes.setdefault(word, Worded()).leaving.extend(numbers)
+                for word in after - before:
+                    changes.setdefault(word, Worded()).entering.extend(numbers)
+        return found
+
+    def _reworded(self, collection: Collection, number: int, before: Known | None, after: Known | None) -> None:
+        count = len(collection.texts)
+        texts = (None if before is None else before[:count], None if after is None else after[:count])
+        if texts[0] != texts[1]:
+            self._texts.setdefault(collection.name, {}).setdefault(texts, []).append(number)
+
+    def _build(self, known: Known) -> None:
         project, job, _, state, number = known
-        self.tallies[project, job, state] += sign
-        if sign > 0 and state not in LIVE_STATES:
-            self.last[project, job, state] = max(self.last.get((project, job, state), 0), number)
+        key = (project, job, state)
+        self.tallies[key] += 1
+        if state not in LIVE_STATES and self.last.get(key, 0) < number:
+            self.last[key] = number
 
     def _usage(self, known: Known | None, sign: int) -> None:
-        if known is None:
+        if known is None or known[2] is None:
             return
         agent, started, finished = known
         for day, ended, busy in shares(started, finished):
             self.attempts[agent, day] += sign * ended
             self.busy[agent, day] += sign * busy
 
-    def _words(self, collection: Collection, number: int, before: Known | None, after: Known | None) -> None:
-        old, new = (_words(known, len(collection.texts)) for known in (before, after))
-        if old == new:
-            return
-        name = collection.name
-        for word in old - new:
-            self.words[name, word] -= 1
-            self.leaving.setdefault(name, {}).setdefault(word, []).append(number)
-        for word in new - old:
-            self.words[name, word] += 1
-            self.entering.setdefault(name, []).append((word, number))
 
+class Worded(msgspec.Struct):
+    """What changes of one word."""
 
-def _words(known: Known | None, texts: int) -> frozenset[str]:
-    return frozenset() if known is None else _words_in(known[:texts])
+    entering: list[int] = []  # numbers of the records that have it from now on
+    leaving: list[int] = []  # and of those that have it no more
+
+    @property
+    def more(self) -> int:
+        """How many records more have it."""
+        return len(self.entering) - len(self.leaving)
 
 
 @lru_cache(maxsize=4096)

@@ -115,7 +115,10 @@ def sums_of(sums: Sums) -> dict[str, list[Document]]:
             for (agent, day), busy in sums.busy.items()
         ],
         VOCABULARY: [
-            {"_id": f"{name}/{word}", "add": {"count": count}} for (name, word), count in sums.words.items() if count
+            {"_id": f"{name}/{word}", "add": {"count": one.more}}
+            for name, changes in sums.words().items()
+            for word, one in changes.items()
+            if one.more
         ],
     }
 

@@ -3,18 +3,19 @@
 Why so: docs/decisions/0004-store-writes.md.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
-from operator import attrgetter
-from typing import Any, TypeVar
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
 
 from ..collections import COLLECTIONS, MAX_LENGTH, Collection, Kind, comparable
+from ..sums import SUMMED, Known
 from ..words import words_of
 
-ROWS = 200
-"""Rows of one statement. Larger: fewer statements; SQLite takes at most 32,766 values in one."""
+ROWS = 256
+"""Rows of one statement, a power of two. Larger: fewer statements; SQLite takes at most 32,766 values in one."""
 
 BYTES = 4 << 20
 """Bytes of documents in one statement, but for one that is larger. Servers take some 16 MiB at a time."""
@@ -55,10 +56,18 @@ class Syntax:
         one_row = f"({', '.join([self._parameter] * len(names))})"
         return f"INSERT INTO {self.name(table)} ({', '.join(names)}) VALUES {', '.join([one_row] * rows)}"  # noqa: S608 - only our own words
 
-    def upsert(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: int) -> str:
-        """Return the statement that puts in rows, in place of those with the same key."""
-        changes = {one: self.new(one) for one in columns if one not in key}
+    def upsert(
+        self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: int, kept: Container[str] = ()
+    ) -> str:
+        """Return the statement that puts in rows, in place of those with the same key, of which some columns stay."""
+        changes = {one: self.new(one) for one in columns if one not in key and one not in kept}
         return f"{self.insert(table, columns, rows)} {self.on_conflict(key, changes)}"
+
+    def rows(self, table: str, columns: Iterable[str], key: str, rows: int) -> str:
+        """Return the question for rows by values of one column, so many."""
+        names = ", ".join(self.name(one) for one in columns)
+        values = ", ".join([self._parameter] * rows)
+        return f"SELECT {names} FROM {self.name(table)} WHERE {self.name(key)} IN ({values})"  # noqa: S608 - only our own words
 
     def put_new(self, table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: int) -> str:
         """Return the statement that puts in rows whose key is new."""
@@ -108,24 +117,36 @@ class Syntax:
 
 def row_of(collection: Collection) -> Callable[[Any], tuple[Any, ...]]:
     """Return the function from a record to the values of its row."""
-    plain = [name for name, one in collection.fields.items() if one.derive is None]
-    texts = [place for place, one in enumerate(collection.fields.values()) if one.kind is Kind.TEXT]
-    derived = [one.derive for one in collection.fields.values() if one.derive is not None]
-    if plain != list(collection.fields)[len(derived) :]:
+    fields = collection.fields
+    plain = [name for name, one in fields.items() if one.derive is None]
+    derived = [one.derive for one in fields.values() if one.derive is not None]
+    if plain != list(fields)[len(derived) :]:
         raise TypeError(f"{collection.name}: derived fields come first")
-    values: Callable[[Any], tuple[Any, ...]] = attrgetter(*plain) if len(plain) > 1 else lambda _: ()
+    types = get_type_hints(collection.type)
+    # the text of a state, which every driver knows as one
+    paths = [f"{one}._value_" if is_enum(types.get(one)) else one for one in plain]
+    values: Callable[[Any], tuple[Any, ...]] = attrgetter(*paths) if len(paths) > 1 else lambda _: ()
+    kinds = [one.kind for one in fields.values()]
+    texts = [place for place, kind in enumerate(kinds) if kind is Kind.TEXT]
+    text_of = itemgetter(*texts, texts[0])  # at least two, which makes a tuple
     searched = bool(collection.texts) and not collection.large
 
     def row(record: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a record of the collection
-        found = [*[make(record) for make in derived], *values(record)]
-        for place in texts:
-            if len(found[place]) > MAX_LENGTH or "\0" in found[place]:
-                found[place] = comparable(found[place])
+        found = (*[make(record) for make in derived], *values(record))
+        text = document(record)
+        # most records are seen to fit without a look at each of their texts
+        if len("".join(text_of(found))) > MAX_LENGTH or "\\u0000" in text:
+            found = tuple(comparable(one) if isinstance(one, str) else one for one in found)
         if searched:
-            found.append(f" {' '.join(words_of(collection, record))} ")
-        return (*found, document(record))
+            return (*found, f" {' '.join(words_of(collection, record))} ", text)
+        return (*found, text)
 
     return row
+
+
+def is_enum(kind: object) -> bool:
+    """Whether a type is one of names for values."""
+    return isinstance(kind, type) and issubclass(kind, Enum)
 
 
 def document(record: object) -> str:
@@ -143,19 +164,50 @@ ROW_OF = {name: row_of(one) for name, one in COLLECTIONS.items()}
 """The functions from a record of each collection to the values of its row."""
 
 
+FIXED = {
+    name: frozenset(field for field, kind in one.fields.items() if kind.fixed) for name, one in COLLECTIONS.items()
+}
+"""The columns of each collection that stay as they are while a record changes."""
+
+KNOWN = {name: (*one.key, *SUMMED[name], *one.origin) for name, one in COLLECTIONS.items()}
+"""The columns of each collection that are read of a record before it is written."""
+
+
+class Place(NamedTuple):
+    """Where something is in a row."""
+
+    key: Callable[[tuple[Any, ...]], tuple[Any, ...]]  # values of the key's fields
+    known: Callable[[tuple[Any, ...]], Known]  # values that sums are made of
+    origin: Callable[[tuple[Any, ...]], tuple[Any, ...]]  # values that tell another record from this one
+
+
+def _values(columns: Sequence[str], wanted: Sequence[str]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return the function from a row to some of its values, as a tuple."""
+    places = [columns.index(one) for one in wanted]
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda row: tuple(row[place] for place in places)
+
+
+PLACES = {
+    name: Place(*(_values(COLUMNS[name], wanted) for wanted in (one.key, SUMMED[name], one.origin)))
+    for name, one in COLLECTIONS.items()
+}
+"""Where in the rows of each collection that is."""
+
+
 def parts(items: Iterable[_T], size: Callable[[_T], int] | None = None) -> Iterator[list[_T]]:
-    """Yield the items in parts that fit into one statement: ROWS of them, or BYTES as `size` counts them."""
-    if size is None:
-        rest = iter(items)
-        while part := list(islice(rest, ROWS)):
-            yield part
-        return
-    part, room = list[_T](), BYTES
-    for one in items:
-        room -= size(one)
-        if part and (room < 0 or len(part) == ROWS):
-            yield part
-            part, room = [], BYTES - size(one)
-        part.append(one)
-    if part:
+    """Yield the items in parts that fit into one statement: ROWS of them, or BYTES as `size` counts them.
+
+    Each part is a power of two, so that few different statements are made, which a database need not read again.
+    """
+    rest = list(items)
+    start, most = 0, ROWS
+    while start < len(rest):
+        while most > len(rest) - start:
+            most //= 2
+        part = rest[start : start + most]
+        while size is not None and len(part) > 1 and sum(map(size, part)) > BYTES:
+            part = part[: len(part) // 2]
         yield part
+        start += len(part)

@@ -1,7 +1,7 @@
 """A store in an SQL database: see contract.Store. What differs between databases is the dialect's."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import chain
@@ -25,7 +25,7 @@ from ..sums import SUMMED, Known, Sums
 from . import selecting
 from .dialect import Dialect
 from .sqlite import RESTORE, Sqlite
-from .statements import COLUMNS, ROW_OF, document, parts
+from .statements import COLUMNS, FIXED, KNOWN, PLACES, ROW_OF, document, parts
 from .tables import META, SIZES, TALLIES, USAGE, VOCABULARY, Instant, Tables
 from .views import views
 
@@ -57,7 +57,8 @@ class SqlStore(Answers):
 
     def _open(self) -> None:
         self._tables = Tables(self._dialect.database, self._dialect.types)
-        self._instants = _instants(self._tables)
+        self._written_as = _instants(self._tables, COLUMNS, "db_value")
+        self._read_as = _instants(self._tables, KNOWN, "python_value")
         with self._guard("open"):
             self._dialect.check()
             found = int(self._get_meta("schema") or 0) if self._tables.meta.table_exists() else 0
@@ -117,25 +118,33 @@ class SqlStore(Answers):
         return True
 
     def _put(self, collection: Collection, records: Sequence[Any], sums: Sums, *, new: bool = False) -> None:
-        syntax, columns, row_of = self._dialect.syntax, COLUMNS[collection.name], ROW_OF[collection.name]
-        upsert = syntax.put_new if collection.name == "specs" else syntax.upsert
-        instants = self._instants.get(collection.name, [])
+        name, place = collection.name, PLACES[collection.name]
+        key_of, known_of, origin_of = place.key, place.known, place.origin
         top = self._top(collection) if records and not new else None
-        for found in parts(map(row_of, records), _bytes):
+        for rows in parts(map(ROW_OF[name], records), _bytes):
             # what is beyond the highest number is new: it need not be looked for
-            firsts = [] if new else [row[0] for row in found if top is None or row[0] <= top]
+            firsts = [] if new else [row[0] for row in rows if top is None or row[0] <= top]
             before = self._known(collection, firsts) if firsts else {}
-            self._note(collection, found, before, sums)
-            rows = [_converted(row, instants) for row in found] if instants else found
-            self._run(upsert(collection.name, columns, collection.key, len(rows)), rows)
+            others: list[tuple[Any, ...]] = []  # of which nothing is as it was, but the key
+            for row in rows:
+                key = key_of(row)
+                known, origin = before.get(key, (None, None))
+                sums.note(collection, key[0], known, known_of(row))
+                if origin is not None and origin != origin_of(row):
+                    others.append(row)
+            self._upsert(collection, rows)
+            for part in parts(others):
+                self._upsert(collection, part, kept=())
 
-    def _note(self, collection: Collection, rows: list[tuple[Any, ...]], before: dict[Any, Known], sums: Sums) -> None:
-        columns = COLUMNS[collection.name]
-        keys = [columns.index(one) for one in collection.key]
-        known = [columns.index(one) for one in SUMMED[collection.name]]
-        for row in rows:
-            key = tuple(row[place] for place in keys)
-            sums.note(collection, key[0], before.get(key), tuple(row[place] for place in known))
+    def _upsert(self, collection: Collection, rows: list[tuple[Any, ...]], kept: Container[str] | None = None) -> None:
+        """Put in rows, in place of those with the same key; what is fixed need not be written, or indexed, again."""
+        syntax, name, written = self._dialect.syntax, collection.name, self._written_as.get(collection.name)
+        if name == "specs":
+            sql = syntax.put_new(name, COLUMNS[name], collection.key, len(rows))
+        else:
+            fixed = FIXED[name] if kept is None else kept
+            sql = syntax.upsert(name, COLUMNS[name], collection.key, len(rows), fixed)
+        self._run(sql, [_converted(row, written) for row in rows] if written else rows)
 
     def _top(self, collection: Collection) -> int | None:
         """Return the highest number that a record's key begins with; None where keys are no numbers."""
@@ -144,15 +153,15 @@ class SqlStore(Answers):
         model: Any = self._tables.collections[collection.name]
         return model.select(peewee.fn.MAX(getattr(model, collection.key[0]))).scalar() or 0
 
-    def _known(self, collection: Collection, firsts: list[Any]) -> dict[Any, Known]:
-        """Return what is stored of records whose key begins so, by key."""
-        model: Any = self._tables.collections[collection.name]
-        names = (*collection.key, *SUMMED[collection.name])
-        query = model.select(*(getattr(model, one) for one in names)).where(
-            getattr(model, collection.key[0]).in_(firsts)
-        )
-        count = len(collection.key)
-        return {row[:count]: row[count:] for row in query.tuples()}
+    def _known(self, collection: Collection, firsts: list[Any]) -> dict[Any, tuple[Known, tuple[Any, ...]]]:
+        """Return what is stored of records whose key begins so, by key: what sums are made of, and the origin."""
+        name, key = collection.name, len(collection.key)
+        sql = self._dialect.syntax.rows(name, KNOWN[name], collection.key[0], len(firsts))
+        origin = key + len(SUMMED[name])
+        found = self._db.execute_sql(sql, firsts).fetchall()
+        if read := self._read_as.get(name):
+            found = [_converted(row, read) for row in found]
+        return {row[:key]: (row[key:origin], row[origin:]) for row in found}
 
     def _remove(self, collection: Collection, keys: Sequence[Any], sums: Sums) -> int:
         if len(collection.names) > 1:
@@ -180,15 +189,19 @@ class SqlStore(Answers):
     def _add(self, sums: Sums) -> None:
         """Add the differences to the sums that are kept."""
         syntax = self._dialect.syntax
-        for name, found in sums.leaving.items():
+        vocabulary: list[tuple[str, str, int]] = []
+        for name, changes in sums.words().items():
             words: Any = self._tables.words[name]
             number: Any = getattr(words, COLLECTIONS[name].key[0])
-            for word, numbers in found.items():
-                for part in parts(numbers):
+            rows: list[tuple[str, int]] = []
+            for word, one in sorted(changes.items()):
+                for part in parts(one.leaving):
                     words.delete().where(words.word == word, number.in_(part)).execute()
-        for name, found in sums.entering.items():
+                rows += [(word, number) for number in one.entering]  # neighbours in the index
+                if one.more:
+                    vocabulary.append((name, word, one.more))
             columns = ("word", COLLECTIONS[name].key[0])
-            for part in parts(sorted(found)):  # neighbours in the index
+            for part in parts(rows):
                 self._run(syntax.put_new(f"{name}_words", columns, columns, len(part)), part)
         tallies = [(*key, count, sums.last.get(key, 0)) for key, count in sums.tallies.items()]
         for part in parts(tallies):
@@ -198,7 +211,6 @@ class SqlStore(Answers):
         usage = [(day_of(day), agent, sums.attempts[agent, day], busy) for (agent, day), busy in sums.busy.items()]
         for part in parts(usage):
             self._run(syntax.add(USAGE, ("day", "agent"), ("attempts", "busy_ms"), (), len(part)), part)
-        vocabulary = [(*key, count) for key, count in sums.words.items() if count]
         for part in parts(vocabulary):
             self._run(syntax.add(VOCABULARY, ("collection", "word"), ("count",), (), len(part)), part)
         sizes = [(name, count) for name, count in sums.sizes.items() if count]
@@ -511,19 +523,24 @@ def _bytes(row: tuple[Any, ...]) -> int:
     return len(row[-1])
 
 
-def _instants(tables: Tables) -> dict[str, list[tuple[int, Any]]]:
-    """Return by collection the places of instants in a row, and how they are written; none where they are numbers."""
-    found: dict[str, list[tuple[int, Any]]] = {}
-    for name, one in COLLECTIONS.items():
+def _instants(
+    tables: Tables, columns: Mapping[str, tuple[str, ...]], way: str
+) -> dict[str, list[tuple[int, Callable[[Any], Any]]]]:
+    """Return by collection the places of instants in rows of its columns, and how they are turned from or into numbers.
+
+    There are none where they are numbers in the database.
+    """
+    found: dict[str, list[tuple[int, Callable[[Any], Any]]]] = {}
+    for name, names in columns.items():
         model: Any = tables.collections[name]
-        places = [(at, getattr(model, field)) for at, field in enumerate(one.fields)]
-        kept = [(at, column.db_value) for at, column in places if isinstance(column, Instant)]
-        if kept:
-            found[name] = kept
+        kept = [(place, getattr(model, one)) for place, one in enumerate(names)]
+        turned = [(place, getattr(column, way)) for place, column in kept if isinstance(column, Instant)]
+        if turned:
+            found[name] = turned
     return found
 
 
-def _converted(row: tuple[Any, ...], instants: list[tuple[int, Any]]) -> tuple[Any, ...]:
+def _converted(row: tuple[Any, ...], instants: list[tuple[int, Callable[[Any], Any]]]) -> tuple[Any, ...]:
     values = list(row)
     for place, convert in instants:
         values[place] = convert(values[place])
