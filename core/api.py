@@ -219,6 +219,8 @@ class ArtifactsList(Params, frozen=True):
     id: str  # as in builds.get
     glob: str = "**"  # only those whose path fits: `*` within a name, `**` for any directories
     attempt: int | None = None  # which attempt; the last by default
+    limit: int = 1000  # 1 to 10000; where paths are long, fewer come
+    after: str | None = None  # `next` of the page before
 
 
 class ArtifactsGet(Params, frozen=True):
@@ -616,8 +618,10 @@ class Artifacts(msgspec.Struct, frozen=True):
     attempt: int  # which attempt of it
     tree: str  # SHA-256 (hex) of the directory that all its artifacts make; empty: there are none
     agent: str  # id of the agent that it ran on
-    files: list[Artifact]  # those asked for, by path
-    size: int  # bytes of those
+    files: list[Artifact]  # those asked for, by path, as many as a page has
+    size: int  # bytes of all that were asked for, also on other pages
+    count: int = 0  # how many those are
+    next: str | None = None  # cursor of the next page; null: this was the last
 
 
 class ArtifactPart(msgspec.Struct, frozen=True):

@@ -4,6 +4,10 @@ import asyncio
 import base64
 import os
 import stat
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from ...core import api, views
 from ...core.errors import InvalidInput, NotFound, Unreachable
@@ -18,6 +22,15 @@ MAX_PART = 1 << 20
 """Bytes of one answer of artifacts.get, before it is encoded."""
 
 
+MAX_LISTED = 10_000
+"""Files of one answer of artifacts.list."""
+
+MAX_PAGE = 3 << 20
+"""Bytes of those: a frame may have more, but not much."""
+
+LISTED_S = 30.0
+"""Seconds for which a list is remembered of which there are more pages. Larger: slow readers cost less to serve."""
+
 NAMED = 1000
 """Files that a build's view names. There may be more: artifacts.list has all."""
 
@@ -30,22 +43,45 @@ class Artifacts:
         self._desk = desk
         self._keeper = keeper
         self._trees = trees
+        self._listed: tuple[tuple[str, str], list[Entry]] | None = None  # what was listed last, and not to its end
 
     async def artifacts_list(self, params: api.ArtifactsList) -> api.Artifacts:
         """List the artifacts of a build."""
-        globs = Globs([params.glob])
+        if not 1 <= params.limit <= MAX_LISTED:
+            message = f"limit must be 1 to {MAX_LISTED}, not {params.limit}; ask for the next page with `after`"
+            raise InvalidInput(message)
+        after = b"" if params.after is None else _path(params.after)
         attempt = await self._attempt(params.id, params.attempt)
-        found = await self._keeper.entries(attempt.artifacts, attempt.agent) if attempt.artifacts else []
+        entries = await self._matching(attempt, params.glob)
         # there may be many: everything else goes on meanwhile
-        entries = await asyncio.to_thread(lambda: [one for one in found if globs.matches(one.path)])
+        files, last = await asyncio.to_thread(_page, entries, after, params.limit)
+        if last is None:
+            self._forget(entries)
         return api.Artifacts(
             build=attempt.build,
             attempt=attempt.number,
             tree=attempt.artifacts,
             agent=attempt.agent,
-            files=await asyncio.to_thread(lambda: [_artifact(one) for one in entries]),
+            files=files,
             size=sum(one.size for one in entries),
+            count=len(entries),
+            next=None if last is None else base64.urlsafe_b64encode(last).decode(),
         )
+
+    async def _matching(self, attempt: Attempt, glob: str) -> list[Entry]:
+        """Return the entries of an attempt's artifacts that fit: at once, where they are being paged through."""
+        globs, which = Globs([glob]), (attempt.artifacts, glob)
+        if self._listed is not None and self._listed[0] == which:
+            return self._listed[1]
+        found = await self._keeper.entries(attempt.artifacts, attempt.agent) if attempt.artifacts else []
+        entries = await asyncio.to_thread(lambda: _fitting(found, globs))
+        self._listed = which, entries
+        asyncio.get_running_loop().call_later(LISTED_S, self._forget, entries)
+        return entries
+
+    def _forget(self, entries: list[Entry]) -> None:
+        if self._listed is not None and self._listed[1] is entries:
+            self._listed = None
 
     async def artifacts_get(self, params: api.ArtifactsGet) -> api.ArtifactPart:
         """Return a range of an artifact."""
@@ -98,6 +134,33 @@ class Artifacts:
                 return attempt
         message = f"{found.label} has no attempt {wanted}; orchestra show {found.id} lists them"
         raise NotFound(message)
+
+
+def _fitting(entries: Iterable[Entry], globs: Globs) -> list[Entry]:
+    return sorted((one for one in entries if globs.matches(one.path)), key=lambda one: one.path)
+
+
+def _page(entries: Sequence[Entry], after: bytes, limit: int) -> tuple[list[api.Artifact], bytes | None]:
+    """Return the files behind a path, and the path of the last one where more follow."""
+    files: list[api.Artifact] = []
+    size = 0
+    first = bisect_right(entries, after, key=lambda one: one.path)
+    for place in range(first, min(first + limit, len(entries))):
+        found = _artifact(entries[place])
+        size += len(msgspec.json.encode(found))
+        if size > MAX_PAGE and files:
+            break
+        files.append(found)
+    end = first + len(files)
+    return files, entries[end - 1].path if end < len(entries) else None
+
+
+def _path(cursor: str) -> bytes:
+    """Return the path in a cursor. Raises InvalidInput."""
+    try:
+        return base64.b64decode(cursor, b"-_", validate=True)
+    except ValueError:
+        raise InvalidInput("the cursor is not of artifacts.list; use `next` of the page before") from None
 
 
 def _artifact(one: Entry) -> api.Artifact:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from ...agent.client import Returning
 from ...core import api
@@ -12,6 +13,8 @@ from ..format import ago, now, size
 from .output import show_json, show_table
 from .returning import tell
 from .session import Client, json_option, with_agent
+
+_PAGE = 10_000
 
 
 @click.group()
@@ -26,7 +29,14 @@ def artifacts() -> None:
 @with_agent
 def list_(net: Client, build: str, glob: str, as_json: bool) -> None:
     """List the files that BUILD kept, or those whose path fits GLOB."""
-    found: api.Artifacts = net.call("artifacts.list", id=build, glob=glob)
+    found: api.Artifacts = net.call("artifacts.list", id=build, glob=glob, limit=_PAGE)
+    files, after = found.files, found.next
+    while after is not None:  # of the same attempt, if another one has ended meanwhile
+        where = {"id": found.build, "attempt": found.attempt, "glob": glob}
+        page: api.Artifacts = net.call("artifacts.list", **where, limit=_PAGE, after=after)
+        files += page.files
+        after = page.next
+    found = replace(found, files=files, next=None)
     if as_json:
         show_json(found)
         return
@@ -48,7 +58,7 @@ def list_(net: Client, build: str, glob: str, as_json: bool) -> None:
 @with_agent
 def get(net: Client, build: str, glob: Sequence[str], out: Path, force: bool) -> int:
     """Get the files that BUILD kept, or those whose paths fit a GLOB, with the directories that they lie in."""
-    found: api.Artifacts = net.call("artifacts.list", id=build)
+    found: api.Artifacts = net.call("artifacts.list", id=build, limit=1)
     if not found.tree:
         message = f"{build} kept nothing; `artifacts` in its job says what is kept"
         raise NotFound(message)

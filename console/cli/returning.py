@@ -40,7 +40,7 @@ class Return(NamedTuple):
         if not net.call("builds.get", id=build).build.state.ended:
             say(f"When it has ended, what it leaves can be had: orchestra artifacts get {build}")
             return
-        found: api.Artifacts = net.call("artifacts.list", id=build)
+        found: api.Artifacts = net.call("artifacts.list", id=build, limit=1)
         if not found.tree:
             say(f"The build left nothing that fits {' '.join(self.globs)}.")
             return

@@ -75,6 +75,32 @@ async def test_what_one_agent_made_is_listed_read_and_fetched_at_any_other(town:
     assert far.agent.trees.contents.holds(root)
 
 
+async def test_a_list_comes_in_pages(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    master = await town.found("master", worker=True)
+    other = await town.admit("other", votes=False)
+    build = await leave(master, "for i in 1 2 3 4 5; do printf $i > $i; done; printf x > $(printf 'o\\377')")
+
+    async def pages(**params: int | str) -> list[list[str]]:
+        found: list[list[str]] = []
+        after = None
+        while True:
+            page = await other.ask("artifacts.list", id=build, after=after, **params)
+            found.append([one["path"] for one in page["files"]])
+            assert (page["count"], page["size"]) == ((5, 5) if "glob" in params else (6, 6))
+            after = page["next"]
+            if after is None:
+                return found
+
+    assert await pages() == [["1", "2", "3", "4", "5", "o\\xff"]]
+    assert await pages(limit=6) == await pages()
+    assert await pages(limit=2, glob="[0-9]") == [["1", "2"], ["3", "4"], ["5"]]
+    monkeypatch.setattr("job_orchestra.agent.service.artifacts.MAX_PAGE", 400)
+    assert await pages() == [["1", "2"], ["3", "4"], ["5", "o\\xff"]]
+    for wrong in ({"limit": 0}, {"limit": 10_001}, {"after": "?"}):
+        with pytest.raises(InvalidInput):
+            await other.ask("artifacts.list", id=build, **wrong)
+
+
 async def test_the_voters_keep_what_a_worker_made_that_is_gone(town: Town) -> None:
     a, b, _ = await town.grow(3)
     worker = await town.admit("worker", worker=True, voter="never")

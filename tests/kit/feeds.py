@@ -165,8 +165,11 @@ class FakeFeed:
             api.Artifact(path, len(data), mode, sha256(data).hexdigest(), views.stamp(1_795_463_900_000))
             for path, (mode, data) in sorted(self.files.items())
         ]
-        total = sum(one.size for one in files)
-        return api.Artifacts(self._build(wish.id).id, 1, "d" * 64 if files else "", "a1", files, total)
+        total, first = sum(one.size for one in files), int(wish.after or 0)
+        page = files[first : first + 2]  # few, so that there are several pages
+        more = str(first + len(page)) if first + len(page) < len(files) else None
+        tree = "d" * 64 if files else ""
+        return api.Artifacts(self._build(wish.id).id, 1, tree, "a1", page, total, len(files), more)
 
     def _artifacts_get(self, wish: api.ArtifactsGet) -> api.ArtifactPart:
         if wish.path not in self.files:

@@ -31,6 +31,7 @@ from .listed import Listed
 LOOKED_AT = 256 << 10
 """Bytes of a file that are shown; the rest takes saving it."""
 
+_PAGE = 10_000  # files of one request
 _PART = 256 << 10  # bytes of one request while saving
 
 
@@ -86,8 +87,14 @@ class ArtifactsScreen(Listed):
         order = [(values[name], down) for name, down in self.table.order.items() if name in values]
 
         async def fetch() -> Sequence[api.Artifact]:
-            found: api.Artifacts = await self.feed.call("artifacts.list", id=self._build.id)
-            return found.files
+            files: list[api.Artifact] = []
+            page: dict[str, Any] = {"id": self._build.id, "limit": _PAGE}
+            while True:
+                found: api.Artifacts = await self.feed.call("artifacts.list", **page)
+                files += found.files
+                if found.next is None:
+                    return files
+                page |= {"attempt": found.attempt, "after": found.next}
 
         return Listing(fetch, self.wanted(wish), order)
 
