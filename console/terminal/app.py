@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from msgspec.structs import replace
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.widgets import Input
 
 from ...core import api
 from ...core.errors import OrchestraError
@@ -23,7 +24,6 @@ from . import desktop
 from .cells import clean
 from .header import PLACES
 from .loads import Loads
-from .palette import Actions
 from .screens.base import Place
 from .screens.catalogue import make
 from .screens.listed import Listed
@@ -44,10 +44,10 @@ class Console(App[None]):
     """The terminal console over one feed."""
 
     TITLE = "Job Orchestra"
-    ENABLE_COMMAND_PALETTE = True
-    COMMANDS: ClassVar[set[Any]] = {lambda: Actions}
+    ENABLE_COMMAND_PALETTE = False  # there is our own
     CSS = """
     Screen { background: $background; color: $foreground; }
+    ModalScreen { background: $background 60%; &:ansi { background: transparent; } }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,7 +55,8 @@ class Console(App[None]):
             Binding(key, f"go('{place}')", title, show=False, id=f"go.{place}")
             for place, (key, title) in PLACES.items()
         ),
-        Binding("colon,ctrl+p", "command_palette", "Commands", key_display=":", id="palette"),
+        Binding("colon", "palette(True)", "Commands", key_display=":", priority=True, id="palette"),
+        Binding("ctrl+p", "palette(False)", "Commands", show=False, priority=True, id="palette.anywhere"),
         Binding("question_mark,f1", "help", "Help", key_display="?", id="help"),
         Binding("T", "theme", "Theme", show=False, id="theme"),
         Binding("q", "quit", "Quit", id="quit"),
@@ -208,6 +209,22 @@ class Console(App[None]):
             return
         self.theme = self.session.state.theme = name
         self.notify(f"Theme: {name}", timeout=2)
+
+    async def action_palette(self, _: bool) -> None:
+        """Ask which of all actions to do. Keys wait until the screen stands: whatever comes next is typed there."""
+        from .palette import Entry, Palette, entries
+
+        def chosen(entry: Entry | None) -> None:
+            if entry is not None:
+                self.call_later(self.run_action, entry.action, entry.node)
+
+        await self.push_screen(Palette(entries(self.screen, self)), chosen)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether an action can be done: the palette over a screen, and not while its key is a letter of a text."""
+        if action == "palette":
+            return isinstance(self.screen, Place) and not (parameters == (True,) and isinstance(self.focused, Input))
+        return super().check_action(action, parameters)
 
     def action_help(self) -> None:
         """Show the keys of this screen."""

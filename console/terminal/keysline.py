@@ -8,7 +8,7 @@ from textual.widgets import Input
 from .cells import Part, Tone, cells
 from .painted import Painted
 
-ALWAYS = ("help", "command_palette", "quit")
+ALWAYS = ("help", "palette(True)", "quit")
 """Actions whose keys are shown at the right, whatever else there is."""
 
 
