@@ -24,8 +24,8 @@ class Gathered:
     @property
     def builds(self) -> int:
         """Count the builds that the store does not know yet, or not as they are."""
-        older, newer = (set[str]() if one is None else one.builds.keys() for one in (self._older, self._newer))
-        return len(older | newer) if older else len(newer)
+        newer = {} if self._newer is None else self._newer.builds
+        return len(newer) if self._older is None else len(self._older.builds.keys() | newer.keys())
 
     def find(self, kind: str, key: object) -> Any | None:  # noqa: ANN401 - the kind decides the type
         """Return a record of one of the dictionaries of Changes, as it is now; None where nothing of it is here."""

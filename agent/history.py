@@ -1,7 +1,8 @@
 """The store follows the ledger: one writer that puts in what changed, in batches, and lets the log be shortened.
 
-While a batch is being written the next one gathers; of each record only the newest value is kept, so a slow database
-falls behind in time but not in size. A database that fails is tried again, with what gathered meanwhile; builds go on.
+While a batch is being written, and a little longer, the next one gathers; of each record only the newest value is kept,
+so a slow database falls behind in time but not in size. A database that fails is tried again, with what gathered
+meanwhile; builds go on.
 
 Into a database that all agents share the master writes; the others look how far it came, and keep what it has not
 written. Whoever sees nobody write takes over: what is written was agreed on, so it is right whoever writes it.
@@ -29,6 +30,11 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
 COMPACT_EVERY = 2_000
 """Log entries between flushes of the store. Larger: fewer flushes; smaller: shorter replay after a crash."""
+
+LULL_S = 0.2
+"""Seconds between two writes while nobody waits to read: a build's states that follow within are written as one.
+
+Larger: less to write; smaller: who reads the database itself sees what happened sooner."""
 
 LOOK_S = 1.0
 """Seconds between looks at how far another agent has written. Larger: less to ask; more is kept until then."""
@@ -206,8 +212,8 @@ class History:
                 failures = 0
                 if self.applied - self._flushed >= COMPACT_EVERY or self._heavy():
                     await self._flush()
-                if not wrote and not self._closing:
-                    await self._until_looking()
+                if not self._closing:
+                    await (self._pause(LULL_S) if wrote else self._pause(LOOK_S, hurry_s=HURRY_S))
             if self._closing and not (self._gathered and self._my_turn()):
                 await self._flush()
                 return
@@ -248,15 +254,15 @@ class History:
         self._wake.set()
         return False
 
-    async def _until_looking(self) -> None:
-        """Wait for the moment to look again."""
+    async def _pause(self, seconds: float, *, hurry_s: float = 0.0) -> None:
+        """Let changes gather for so long; at most for `hurry_s` while somebody waits to read what was just accepted."""
         waited_for = self._moved is not None and not self._moved.done()
         if waited_for:
-            await asyncio.sleep(HURRY_S)
+            await asyncio.sleep(hurry_s)
             return
         self._hurry.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), LOOK_S)
+            await asyncio.wait_for(self._hurry.wait(), seconds)
 
     def on_leading(self, leads: bool) -> None:  # noqa: FBT001 - as replicas tell it
         """Write at once what the master before has not written."""
