@@ -7,8 +7,7 @@ if nothing is due. Refuses to know when a schedule fires (timetable) and what fi
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import TypeAlias
+from contextlib import suppress
 
 from ..core.changes import Changes
 from ..core.commands import Fire, Submit
@@ -16,17 +15,14 @@ from ..core.definition import Job, Schedule
 from ..core.errors import NotFound, OrchestraError
 from ..core.ledger import Ledger
 from ..core.model import Millis
-from ..core.repository import Tip
 from ..core.submission import Wish, plan, unresolved
 from ..core.timetable import due, following
 from ..core.timing import CLOCK
 from .agreement import Replica
+from .inquiries import Branch, Inquiries, Resolve, Tips
 from .master import Master
 
 log = logging.getLogger(__name__)
-
-Tips: TypeAlias = dict[tuple[str, str], Tip]  # (repository, branch) -> what it is
-Resolve: TypeAlias = Callable[[Collection[tuple[str, str]]], Awaitable[Tips]]  # raises UserError where one is unknown
 
 LOOK_S = 60.0
 """Longest time between two looks at the clock. Larger: later after a sleep, or after the clock was set."""
@@ -40,11 +36,12 @@ class Clockwork:
 
     def __init__(self, replica: Replica, master: Master, resolve: Resolve) -> None:
         """Fire through the master, by its clock; `resolve` says what branches of repositories are then."""
-        self._resolve = resolve
         self._replica = replica
         self._master = master
         self._next: dict[str, tuple[Schedule, Millis, Millis | None]] = {}  # name -> definition, mark, its next firing
         self._look = asyncio.Event()  # set when there may be something else to wait for
+        self._inquiries = Inquiries(resolve, self._look.set)
+        self._waiting: set[str] = set()  # names of those that are due, and of which a branch is being asked for
         replica.watch(self._on_changes)
         replica.on_leading(lambda _: self._look.set())
 
@@ -54,23 +51,36 @@ class Clockwork:
 
     async def run(self) -> None:
         """Let schedules fire until cancelled."""
-        while True:
-            self._look.clear()
-            wait_s = await self.look()
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._look.wait()
-            except TimeoutError:
-                continue
+        try:
+            while True:
+                self._look.clear()
+                wait_s = await self.look()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._look.wait()
+        finally:
+            self._inquiries.forget()
 
     async def look(self) -> float | None:
-        """Let fire what is due; return the seconds until the next look, None: until something changes."""
+        """Let fire what is due; return the seconds until the next look, None: until something changes.
+
+        What builds branches of repositories fires at a look after those have said what they are.
+        """
         if not self._replica.leading or not self._replica.ledger.schedules:
+            self._inquiries.forget()
             return None
         now = self._master.time()
-        turns = self._due(now)
-        tips = await self._tips(turns)
-        fires = [one for schedule in turns for one in self.firings(schedule, now, tips)]
+        fires: list[Fire] = []
+        asked: set[Branch] = set()  # for those that wait
+        self._waiting.clear()
+        for schedule in self._due(now):
+            branches = unknown(self._replica.ledger, schedule)
+            tips = self._inquiries.of(branches)
+            if tips is None:
+                self._waiting.add(schedule.full_name)
+                asked.update(branches)
+            else:
+                fires += self.firings(schedule, now, tips)
         if fires:
             log.info("clockwork.fires: %s", ", ".join(f"{one.project}/{one.name}" for one in fires))
             try:
@@ -78,23 +88,11 @@ class Clockwork:
             except OrchestraError as error:
                 log.warning("clockwork.later: %s", error)
                 return RETRY_S
+        self._inquiries.forget(but=asked)
         return self._until_next()
 
-    async def _tips(self, schedules: Sequence[Schedule]) -> Tips:
-        """Return what the branches are that schedules build; what cannot be known now is left to their builds."""
-        asked = {one for schedule in schedules for one in unknown(self._replica.ledger, schedule)}
-        found: Tips = {}
-        for answer in await asyncio.gather(*(self._resolve([one]) for one in asked), return_exceptions=True):
-            if isinstance(answer, OrchestraError):
-                log.warning("clockwork.unresolved: %s", answer)
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                found.update(answer)
-        return found
-
     def _until_next(self) -> float:
-        nexts = [at for _, _, at in self._next.values() if at is not None]
+        nexts = [at for name, (_, _, at) in self._next.items() if at is not None and name not in self._waiting]
         now = self._master.time()
         # what came due while the others fired is looked at at once
         return max(0.0, min(LOOK_S, (min(nexts, default=now + 60_000) - now) / 1000))

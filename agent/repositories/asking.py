@@ -1,6 +1,6 @@
 """What a branch or tag is at the moment, as its repository says. Blocks. Refuses to know who wants to know it."""
 
-from ...core.errors import NotFound, TimedOut
+from ...core.errors import LimitReached, NotFound, TimedOut
 from ...core.repository import Tip, candidates, check_ref, is_revision, not_listed, read_listing, tip_of
 from .git import Git, GitFailed, refusal
 
@@ -27,4 +27,7 @@ def tip(git: Git, address: str, branch: str, seconds: float) -> Tip:
     except TimedOut as problem:
         message = f"{address}: {problem}; check the address, or try again later"
         raise TimedOut(message) from None
+    except LimitReached as problem:
+        message = f"{address}: {problem}"
+        raise LimitReached(message) from None
     return known

@@ -7,17 +7,32 @@ block. Refuses to know what it is all for.
 
 import os
 import re
+import selectors
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...core.errors import Conflict, InvalidInput, NotAllowed, NotFound, OrchestraError, TimedOut, UserError
+from ...core.errors import (
+    Conflict,
+    InvalidInput,
+    LimitReached,
+    NotAllowed,
+    NotFound,
+    OrchestraError,
+    TimedOut,
+    UserError,
+)
 from ...core.repository import USUAL, protocol_of
 
 PASSED_ON = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH")
 """Variables for git that are kept; all others of that kind would lead it elsewhere."""
 
+MAX_SAID = 16 << 20
+"""Bytes that a repository may say of its branches and tags: of some two hundred thousand."""
+
+_PART = 64 << 10
 _OPTIONS = (
     *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass="),
     *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "advice.detachedHead=false"),
@@ -89,7 +104,7 @@ class Git:
         return done.stdout
 
     def within(self, seconds: float, *words: str) -> str:
-        """Run git for that long at the most; return what it says. Raises as a call; TimedOut, with all of it ended."""
+        """Run git for so long at most; return what it says. Raises as a call, TimedOut, LimitReached; all ended."""
         try:
             running = subprocess.Popen(  # noqa: S603 - as above
                 ["git", *_OPTIONS, *words],  # noqa: S607 - as above
@@ -102,16 +117,44 @@ class Git:
             )
         except OSError as problem:
             raise no_git(problem) from None
-        try:
-            out, problem = running.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(running.pid, signal.SIGKILL)
-            running.communicate()
-            message = f"git had no answer within {seconds:.0f} s"
-            raise TimedOut(message) from None
+        with running:
+            try:
+                out, problem = _said(running, seconds)
+            except BaseException:
+                os.killpg(running.pid, signal.SIGKILL)
+                raise
         if running.returncode:
             raise GitFailed(words, running.returncode, problem.decode(errors="replace"))
         return out.decode(errors="replace")
+
+
+def _said(running: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes]:
+    """Return what a command says to its end. Raises TimedOut, and LimitReached where it says too much."""
+    deadline = time.monotonic() + seconds
+    out, problem = bytearray(), bytearray()
+    with selectors.DefaultSelector() as pipes:
+        for pipe, said in ((running.stdout, out), (running.stderr, problem)):
+            if pipe is not None:
+                pipes.register(pipe, selectors.EVENT_READ, said)
+        while pipes.get_map():
+            left = deadline - time.monotonic()
+            ready = pipes.select(left) if left > 0 else []
+            if not ready:
+                raise TimedOut(f"git had no answer within {seconds:.0f} s")
+            for one, _ in ready:
+                part = os.read(one.fd, _PART)
+                if not part:
+                    pipes.unregister(one.fileobj)
+                one.data.extend(part)
+            if len(out) + len(problem) > MAX_SAID:
+                raise LimitReached(
+                    f"the repository says more than {MAX_SAID >> 20} MiB; it has too many branches and tags"
+                )
+    try:
+        running.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise TimedOut(f"git had no answer within {seconds:.0f} s") from None
+    return bytes(out), bytes(problem)
 
 
 class GitFailed(UserError):

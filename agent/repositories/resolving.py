@@ -7,6 +7,7 @@ to know what is submitted, and how a revision gets to a worker.
 import asyncio
 import logging
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 
 from ...core.errors import InvalidInput, NotAllowed, OrchestraError
 from ...core.messages import Call, TipOf, pack, unpack
@@ -38,7 +39,8 @@ class Resolver:
         self._git = git
         self._peers = peers
         self._mesh = mesh
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        # its own threads: repositories that say nothing for long would take all those that others share
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ask-repository")
         mesh.handle(Call.TIP, self._on_tip)
 
     async def tips(self, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], Tip]:
@@ -66,8 +68,8 @@ class Resolver:
             raise
 
     async def _here(self, address: str, branch: str) -> Tip:
-        async with self._turns:
-            return await asyncio.to_thread(tip, self._git, address, branch, ASK_S)
+        ask = asyncio.get_running_loop().run_in_executor
+        return await ask(self._threads, tip, self._git, address, branch, ASK_S)
 
     def _others(self) -> list[AgentRecord]:
         """Return agents that may know more: those that run builds and have git."""

@@ -31,11 +31,15 @@ class Tower:
         self.council = Council()
         self.tips: dict[tuple[str, str], Tip] = {}
         self.asked: list[tuple[str, str]] = []
+        self.slow: set[tuple[str, str]] = set()  # those that say nothing until `answer` is set
+        self.answer = asyncio.Event()
         self.works = [Clockwork(one, Master(one, clock=lambda: self.now), self.resolve) for one in self.council.voters]
 
     async def resolve(self, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], Tip]:
         """Say what branches are: those of repositories that are known."""
         self.asked += wanted
+        if self.slow.intersection(wanted):
+            await self.answer.wait()
         if any(one not in self.tips for one in wanted):
             raise Conflict("it cannot be reached")
         return {one: self.tips[one] for one in wanted}
@@ -234,7 +238,32 @@ async def test_builds_of_a_firing_begin_with_what_their_branch_is_then(tower: To
     await tower.master.propose([Apply(tower.now, "ann", "shop", jobs, (schedule,))])
     tower.tips = {known: Tip("1" * 40, "main")}
     await tower.at(NOON + HOUR_MS)
+    assert tower.fired == [], "it is asked first"
+    await until(lambda: len(tower.asked) == 2, "both were asked")
+    await tower.look()
     ledger = tower.council.voters[0].ledger
     found = [ledger.specs[one.spec].source for one in ledger.builds.values()]
     assert [(one.git, one.revision) for one in found] == [(known[0], "1" * 40), (unknown[0], "")]
     assert sorted(tower.asked) == [known, unknown], "only who leads asks, once for each branch"
+
+
+async def test_a_remote_that_says_nothing_holds_up_no_other_schedule(tower: Tower) -> None:
+    slow, quick = ("https://host/slow", "main"), ("https://host/quick", "main")
+    sources = {"lint": Source(git=slow[0], branch="main"), "test": Source(git=quick[0], branch="main")}
+    jobs = (*(job(name, spec=replace(spec(), source=source)) for name, source in sources.items()), job("plain"))
+    schedules = [replace(HOURLY, name=f"h-{name}", jobs=(name,)) for name in ("lint", "test", "plain")]
+    await tower.master.propose([Apply(tower.now, "ann", "shop", jobs, tuple(schedules))])
+    tower.tips, tower.slow = {quick: Tip("1" * 40, "main"), slow: Tip("2" * 40, "main")}, {slow}
+    running = asyncio.create_task(tower.works[0].run())
+    tower.now = NOON + HOUR_MS
+    await until(lambda: len(tower.fired) == 2, "the others fire")
+    assert sorted(tower.fired) == ["schedule shop/h-plain", "schedule shop/h-test"]
+    tower.now += HOUR_MS
+    tower.works[0]._look.set()
+    await until(lambda: len(tower.fired) == 4, "the others fire again, although the first is still asked for")
+    tower.answer.set()
+    await until(lambda: "schedule shop/h-lint" in tower.fired, "it fires when it was answered")
+    built = [one for one in tower.council.voters[0].ledger.builds.values() if one.job == "lint"]
+    assert {tower.council.voters[0].ledger.specs[one.spec].source.revision for one in built} == {"2" * 40}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -14,7 +14,15 @@ from job_orchestra.agent.repositories.asking import Unlisted, tip
 from job_orchestra.agent.repositories.checkout import check_out
 from job_orchestra.agent.repositories.git import Git
 from job_orchestra.core.definition import Source
-from job_orchestra.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, OrchestraError, TimedOut
+from job_orchestra.core.errors import (
+    Conflict,
+    InvalidInput,
+    LimitReached,
+    NotAllowed,
+    NotFound,
+    OrchestraError,
+    TimedOut,
+)
 from job_orchestra.core.repository import Tip
 from tests.agent.repositories.conftest import Forge
 from tests.kit.gitting import git
@@ -149,3 +157,13 @@ def test_a_server_that_says_nothing_is_left_with_all_that_git_started(forge: For
 def test_what_is_no_address_is_never_given_to_git(forge: Forge, address: str) -> None:
     with pytest.raises(InvalidInput):
         tip(forge.git, address, "main", LONG_S)
+
+
+def test_one_that_says_too_much_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexec yes 'remote: nothing of interest' >&2\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("job_orchestra.agent.repositories.git.MAX_SAID", 1 << 20)
+    with pytest.raises(LimitReached, match=r"git://host/x: the repository says more than 1 MiB"):
+        tip(Git(("git",), {"PATH": f"{program.parent}:/usr/bin:/bin"}), "git://host/x", "main", LONG_S)
