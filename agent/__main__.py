@@ -55,6 +55,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--pause-on-battery/--no-pause-on-battery", default=None, help="Run none on its battery."),
         click.option("--nice/--no-nice", default=None, help="Let builds give way to everything else."),
         click.option("--store", metavar="URL", help="Database of the history [ORCHESTRA_STORE]."),
+        click.option("--blobs", metavar="URL", help="Place that holds logs and artifacts, too [ORCHESTRA_BLOBS]."),
         click.option("--reserve", type=int, metavar="BYTES", help="Disk space that stays free [ORCHESTRA_RESERVE]."),
         click.option("--keep", metavar="AGE", help="How long ended builds are kept, as 90d [for ever]."),
         click.option("--keep-failed", metavar="AGE", help="The same of builds that did not succeed."),

@@ -8,27 +8,22 @@ Memory: eight bytes for each log that the history knows. Refuses to know why a b
 import asyncio
 import math
 import time
-from array import array
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from itertools import groupby
 from pathlib import Path
 from typing import cast
 
-from msgspec.structs import replace
-
-from ..core.ids import is_attempt_key, is_digest, serial_of
+from ..core.ids import is_attempt_key, serial_of
 from ..core.ledger import Ledger
-from ..core.model import Attempt, Build
+from ..core.model import Build
 from ..store.query import MAX_LIMIT, Filter, Operator, Query
 from .blobs import Blobs
 from .history import History
+from .marks import Marks, marks_of
 from .paths import LOGS_IN_FOLDER, Paths
 
 SETTLED_S = 3600.0
 """Seconds for which a log is left alone since its last use. Larger: logs of forgotten builds take room for longer."""
-
-_FOLDERS = 256  # of blobs, by the first byte of their digests
 
 
 class LogLife:
@@ -96,31 +91,16 @@ class LogLife:
     async def _forget_blobs(self) -> int:
         if not await asyncio.to_thread(lambda: any(self._blobs.idle(SETTLED_S))):
             return 0
-        marks = [array("Q") for _ in range(_FOLDERS)]
-        query = Query("attempts", limit=MAX_LIMIT)
-        while True:
-            page = await self._history.read(self._history.store.find, query)
-            for one in cast("Sequence[Attempt]", page.rows):
-                if is_digest(one.log):  # what a worker told is a text like any other
-                    marks[int(one.log[:2], 16)].append(_mark(one.log))
-            if page.next is None:
-                return await asyncio.to_thread(self._remove_blobs, marks)
-            query = replace(query, after=page.next)
+        marks = await marks_of(self._history, lambda one: (one.log,))
+        return await asyncio.to_thread(self._remove_blobs, marks)
 
-    def _remove_blobs(self, marks: "list[array[int]]") -> int:
+    def _remove_blobs(self, marks: Marks) -> int:
         gone = 0
-        for first, digests in groupby(self._blobs.idle(SETTLED_S), lambda one: one[:2]):
-            known = set(marks[int(first, 16)])
-            for digest in digests:
-                if _mark(digest) not in known:
-                    self._blobs.remove(digest)
-                    gone += 1
+        for digest in self._blobs.idle(SETTLED_S):
+            if not marks.has(digest):
+                self._blobs.remove(digest)
+                gone += 1
         return gone
-
-
-def _mark(digest: str) -> int:
-    """Return a part of a digest; two logs with the same are both kept."""
-    return int(digest[2:18], 16)
 
 
 def _build(log: Path) -> str:

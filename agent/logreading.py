@@ -4,7 +4,7 @@ Refuses to know which build a log belongs to, and whether more of it will come.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -31,13 +31,25 @@ ANSWER_S = 10.0
 class LogReader:
     """Reads ranges of logs."""
 
-    def __init__(self, paths: Paths, blobs: Blobs, peers: Peers, mesh: Mesh, writing: Callable[[str], bool]) -> None:
-        """Read what is here, or ask others; `writing(key)` is whether an attempt here may write more."""
+    def __init__(  # noqa: PLR0913, PLR0917 - the places it reads at
+        self,
+        paths: Paths,
+        blobs: Blobs,
+        peers: Peers,
+        mesh: Mesh,
+        writing: Callable[[str], bool],
+        last_resort: Callable[[str], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Read what is here, or ask others; `writing(key)` is whether an attempt here may write more.
+
+        `last_resort(digest)` puts a log into `blobs` that no agent has any more; it returns whether it could.
+        """
         self._paths = paths
         self._blobs = blobs
         self._peers = peers
         self._mesh = mesh
         self._writing = writing
+        self._last_resort = last_resort
         self._logs = Logs()
         mesh.handle(Call.LOG, self._on_read)
 
@@ -74,6 +86,8 @@ class LogReader:
             if not self._peers.reachable(attempt.agent):
                 raise Unreachable(f"the log is written on {where}, which cannot be reached; try again when it is back")
             return LogBytes(known=True)
+        if self._last_resort is not None and await self._last_resort(attempt.log):
+            return await asyncio.to_thread(self._kept, replace(wish, digest=attempt.log))
         raise problem or NotFound("no agent has this log any more")
 
     def _holders(self, attempt: Attempt) -> list[str]:

@@ -58,6 +58,7 @@ from .service import Service
 from .settings import Settings
 from .sittings import Sittings
 from .snapshots import StoreSnapshots, finish_install
+from .space import Space
 from .standing import Standing
 from .tidying import Tidier, archives
 from .transport import MeshTransport
@@ -135,6 +136,7 @@ class Agent:
         self._clockwork = Clockwork(self.replica, self.master, resolver.tips)
         self.blobs = Blobs(paths.blobs, settings.blob_quota)
         self.trees = Trees(Contents(paths.contents), paths.bundles, bulk, mesh)
+        self.space = self._blob_space()
         self.keeper = Keeper(paths, self.blobs, self.trees, bulk, self.peers, mesh, self.history)
         self._offer_files(bulk, snapshots)
         self.way = MasterWay(self.identity.id, self.replica, self.master, self.peers, mesh)
@@ -143,7 +145,6 @@ class Agent:
         self._caches = Caches(self.trees, self.peers, mesh)
         self.worker = self._worker() if settings.worker else None
         self._manners = self._employ(self.worker) if self.worker is not None else None
-        logs = LogReader(paths, self.blobs, self.peers, mesh, self._writes)
         WorkersDesk(self.replica, self.master, mesh)
         self._leases = Leases(self.identity.id, self.replica, self.master, mesh.silence)
         self._electorate = Electorate(self.identity, self.replica, self.master, mesh, settle_s=settings.settle)
@@ -160,8 +161,9 @@ class Agent:
             worker=self.worker,
             peers=self.peers,
             health=Health(self.peers, self.wires),
-            logs=logs,
+            logs=LogReader(paths, self.blobs, self.peers, mesh, self._writes, self.space.fetch_log),
             keeper=self.keeper,
+            space=self.space,
             trees=self.trees,
             resolver=resolver,
             caches=self._caches,
@@ -204,6 +206,20 @@ class Agent:
         oldest = self._furnisher.oldest_checkout
         return Tidier(self.trees, mirrors, warm, self._needed, self.settings, oldest=oldest).run(), warmth.run()
 
+    def _blob_space(self) -> Space:
+        space = Space(
+            self.settings.blobs,
+            self.identity.network,
+            self.paths,
+            self.blobs,
+            self.trees.contents,
+            self.history,
+            self._ledger_with_history,
+            lambda: self.replica.leading,
+        )
+        self.trees.last_resort = space.fetch_tree
+        return space
+
     def _attic(self) -> Attic:
         return Attic(
             self.trees.contents,
@@ -225,7 +241,7 @@ class Agent:
             self.history,
             self.settings.policy(),
             lambda: self.replica.leading,
-            logs.forget,
+            (logs.forget, self.space.forget),
             lambda: self.replica.ledger.pinning.pins,
         )
 
@@ -332,6 +348,7 @@ class Agent:
             for one in (
                 *(scripting.run(), relay.run(), work, self.way.run()),
                 *(self.keeper.run(), *self._tidying(), self._attic().run(), self._retainer().run()),
+                self.space.run(),
                 self.standing.found(self.replica, self.master),
                 *([self._manners.run()] if self._manners is not None else []),
                 *(
@@ -370,6 +387,7 @@ class Agent:
             self.replica.release()
             self.history.release()
             await self.wires.close()
+            await asyncio.to_thread(self.space.close)
             self.trees.contents.close()
 
     async def _until_caught_up(self, replica: asyncio.Task[None]) -> None:

@@ -139,6 +139,11 @@ class Paths:
         return self.data / "blobs"
 
     @property
+    def space(self) -> Path:
+        """A note of how far the blob space was filled."""
+        return self.data / "space.json"
+
+    @property
     def outgoing(self) -> Path:
         """A copy of the store, made for others."""
         return self.data / "outgoing.db"

@@ -1,4 +1,4 @@
-"""Forgets builds as this agent's settings say, while it works: from its store, and then their logs from its disk.
+"""Forgets builds as this agent's settings say, while it works: from its store, and then their logs where it has them.
 
 Each agent looks after a store of its own; of a shared one the master does. It is done in small batches between the
 writes, so that the store goes on following. What builds left beside logs follows by itself (attic). Refuses to know
@@ -8,7 +8,7 @@ which builds may go (store/retention).
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from typing import cast
 
 from ..core.errors import OrchestraError
@@ -39,17 +39,17 @@ class Retainer:
         history: History,
         policy: Policy | None,
         leads: Callable[[], bool],
-        forget_logs: Callable[[], Awaitable[int]],
+        forget_left: Iterable[Callable[[], Awaitable[int]]],
         pinned: Callable[[], Container[str]] = tuple,
     ) -> None:
-        """Look after the store of `history`; `forget_logs()` lets the logs go of builds that it does not know.
+        """Look after the store of `history`; each of `forget_left` lets go of what builds left that it does not know.
 
         `pinned` returns which builds are pinned, of which the store may not know yet.
         """
         self._history = history
         self._policy = policy
         self._leads = leads
-        self._forget_logs = forget_logs
+        self._forget_left = tuple(forget_left)
         self._pinned = pinned
 
     async def run(self) -> None:
@@ -68,9 +68,9 @@ class Retainer:
         if self._policy is not None and (not self._history.store.shared or self._leads()):
             gone = await self._forget(self._policy)
         # also where nothing went: another agent may have taken builds out, or a client, or a run before this one
-        logs = await self._forget_logs()
-        if gone or logs:
-            log.info("retention.forgotten: %d builds, %d logs", gone, logs)
+        left = sum([await forget() for forget in self._forget_left])
+        if gone or left:
+            log.info("retention.forgotten: %d builds, %d of what they left", gone, left)
         return gone
 
     async def _forget(self, policy: Policy) -> int:

@@ -20,6 +20,7 @@ from ..core.offer import check as check_offer
 from ..core.repository import PROTOCOLS
 from ..core.requirements import RESOURCE, number
 from ..store.retention import Policy
+from ..store.space import opening
 from .facts import Facts
 from .identity import host_name
 from .paths import Paths, default_data
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keep_newest: int = 1  # newest builds of each job that stay whatever their age
     keep_most: int = 0  # builds of each job that stay at most; 0: any number
     resource: dict[str, str] = {}  # amounts that builds may take, over those that were found: cpus, memory, gpus, own
+    blobs: str = ""  # URL of a place that holds logs and artifacts, too; empty, or `voters`: there is none
 
     def store_url(self, paths: Paths) -> str:
         """Return the URL of the store."""
@@ -154,6 +156,7 @@ def load(data: Path | None = None, flags: Mapping[str, Any] | None = None) -> tu
     settings.place()
     settings.amounts()
     settings.policy()
+    opening.check(settings.blobs)
     check_offer(settings.offer())
     for one in settings.peer:
         addresses.split(one)

@@ -83,6 +83,11 @@ class Trees:
             left.unlink()
         self.make_room: Callable[[int], Awaitable[bool]] = _no_room
         """Frees so many bytes of the disk, as far as possible; returns whether it could; see Tidier."""
+        self.last_resort: Callable[[Digest, Callable[[Tree], None]], Awaitable[bool]] = _nowhere
+        """Puts the contents of a directory that no member gives here, from elsewhere; returns whether it could.
+
+        It tells the function that it is given of the directory, which raises NoRoom where it does not fit; see Shelf.
+        """
         mesh.handle(Call.CONTENTS, self._on_wanted)
 
     def has(self, root: str) -> bool:
@@ -127,6 +132,10 @@ class Trees:
                     return await asyncio.to_thread(self.contents.entries, digest)
             except OrchestraError as error:
                 problem = error
+        async with self._staying():
+            if await self.last_resort(digest, self._check_room):
+                await asyncio.to_thread(self.contents.hold, digest, Why.SOURCE)  # it came whole, and may be of use so
+                return await asyncio.to_thread(self.contents.entries, digest)
         if await asyncio.to_thread(self.contents.torn, digest):  # the list may be whole where a file is lost
             return await asyncio.to_thread(self.contents.entries, digest)
         raise problem
@@ -144,6 +153,11 @@ class Trees:
             took = time.monotonic() - began
             log.info("trees.fetched: %s from %s: %d bytes in %.3f s", root.hex()[:12], holder.name, size, took)
             return
+        async with self._staying():
+            if await self.last_resort(root, self._check_room):
+                await asyncio.to_thread(self.contents.hold, root, why, name)
+                log.info("trees.fetched: %s from the blob space", root.hex()[:12])
+                return
         raise problem
 
     async def _fetch_and_hold(self, holder: AgentRecord, root: Digest, why: Why, name: str) -> int:
@@ -313,6 +327,10 @@ class Trees:
 
 
 async def _no_room(_: int) -> bool:
+    return False
+
+
+async def _nowhere(_: Digest, __: Callable[[Tree], None]) -> bool:
     return False
 
 

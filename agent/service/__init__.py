@@ -24,6 +24,7 @@ from ..paths import Paths
 from ..peers import Peers
 from ..repositories.resolving import Resolver
 from ..sittings import Sittings
+from ..space import Space
 from ..trees import Trees
 from ..vault import Vault
 from ..worker import Worker
@@ -61,6 +62,7 @@ class Service:
         health: Health,
         logs: LogReader,
         keeper: Keeper,
+        space: Space,
         trees: Trees,
         resolver: Resolver,
         caches: NetworkCaches,
@@ -87,6 +89,7 @@ class Service:
             peers=peers,
             health=health,
             keeper=keeper,
+            space=space,
             entrance=entrance,
             worker=worker,
             stop=stop,

@@ -10,6 +10,7 @@ from ..entrance import Entrance
 from ..health import Health
 from ..keeping import Keeper
 from ..peers import Peers
+from ..space import Space
 from ..worker import Worker
 from .desk import Desk
 
@@ -24,6 +25,7 @@ class Network:
         peers: Peers,
         health: Health,
         keeper: Keeper,
+        space: Space,
         entrance: Entrance,
         worker: Worker | None,
         stop: Callable[[str], Awaitable[None]],
@@ -34,6 +36,7 @@ class Network:
         self._peers = peers
         self._health = health
         self._keeper = keeper
+        self._space = space
         self._entrance = entrance
         self._worker = worker
         self._stop = stop
@@ -84,6 +87,8 @@ class Network:
             notices.append(f"{self._desk.history.damaged}: orchestra down --keep, then orchestra up")
         elif self._desk.history.problem:
             notices.append(f"the store does not follow: {self._desk.history.problem}")
+        if self._space.problem:
+            notices.append(f"the blob space does not get what builds leave: {self._space.problem}")
         if self._keeper.full:
             notices.append(
                 f"the logs in {self._desk.paths.blobs} have reached blob-quota: raise it, or remove old builds"

@@ -34,8 +34,8 @@ _BESIDE = {
 _OUT_OF_DISK = 14031
 _REMEDIES = {
     13: "the user needs the role readWrite on this database",
-    18: "check user, password and authSource in the store's URL",
-    8000: "check user and password in the store's URL",
+    18: "check user, password and authSource in its URL",
+    8000: "check user and password in its URL",
     85: "an index of those fields is there by another name; drop it, and it is made anew",
     86: "an index of that name is of another kind; drop it, and it is made anew",
 }
@@ -44,9 +44,13 @@ _REMEDIES = {
 class Deployment:
     """The way to one database."""
 
-    def __init__(self, url: str) -> None:
-        """Connect, and learn what there is. Raises StorageError or InvalidInput with the remedy."""
+    def __init__(self, url: str, what: str = "store") -> None:
+        """Connect, and learn what there is. Raises StorageError or InvalidInput with the remedy.
+
+        `what` is how it is called in errors.
+        """
         self.url = without_password(url)
+        self._what = what
         name = urlsplit(url).path.lstrip("/")
         options: dict[str, Any] = {
             "serverSelectionTimeoutMS": CONNECT_S * 1000,
@@ -73,8 +77,8 @@ class Deployment:
         ) as problem:
             said = str(problem).partition(" Did you mean")[0].partition(" Hint:")[0].partition(' "')[0].rstrip(".")
             message = (
-                f"the store's URL cannot be used: {said}; write mongodb://user:password@host/database, and in user and "
-                "password what is neither letter nor digit as % and two hex digits"
+                f"the {what}'s URL cannot be used: {said}; write mongodb://user:password@host/database, and in user "
+                "and password what is neither letter nor digit as % and two hex digits"
             )
             raise InvalidInput(message) from None
         self._sessions = threading.local()
@@ -93,7 +97,7 @@ class Deployment:
         if tuple(int(one) for one in self._version.split(".")[:2]) < OLDEST:
             needed = ".".join(str(one) for one in OLDEST)
             said = f"the server is MongoDB {self._version}, and {needed} is needed; upgrade it"
-            raise StorageError(f"cannot use the store {self.url}: {said}")
+            raise StorageError(f"cannot use the {self._what} {self.url}: {said}")
 
     @property
     def kind(self) -> str:
@@ -170,10 +174,10 @@ class Deployment:
             failed: list[dict[str, Any]] = (problem.details or {}).get("writeErrors", [])
             code, said = (failed[0].get("code"), str(failed[0].get("errmsg"))) if failed else (code, said)
         if code == _OUT_OF_DISK or "No space left" in said:
-            return DiskFull(f"the disk of the store {self.url} is full: {said}; free some space on that server")
-        unknown = "check replicaSet in the store's URL" if "replica set name" in said else f"check that {REACHABLE}"
+            return DiskFull(f"the disk of the {self._what} {self.url} is full: {said}; free some space on that server")
+        unknown = "check replicaSet in its URL" if "replica set name" in said else f"check that {REACHABLE}"
         remedy = _REMEDIES.get(code or 0, unknown)
-        return StorageError(f"cannot {doing} the store {self.url}: {said}; {remedy}")
+        return StorageError(f"cannot {doing} the {self._what} {self.url}: {said}; {remedy}")
 
 
 def _is_there(index: IndexModel, known: Mapping[str, Any]) -> bool:

@@ -90,7 +90,7 @@ async def test_old_builds_go_with_their_logs(town: Town) -> None:
     mine.parent.mkdir(exist_ok=True)
     mine.write_bytes(b"of a build that lives")
     age(mine)
-    retainer = Retainer(first.agent.history, Policy(30 * 24 * 3600.0), lambda: True, old.life().forget)
+    retainer = Retainer(first.agent.history, Policy(30 * 24 * 3600.0), lambda: True, [old.life().forget])
     assert await retainer.tidy() == 3
     assert {one.serial for one in store.scan("builds")} == {1003, 1004, 1005, 1900}
     assert [path.exists() for path in old.files] == [False] * 3 + [True] * 3
@@ -106,15 +106,15 @@ async def test_of_a_shared_store_only_the_master_takes_builds_out(town: Town, mo
     old = Old(first)
     monkeypatch.setattr(first.agent.history.store, "shared", True)
     policy = Policy(30 * 24 * 3600.0)
-    assert await Retainer(first.agent.history, policy, lambda: False, old.life().forget).tidy() == 0
-    assert await Retainer(first.agent.history, policy, lambda: True, old.life().forget).tidy() == 3
+    assert await Retainer(first.agent.history, policy, lambda: False, [old.life().forget]).tidy() == 0
+    assert await Retainer(first.agent.history, policy, lambda: True, [old.life().forget]).tidy() == 3
 
 
 async def test_without_a_policy_nothing_goes_but_what_others_took_out(town: Town) -> None:
     first = await town.found()
     old = Old(first)
     first.agent.history.store.remove("builds", [old.builds[4].id])
-    assert await Retainer(first.agent.history, None, lambda: True, old.life().forget).tidy() == 0
+    assert await Retainer(first.agent.history, None, lambda: True, [old.life().forget]).tidy() == 0
     assert [path.exists() for path in old.files] == [True, True, True, True, False, True]
     assert old.digests[4] not in set(dict(first.agent.blobs.sizes()))
     assert old.digests[5] in set(dict(first.agent.blobs.sizes()))
@@ -191,7 +191,7 @@ async def test_a_pinned_build_stays_with_its_log_until_it_is_unpinned(town: Town
     await first.ask("builds.pin", id=kept.id, note="shipped to the customer")
     pins = first.agent.replica.ledger.pinning.pins
     policy = Policy(30 * 24 * 3600.0)
-    retainer = Retainer(first.agent.history, policy, lambda: True, old.life().forget, lambda: pins)
+    retainer = Retainer(first.agent.history, policy, lambda: True, [old.life().forget], lambda: pins)
     assert await retainer.tidy() == 2
     assert {one.serial for one in store.scan("builds")} == {1001, 1003, 1004, 1005}
     assert [path.exists() for path in old.files] == [False, True, False, True, True, True]
@@ -208,6 +208,6 @@ async def test_what_the_store_does_not_know_of_yet_is_spared_too(town: Town) -> 
     first = await town.found()
     old, store = Old(first), first.agent.history.store
     policy, pinned = Policy(30 * 24 * 3600.0), {old.builds[0].id}
-    retainer = Retainer(first.agent.history, policy, lambda: True, old.life().forget, lambda: pinned)
+    retainer = Retainer(first.agent.history, policy, lambda: True, [old.life().forget], lambda: pinned)
     assert await retainer.tidy() == 2
     assert {one.serial for one in store.scan("builds")} == {1000, 1003, 1004, 1005}

@@ -54,7 +54,7 @@ def test_a_wrong_password(name: str, server: Shared) -> None:
         "pg_hba.conf on the server",
         "mysql": "Access denied for user 'orchestra'@'localhost' (using password: YES); check user and password in the "
         "store's URL",
-        "mongodb-alone": "Authentication failed; check user, password and authSource in the store's URL",
+        "mongodb-alone": "Authentication failed; check user, password and authSource in its URL",
     }
     assert refused(url) == f"cannot open the store {shown(server, 'history1')}: {said[name]}"
 
@@ -184,7 +184,7 @@ def test_a_replica_set_of_another_name(database: Callable[[str], Server]) -> Non
     url = database("mongodb").new().replace("replicaSet=tests", "replicaSet=others")
     assert refused(url) == (
         f'cannot open the store {url}: No replica set members available for replica set name "others"; check '
-        "replicaSet in the store's URL"
+        "replicaSet in its URL"
     )
 
 
