@@ -67,6 +67,12 @@ class Index(msgspec.Struct, frozen=True):
     fields: tuple[str, ...]  # in this order
     unique: bool = False  # no two rows agree in all of them
     given: str = ""  # a text field: only rows where it is not empty are in the index; empty: all are
+    among: tuple[str, tuple[str, ...]] | None = None  # a field and its values: only such rows, where a database can
+
+    @property
+    def whole(self) -> bool:
+        """Whether all rows are in it, in every database."""
+        return not self.given and self.among is None
 
 
 class Part(StrEnum):
@@ -106,7 +112,7 @@ class Collection(msgspec.Struct, frozen=True):
     @property
     def ordered(self) -> frozenset[str]:
         """Fields by which rows are ordered, and found, without sorting all of them."""
-        return frozenset({self.key[0], *self.same_order, *(one.fields[0] for one in self.indexes if not one.given)})
+        return frozenset({self.key[0], *self.same_order, *(one.fields[0] for one in self.indexes if one.whole)})
 
     def values(self, record: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a record of this type
         """Return what a record's columns hold, in their order."""
@@ -126,6 +132,8 @@ class Collection(msgspec.Struct, frozen=True):
 
 _TEXT, _INTEGER, _INSTANT = Kind.TEXT, Kind.INTEGER, Kind.INSTANT
 _STATES = tuple(BuildState)
+_UNUSUAL = ("state", tuple(sorted(one for one in BuildState if one.ended and one is not BuildState.SUCCEEDED)))
+"""Ends that few builds have. Successes are found among all builds of a job; none of these changes while it lives."""
 
 
 def _serial(identity: object) -> int:
@@ -170,10 +178,10 @@ _BUILDS = Collection(
     indexes=(
         Index(("id",), unique=True),
         Index(("project", "job", "number"), unique=True),
-        Index(("project", "job", "state", "number")),
+        Index(("project", "job", "state", "number"), among=_UNUSUAL),
         Index(("project", "serial")),
         Index(("job", "serial")),
-        Index(("project", "state", "serial")),
+        Index(("project", "state", "serial"), among=_UNUSUAL),
         Index(("state", "serial")),
         Index(("agent", "serial")),
         Index(("requester", "serial")),

@@ -253,7 +253,7 @@ def _spread(resolved: Resolved, fetch: Fetch) -> tuple[Filter, ...] | None:
     Those are found one after the other in an index, each by one question. Returns None where there is no such value.
     """
     collection = resolved.collection
-    leading = {one.fields[0] for one in collection.indexes if one.fields[1:] == collection.key and not one.given}
+    leading = {one.fields[0] for one in collection.indexes if one.fields[1:] == collection.key and one.whole}
     found = list(resolved.where)
     for place, one in enumerate(resolved.where if collection.large else ()):
         if one.operator is not Operator.PREFIX or one.field not in leading or one.field == resolved.order[0].field:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from job_orchestra.store.collections import COLLECTIONS, Kind
 
 if TYPE_CHECKING:
-    from job_orchestra.store.collections import Collection, Field
+    from job_orchestra.store.collections import Collection, Field, Index
 
 _PAGE = """\
 # What is in the database
@@ -52,7 +52,7 @@ def schema_page() -> str:
 
 
 def _collection(collection: Collection) -> str:
-    indexes = ", ".join(f"({', '.join(one.fields)}){' unique' if one.unique else ''}" for one in collection.indexes)
+    indexes = ", ".join(map(_index, collection.indexes))
     lines = [
         f"## `{collection.name}`",
         "",
@@ -64,6 +64,16 @@ def _collection(collection: Collection) -> str:
         *(_field(name, field) for name, field in collection.fields.items()),
     ]
     return "\n".join([*lines, ""])
+
+
+def _index(index: Index) -> str:
+    kept = ""
+    if index.given:
+        kept = f" where `{index.given}` is not empty"
+    elif index.among is not None:
+        field, values = index.among
+        kept = f" where `{field}` is {', '.join(values[:-1])} or {values[-1]}"
+    return f"({', '.join(index.fields)}){' unique' if index.unique else ''}{kept}"
 
 
 def _field(name: str, field: Field) -> str:

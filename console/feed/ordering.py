@@ -25,7 +25,7 @@ def at_once(collection: str, order: Sequence[str], where: Mapping[str, Any]) -> 
     fields = [_keyed(found, field.removeprefix("-")) for field in order]
     if len(fields) == 1 and any(fields[0] == by and set(names) <= _fixed(where) for names, by in found.within.items()):
         return True
-    kept = [found.key, *(one.fields for one in found.indexes if not one.given)]
+    kept = [found.key, *(one.fields for one in found.indexes if one.whole)]
     return any(_continues([*index, *found.key], fields, _fixed(where)) for index in kept)
 
 

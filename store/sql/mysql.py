@@ -56,6 +56,7 @@ class _LongText(peewee.TextField):
 
 class _Types(Types):
     partial = False
+    late = False
 
     def __init__(self, text: type[peewee.Field]) -> None:
         self._text = text

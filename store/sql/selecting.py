@@ -7,6 +7,7 @@ import peewee
 from ..collections import Collection
 from ..query import Filter, Operator
 from ..stretches import MAX_EXPANDED, Stretch
+from .statements import listed
 from .tables import Tables
 
 
@@ -20,12 +21,18 @@ def rows_of(  # noqa: ANN201 - a query of peewee
     if stretch.word:
         sorted_by = tables.words[stretch.collection.name].alias("lead")
         query = _with_word(tables, query, sorted_by, stretch)
-    given = {one.given for one in stretch.collection.indexes}
+    indexes = stretch.collection.indexes
+    given = {one.given for one in indexes}
+    among = {one.among for one in indexes if one.among is not None} if tables.partial else ()
     for one in stretch.conditions:
         query = query.where(condition(getattr(model, one.field), one))
         if one.field in given and one.operator is Operator.EQ and one.value:
             # it follows from the condition, but a database has to be told so to use an index of such rows alone
             query = query.where(getattr(model, one.field) != peewee.SQL("''"))
+        for field, values in among:
+            if field == one.field and _within(one, values):
+                listing = peewee.SQL(listed(values))
+                query = query.where(peewee.Expression(getattr(model, field), peewee.OP.IN, listing))
     for one in stretch.terms:  # letters and digits only: nothing that LIKE takes for a pattern
         query = query.where(peewee.Expression(model.words, peewee.OP.LIKE, f"% {one}%"))
     ordering: list[Any] = []
@@ -39,6 +46,13 @@ def rows_of(  # noqa: ANN201 - a query of peewee
             else column.asc(nulls="first" if told else None)
         )
     return query.order_by(*ordering).limit(limit)
+
+
+def _within(one: Filter, values: tuple[str, ...]) -> bool:
+    """Whether a condition holds of rows with one of these values alone."""
+    if one.operator is Operator.IN:
+        return bool(one.value) and set(one.value).issubset(values)
+    return one.operator is Operator.EQ and one.value in values
 
 
 def _with_word(tables: Tables, query: Any, lead: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee

@@ -4,14 +4,14 @@ Why so: docs/decisions/0004-store-writes.md.
 """
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from enum import Enum
-from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from ..collections import COLLECTIONS, MAX_LENGTH, Collection, Kind, comparable
+from ..collections import COLLECTIONS, Collection, Index
 from ..sums import SUMMED, Known
+from ..values import VALUES
 from ..words import words_of
 
 ROWS = 256
@@ -22,6 +22,12 @@ BYTES = 4 << 20
 
 _T = TypeVar("_T")
 _encoder = msgspec.json.Encoder()
+
+
+def listed(values: Iterable[str]) -> str:
+    """Return words of ours as a list of values."""
+    quoted = [f"'{one}'" for one in values]
+    return f"({', '.join(quoted)})"
 
 
 class Syntax:
@@ -36,15 +42,28 @@ class Syntax:
         """Return a name of a table or column, quoted."""
         return f"{self._quote}{name}{self._quote}"
 
-    def index(self, name: str, table: str, fields: Mapping[str, bool], *, unique: bool, given: str) -> str:
-        """Return the statement that creates an index; with `given` only of rows where that text is not empty.
+    def index(self, name: str, table: str, fields: Mapping[str, bool], *, unique: bool, only: str) -> str:
+        """Return the statement that creates an index; with `only` of rows of which that condition holds.
 
         `fields` says of each column whether values may be missing.
         """
         columns = ", ".join(self.indexed(one) if optional else self.name(one) for one, optional in fields.items())
         kind = "UNIQUE INDEX" if unique else "INDEX"
-        where = f" WHERE {self.name(given)} <> ''" if given else ""
+        where = f" WHERE {only}" if only else ""
         return f"CREATE {kind} {self.name(name)} ON {self.name(table)} ({columns}){where}"
+
+    def drop_index(self, name: str) -> str:
+        """Return the statement that takes out an index."""
+        return f"DROP INDEX {self.name(name)}"
+
+    def only(self, index: Index) -> str:
+        """Return which rows are in an index; empty: all are."""
+        if index.given:
+            return f"{self.name(index.given)} <> ''"
+        if index.among is not None:
+            field, values = index.among
+            return f"{self.name(field)} IN {listed(values)}"
+        return ""
 
     def indexed(self, column: str) -> str:
         """Return a column of which values may be missing as an index takes it: those come first."""
@@ -117,36 +136,10 @@ class Syntax:
 
 def row_of(collection: Collection) -> Callable[[Any], tuple[Any, ...]]:
     """Return the function from a record to the values of its row."""
-    fields = collection.fields
-    plain = [name for name, one in fields.items() if one.derive is None]
-    derived = [one.derive for one in fields.values() if one.derive is not None]
-    if plain != list(fields)[len(derived) :]:
-        raise TypeError(f"{collection.name}: derived fields come first")
-    types = get_type_hints(collection.type)
-    # the text of a state, which every driver knows as one
-    paths = [f"{one}._value_" if is_enum(types.get(one)) else one for one in plain]
-    values: Callable[[Any], tuple[Any, ...]] = attrgetter(*paths) if len(paths) > 1 else lambda _: ()
-    kinds = [one.kind for one in fields.values()]
-    texts = [place for place, kind in enumerate(kinds) if kind is Kind.TEXT]
-    text_of = itemgetter(*texts, texts[0])  # at least two, which makes a tuple
-    searched = bool(collection.texts) and not collection.large
-
-    def row(record: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a record of the collection
-        found = (*[make(record) for make in derived], *values(record))
-        text = document(record)
-        # most records are seen to fit without a look at each of their texts
-        if len("".join(text_of(found))) > MAX_LENGTH or "\\u0000" in text:
-            found = tuple(comparable(one) if isinstance(one, str) else one for one in found)
-        if searched:
-            return (*found, f" {' '.join(words_of(collection, record))} ", text)
-        return (*found, text)
-
-    return row
-
-
-def is_enum(kind: object) -> bool:
-    """Whether a type is one of names for values."""
-    return isinstance(kind, type) and issubclass(kind, Enum)
+    values = VALUES[collection.name]
+    if not collection.texts or collection.large:
+        return lambda record: (*values(record), document(record))
+    return lambda record: (*values(record), f" {' '.join(words_of(collection, record))} ", document(record))
 
 
 def document(record: object) -> str:

@@ -389,6 +389,8 @@ class SqlStore(Answers):
     def clear(self) -> None:
         """See Store."""
         with self._guard("clear"), self._writing, self._dialect.writing():
+            if self._tables.late:
+                self._tables.drop_indexes(self._dialect.syntax)
             for model in self._tables.all:
                 model.delete().execute()
             kept = {"schema": str(SCHEMA_VERSION), _LAYOUT: self._layout}
@@ -408,6 +410,7 @@ class SqlStore(Answers):
         """See Store."""
         with self._guard("write to"), self._writing, self._dialect.writing():
             self._check_unfinished()
+            self._tables.create_indexes(self._dialect.syntax)
             self._put_meta(_packed(meta))
             self._put_meta({"applied": str(index)})
             model: Any = self._tables.meta

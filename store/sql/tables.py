@@ -25,6 +25,7 @@ class Types:
 
     keyed = False  # whether a table is told to keep its rows in the order of its key (others do so, or never)
     partial = True  # whether an index may leave out rows
+    late = True  # whether indexes are made, and taken out, within a transaction
 
     def text(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
         """Return a column for the compared part of texts: by code points."""
@@ -78,6 +79,16 @@ class Tables:
         )
 
     @property
+    def partial(self) -> bool:
+        """Whether an index may leave out rows."""
+        return self._types.partial
+
+    @property
+    def late(self) -> bool:
+        """Whether indexes may be made after the rows."""
+        return self._types.late
+
+    @property
     def all(self) -> list[type[peewee.Model]]:
         """All models."""
         beside = (self.meta, self.sizes, self.tallies, self.usage, self.vocabulary)
@@ -87,22 +98,43 @@ class Tables:
         """Create what is missing: tables, and indexes of tables that are there."""
         for model in self.all:
             model.create_table(safe=True)
+        self.create_indexes(syntax)
+
+    def create_indexes(self, syntax: Syntax) -> None:
+        """Create the indexes that are missing."""
         for name, collection in COLLECTIONS.items():
-            known = {one.name for one in self._database.get_indexes(name)}
+            known = self._known_indexes(name)
             for index in collection.indexes:
-                if index_name(name, index) not in known:
-                    given = index.given if self._types.partial else ""
-                    fields = {one: collection.fields[one].optional for one in index.fields}
-                    self._database.execute_sql(
-                        syntax.index(index_name(name, index), name, fields, unique=index.unique, given=given)
-                    )
+                called = self._index_name(name, index)
+                if called in known:
+                    continue
+                fields = {one: collection.fields[one].optional for one in index.fields}
+                only = syntax.only(index) if self._types.partial else ""
+                self._database.execute_sql(syntax.index(called, name, fields, unique=index.unique, only=only))
+                if (whole := index_name(name, index)) != called and whole in known:
+                    self._database.execute_sql(syntax.drop_index(whole))  # as versions before had it
+
+    def drop_indexes(self, syntax: Syntax) -> None:
+        """Take the indexes out, as many rows are about to be put in: made at once behind them they cost less."""
+        for name, collection in COLLECTIONS.items():
+            known = self._known_indexes(name)
+            for called in (self._index_name(name, one) for one in collection.indexes):
+                if called in known:
+                    self._database.execute_sql(syntax.drop_index(called))
+
+    def _known_indexes(self, table: str) -> set[str]:
+        return {one.name for one in self._database.get_indexes(table)}
 
     @property
     def layout(self) -> str:
         """A text that differs when there are other tables or indexes to create."""
         tables = [f"{name}({','.join(one.fields)})" for name, one in COLLECTIONS.items()]
-        indexes = [index_name(name, index) for name, one in COLLECTIONS.items() for index in one.indexes]
+        indexes = [self._index_name(name, index) for name, one in COLLECTIONS.items() for index in one.indexes]
         return " ".join((*tables, *indexes))
+
+    def _index_name(self, table: str, index: Index) -> str:
+        partial = index.among is not None and self._types.partial
+        return f"{index_name(table, index)}_few" if partial else index_name(table, index)
 
     def _collection(self, collection: Collection) -> type[peewee.Model]:
         columns: dict[str, Any] = {}

@@ -395,3 +395,55 @@ def test_orders_without_an_index_are_sorted_in_the_database(store: SqlStore) -> 
     store.write(batch(1, builds=tuple(builds)))
     page = store.find(Query("builds", order=(Order("finished"),)))
     assert [one.serial for one in page.rows] == [1, 3, 2]
+
+
+def test_failures_have_indexes_of_their_own(store: SqlStore) -> None:
+    for fields, name in (
+        ({"project": "shop"}, "builds_project_state_serial_few"),
+        ({"project": "shop", "job": "test"}, "builds_project_job_state_number_few"),
+    ):
+        failed = (*where(**fields), Filter("state", Operator.IN, ("error", "failed", "lost")))
+        assert all(step.startswith(f"SEARCH t1 USING INDEX {name} ") for step in store.plan(Query("builds", failed)))
+        for state in ("succeeded", "running"):
+            (step,) = store.plan(Query("builds", where(**fields, state=state)))
+            assert step.startswith("SEARCH t1 USING INDEX builds_")
+
+
+def test_indexes_of_versions_before_are_taken_out(path: Path) -> None:
+    SqlStore.sqlite(path).close()
+    few = "builds_project_state_serial_few"
+    change(path, f"DROP INDEX {few}")
+    change(path, "CREATE INDEX builds_project_state_serial ON builds (project, state, serial)")
+    change(path, "UPDATE meta SET value = 'before' WHERE name = 'layout'")
+    SqlStore.sqlite(path).close()
+    connection = sqlite3.connect(path)
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    connection.close()
+    assert few in names
+    assert "builds_project_state_serial" not in names
+
+
+def test_a_record_that_takes_the_place_of_another_one_replaces_all_of_it(store: SqlStore) -> None:
+    store.write(batch(1, builds=(build(1, requester="ann"), build(2, requester="ann"))))
+    other = build(1, requester="bob", job="lint", number=7, created=T0 + 9)
+    store.write(batch(2, builds=(other, build(2, requester="ann", state=S.FAILED))))
+    assert store.find(Query("builds", where(requester="bob"))).rows == (other,)
+    assert [one.serial for one in store.find(Query("builds", where(requester="ann"))).rows] == [2]
+    assert store.find(Query("builds", where(project="shop", job="lint"))).rows == (other,)
+    assert store.count(Query("builds", where(job="lint"))).rows == 1
+
+
+def test_indexes_are_made_when_a_store_is_filled(path: Path, store: SqlStore) -> None:
+    def indexes() -> int:
+        connection = sqlite3.connect(path)
+        (count,) = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'index' AND sql > ''").fetchone()
+        connection.close()
+        return count
+
+    before = indexes()
+    store.clear()
+    store.load({"builds": [build(1), build(2)]})
+    assert indexes() == 0
+    store.finish(7, {})
+    assert indexes() == before
+    assert store.plan(Query("builds", where(agent="a1")))[0].startswith("SEARCH t1 USING INDEX builds_agent_serial")
