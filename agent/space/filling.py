@@ -66,13 +66,13 @@ class Filler:
         self._leads = leads
 
     @property
-    def serial(self) -> int:
-        """Return the serial number of the build up to which all is in the space; 0: nothing was put there."""
+    def mark(self) -> Mark | None:
+        """How far the space was filled; None: this agent never had it."""
         try:
             mark = msgspec.json.decode(self._file.read_bytes(), type=Mark)
         except (OSError, msgspec.DecodeError):
-            return 0
-        return mark.serial if mark.url == self._url else 0
+            return None
+        return mark if mark.url == self._url else None
 
     async def run(self) -> None:
         """Fill it until cancelled."""
@@ -84,6 +84,8 @@ class Filler:
         """Put there what ended since the last time; where this agent is not to, only see whether the space is there."""
         try:
             await self._shelf.lacking(())
+            if await asyncio.to_thread(lambda: self.mark) is None:
+                await asyncio.to_thread(self._write, 0)
             if self._leads() and self._ledger() is not None:
                 await self._fill()
         except (StorageError, InvalidInput) as problem:
@@ -96,8 +98,8 @@ class Filler:
             self.problem = ""
 
     async def _fill(self) -> None:
-        serial = await asyncio.to_thread(lambda: self.serial)
-        ledger = self._ledger()
+        mark, ledger = await asyncio.to_thread(lambda: self.mark), self._ledger()
+        serial = mark.serial if mark is not None else 0
         if ledger is not None and serial > ledger.counters.serial:
             serial = 0  # the history is another one than it was, or was brought back from a backup
         while True:

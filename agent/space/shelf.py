@@ -32,6 +32,9 @@ AT_ONCE = 4
 LEFT_ALONE_S = 10.0
 """Seconds for which a space that failed to open is not tried again. Larger: it is back later; smaller: readers wait."""
 
+ANSWER_S = 60.0
+"""Seconds for it to say what it lacks. A share whose server is gone may keep a call for ever."""
+
 _LISTED = 1000
 _SCRATCH = "space-"
 _T = TypeVar("_T")
@@ -56,8 +59,13 @@ class Shelf:
     # -- to the space
 
     async def lacking(self, names: Sequence[str]) -> list[str]:
-        """Return those of some names that it does not hold. Raises StorageError."""
-        return await self._call(lambda space: space.lacking(names))
+        """Return those of some names that it does not hold. Raises StorageError, also where no answer comes."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await self._call(lambda space: space.lacking(names))
+        except TimeoutError:
+            message = f"the blob space did not answer for {ANSWER_S:g} s; check that it is mounted and answers"
+            raise StorageError(message) from None
 
     async def put_log(self, attempt: Attempt) -> None:
         """Put the log of an attempt, which is on this machine. Raises NotFound where it is not; StorageError."""

@@ -40,7 +40,9 @@ class Space:
         self._shelf: Shelf | None = None
         if url in NONE:
             return
-        self._shelf = shelf = Shelf(lambda: open_space(url, network, begun=filler.serial > 0), paths, blobs, contents)
+        self._shelf = shelf = Shelf(
+            lambda: open_space(url, network, begun=filler.mark is not None), paths, blobs, contents
+        )
         self._filler = filler = Filler(shelf, without_password(url), paths.space, history, ledger, leads)
         self._clearer = Clearer(shelf, history, ledger, leads)
 

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import io
 import stat
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -164,6 +165,11 @@ class Larder:
         counters = self.agent.replica.ledger.counters
         counters.serial = max(counters.serial, *(one.serial for one in records.get("builds", ())))
 
+    @property
+    def serial(self) -> int:
+        """Return up to which build the space was filled; 0: it was not."""
+        return self.filler.mark.serial if self.filler.mark is not None else 0
+
     def there(self) -> set[str]:
         """Return the names of what the space holds."""
         return {one.name for one in Directory(self.folder / "share", NETWORK).names()}
@@ -194,7 +200,7 @@ async def test_what_ended_is_put_once_from_wherever_it_is_here(larder: Larder) -
     larder.ended(5, b"shared")
     await larder.filler.look()
     assert larder.there() == {name(b"kept"), name(b"written here"), name(b"shared"), f"tree/{root}"}
-    assert larder.filler.serial == 5
+    assert larder.serial == 5
     with patch.object(Shelf, "put_log", side_effect=AssertionError("it is there already")):
         (larder.folder / "mark.json").unlink()
         await larder.filler.look()
@@ -209,11 +215,11 @@ async def test_it_goes_on_behind_a_build_that_lives_when_that_has_ended(larder: 
     larder.ended(3, b"three")
     await larder.filler.look()
     assert larder.there() == {name(b"one"), name(b"three")}
-    assert larder.filler.serial == 1
+    assert larder.serial == 1
     larder.ended(2, b"two")
     await larder.filler.look()
     assert larder.there() == {name(b"one"), name(b"two"), name(b"three")}
-    assert larder.filler.serial == 3
+    assert larder.serial == 3
 
 
 async def test_only_the_master_fills_and_others_see_whether_the_space_is_there(larder: Larder) -> None:
@@ -242,12 +248,12 @@ async def test_while_it_is_away_builds_gather_nowhere_and_are_put_when_it_is_bac
     larder.insert(builds=builds, attempts=tries, specs=[spec()])
     await larder.filler.look()
     assert "there is no directory" in larder.filler.problem
-    assert larder.filler.serial == 0
+    assert larder.serial == 0
     (larder.folder / "away").rename(larder.folder / "share")
     await larder.filler.look()
     assert larder.filler.problem == ""
     assert larder.there() == {name(one) for one in logs}
-    assert larder.filler.serial == 250
+    assert larder.serial == 250
 
 
 async def test_a_space_that_failed_to_open_is_left_alone_for_a_moment(larder: Larder) -> None:
@@ -261,12 +267,12 @@ async def test_what_this_machine_has_not_yet_got_is_waited_for_but_not_for_ever(
     larder.ended(1, b"on its way")
     larder.ended(2, b"later")
     await larder.filler.look()
-    assert larder.filler.serial == 0
+    assert larder.serial == 0
     larder.agent.blobs.put(b"on its way")
     long_ago = int((time.time() - filling.PATIENCE_S - 60) * 1000)
     larder.ended(2, b"later", finished=long_ago)
     await larder.filler.look()
-    assert (larder.there(), larder.filler.serial) == ({name(b"on its way")}, 2)
+    assert (larder.there(), larder.serial) == ({name(b"on its way")}, 2)
 
 
 async def test_a_history_that_was_brought_back_from_before_is_followed_from_its_beginning(larder: Larder) -> None:
@@ -274,14 +280,32 @@ async def test_a_history_that_was_brought_back_from_before_is_followed_from_its_
     (larder.folder / "mark.json").write_text('{"url":"directory:x","serial":900}')
     larder.ended(1, b"one")
     await larder.filler.look()
-    assert (larder.there(), larder.filler.serial) == ({name(b"one")}, 1)
+    assert (larder.there(), larder.serial) == ({name(b"one")}, 1)
 
 
 async def test_a_mark_of_another_space_says_nothing_of_this_one(larder: Larder) -> None:
     (larder.folder / "mark.json").write_text('{"url":"directory:y","serial":9}')
-    assert larder.filler.serial == 0
+    assert larder.filler.mark is None
     (larder.folder / "mark.json").write_text("{")
-    assert larder.filler.serial == 0
+    assert larder.filler.mark is None
+
+
+async def test_an_agent_that_had_the_space_once_misses_what_was_in_it(larder: Larder) -> None:
+    assert larder.filler.mark is None
+    larder.leads = False
+    await larder.filler.look()
+    assert larder.filler.mark == filling.Mark("directory:x", 0)
+
+
+async def test_a_space_that_never_answers_is_told_of(larder: Larder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "ANSWER_S", 0.05)
+    stuck = threading.Event()
+    with patch.object(Directory, "lacking", lambda *_: stuck.wait(60)):
+        await larder.filler.look()
+        assert "did not answer for 0.05 s" in larder.filler.problem
+        stuck.set()
+    await larder.filler.look()
+    assert larder.filler.problem == ""
 
 
 # -- and cleared
@@ -320,6 +344,7 @@ async def test_what_no_agent_has_any_more_comes_from_the_space_and_is_kept_again
     command = "echo hello; mkdir out; echo made > out/file; head -c 3000000 /dev/zero > out/large"
     made = await one.submit("sh", "-c", command, artifacts=["out/**"])
     assert (await one.ask("builds.wait", id=made, timeout=60))["build"]["state"] == "succeeded"
+    assert await one.agent.history.reached(one.agent.replica.ledger.index)
     await one.agent.space._filler.look()
     await lose(one, made)
     assert (await one.ask("builds.log", id=made))["data"] == "hello\n"
