@@ -3,14 +3,14 @@
 Offers the same as `loglines.Lines`, so that whoever shows a log need not know which it is.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import AsyncGenerator
 
 from ..escapes import Neutraliser
 from .logbytes import LogBytes
 from .loglines import Missing, Row
-from .logsearch import LONGEST, backward, forward
+from .logsearch import backward, forward
+from .patterns import LONGEST, Pattern
 
 MOST = 5_000
 """Lines that are kept; older ones are not looked for."""
@@ -19,7 +19,7 @@ MOST = 5_000
 class Matching:
     """The lines that match."""
 
-    def __init__(self, source: LogBytes, pattern: re.Pattern[bytes]) -> None:
+    def __init__(self, source: LogBytes, pattern: Pattern) -> None:
         """Look for `pattern` in `source`; nothing is looked at yet."""
         self.source = source
         self.pattern = pattern

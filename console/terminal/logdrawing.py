@@ -5,7 +5,6 @@ Nothing moves by itself here: which rows are visible is decided in `logview`.
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
 from itertools import pairwise
@@ -19,6 +18,7 @@ from textual.strip import Strip
 from ..feed.logbytes import LogBytes
 from ..feed.logfilter import Matching
 from ..feed.loglines import Kind, Lines, Row
+from ..feed.patterns import Pattern
 from ..format import size
 from .ansi import parts as coloured
 from .cells import Part, Tone, cells, clean
@@ -54,7 +54,7 @@ class LogDrawing(Painted):
         self.bytes: LogBytes | None = None
         self.lines: Lines | None = None
         self.matching: Matching | None = None
-        self.highlight: re.Pattern[str] | None = None
+        self.highlight: Pattern | None = None
         self.cursor: Row | None = None
         self.selecting: Row | None = None  # where a selection began
         self._page: Page | None = None
@@ -168,7 +168,7 @@ class LogDrawing(Painted):
     def _found_in(self, text: str) -> list[tuple[int, int]]:
         if self.highlight is None:
             return []
-        return [found.span() for found in self.highlight.finditer(text) if found.end() > found.start()][:MARKS]
+        return self.highlight.spans(text, MARKS)
 
     def _chosen(self, row: Row) -> bool:
         if self.cursor is None:

@@ -5,7 +5,6 @@ However long the log is: what one sees stays usable meanwhile, how far it was lo
 
 from __future__ import annotations
 
-import re
 from contextlib import aclosing
 from functools import partial
 from typing import ClassVar
@@ -15,8 +14,10 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from ...core.errors import InvalidInput, OrchestraError
+from ..feed import patterns
 from ..feed.logfilter import Matching
-from ..feed.logsearch import ERRORS, backward, compile_pattern, forward, is_error
+from ..feed.logsearch import backward, forward
+from ..feed.patterns import Pattern
 from .cells import Part, Tone, clean
 from .logview import LogView
 from .screens.base import Place
@@ -39,7 +40,7 @@ class LogFinding(Place):
     def __init__(self) -> None:
         """Look for nothing yet."""
         super().__init__()
-        self._pattern: re.Pattern[bytes] | None = None
+        self._pattern: Pattern | None = None
         self._text = ""  # what is looked for, as it was typed
         self._filtering = False  # whether what is being typed is for a filter
         self._progress = ""  # how far it was looked
@@ -87,7 +88,7 @@ class LogFinding(Place):
     @on(Input.Submitted, "#asking")
     def _on_typed(self, event: Input.Submitted) -> None:
         try:
-            pattern = compile_pattern(event.value) if event.value else None
+            pattern = Pattern(event.value) if event.value else None
         except InvalidInput as error:
             self._said = clean(str(error))
             self.say_status()
@@ -109,9 +110,9 @@ class LogFinding(Place):
         self.query_one("#asking", Asking).close()
         self.log_view.focus()
 
-    def _seek(self, text: str, pattern: re.Pattern[bytes] | None) -> None:
+    def _seek(self, text: str, pattern: Pattern | None) -> None:
         self._text, self._pattern, self._said = text, pattern, ""
-        self.log_view.highlight = re.compile(text, pattern.flags & re.IGNORECASE) if pattern else None
+        self.log_view.highlight = pattern
         self.log_view.refresh()
         self.say_status()
 
@@ -135,7 +136,9 @@ class LogFinding(Place):
         """Go to the first line that says what went wrong; again: to the next one."""
         row = self.log_view.cursor
         again = row is not None and not self.log_view.follow and self._said == _AT_ERROR
-        self._look(ERRORS, backwards=False, begin=row.stop if again and row else self._failed_step(), errors=True)
+        self._look(
+            patterns.errors(), backwards=False, begin=row.stop if again and row else self._failed_step(), errors=True
+        )
 
     def _failed_step(self) -> int:
         """Return where the output of the step that failed begins: 0 where none did."""
@@ -143,9 +146,7 @@ class LogFinding(Place):
         failed = [one for one in (lines.steps if lines else ()) if one.state in {"failed", "error", "timeout"}]
         return failed[0].log_start if failed else 0
 
-    def _look(
-        self, pattern: re.Pattern[bytes], *, backwards: bool, begin: int | None = None, errors: bool = False
-    ) -> None:
+    def _look(self, pattern: Pattern, *, backwards: bool, begin: int | None = None, errors: bool = False) -> None:
         view = self.log_view
         if view.bytes is None or view.cursor is None:
             return
@@ -155,7 +156,7 @@ class LogFinding(Place):
             partial(self._search, pattern, begin, backwards=backwards, errors=errors), group="find", exclusive=True
         )
 
-    async def _search(self, pattern: re.Pattern[bytes], begin: int, *, backwards: bool, errors: bool) -> None:
+    async def _search(self, pattern: Pattern, begin: int, *, backwards: bool, errors: bool) -> None:
         """Look from `begin` to the end of that way, then from the other end up to it."""
         log = self.log_view.bytes
         if log is None:
@@ -172,7 +173,7 @@ class LogFinding(Place):
                     async for one in found:
                         self._progress = f"looked up to {one.at * 100 // max(1, log.size)}%"
                         self.say_status()
-                        if one.start is None or (errors and not is_error(one.line)):
+                        if one.start is None or (errors and not patterns.is_error(one.line)):
                             continue
                         self._said = _AT_ERROR if errors else "from the other end" if number else ""
                         await self.log_view.go(one.start)
@@ -186,7 +187,7 @@ class LogFinding(Place):
 
     # -- filtering
 
-    def _show_matching(self, pattern: re.Pattern[bytes]) -> None:
+    def _show_matching(self, pattern: Pattern) -> None:
         log = self.log_view.bytes
         if log is not None:
             matching = Matching(log, pattern)

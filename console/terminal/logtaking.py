@@ -11,7 +11,7 @@ from ...core.errors import InvalidInput
 from ...core.views import BuildSummary
 from ..escapes import Neutraliser
 from ..feed.loglines import Kind, Row
-from ..feed.logsearch import plain
+from ..feed.patterns import plain
 from ..format import size
 from .cells import clean
 from .dialogs import Line

@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import Input
 
-from .cells import Part, Tone, cells
+from .cells import Part, Tone, cells, fit
 from .painted import Painted
 
 
@@ -45,7 +45,7 @@ class StatusLine(Painted):
         for text, tone in self._left:
             room = width - cells(right) - used
             if cells(text) > room:
-                line.append((text[: max(0, room - 1)] + "…", tone))
+                line.append((fit(text, room), tone))
                 used = width - cells(right)
                 break
             line.append((text, tone))

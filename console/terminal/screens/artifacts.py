@@ -16,7 +16,7 @@ from ....core.errors import InvalidInput
 from ....core.views import BuildSummary
 from ...escapes import Neutraliser
 from ...feed.listing import Listing, Rows
-from ...feed.logsearch import plain
+from ...feed.patterns import plain
 from ...feed.words import Wish
 from ...format import ago, size
 from .. import commands

@@ -1,17 +1,15 @@
 """Looking through logs: every line that matches is found, in either direction, whatever the ranges are."""
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job_orchestra.console.feed import logfilter, logsearch
+from job_orchestra.console.feed import logfilter, logsearch, patterns
 from job_orchestra.console.feed.logbytes import LogBytes
 from job_orchestra.console.feed.logfilter import Matching
 from job_orchestra.console.feed.loglines import Missing, Row
-from job_orchestra.console.feed.logsearch import backward, compile_pattern, forward, is_error
-from job_orchestra.core.errors import InvalidInput
+from job_orchestra.console.feed.logsearch import backward, forward
+from job_orchestra.console.feed.patterns import Pattern
 from job_orchestra.core.model import BuildState
 from tests.kit.builders import build
 from tests.kit.feeds import FakeFeed
@@ -46,10 +44,10 @@ async def test_both_ways_find_the_same(end: bytes, found: list[bytes]) -> None:
         expected: list[int] = []
         place = 0
         for line in data.split(b"\n"):
-            if b"match" in logsearch.plain(line):
+            if b"match" in patterns.plain(line):
                 expected.append(place)
             place += len(line) + 1
-        pattern = re.compile(b"match")
+        pattern = Pattern("match")
         there = [one.start async for one in forward(log_of(data), pattern, 0, len(data)) if one.start is not None]
         back = [one.start async for one in backward(log_of(data), pattern, len(data)) if one.start is not None]
         assert there == expected
@@ -60,37 +58,12 @@ async def test_both_ways_find_the_same(end: bytes, found: list[bytes]) -> None:
 
 async def test_it_tells_how_far_it_looked(small: None) -> None:
     data = b"nothing\n" * 20
-    ways = [one.at async for one in forward(log_of(data), re.compile(b"match"), 0, len(data))]
+    ways = [one.at async for one in forward(log_of(data), Pattern("match"), 0, len(data))]
     assert ways == sorted(ways)
     assert ways[-1] == len(data)
-    back = [one.at async for one in backward(log_of(data), re.compile(b"match"), len(data))]
+    back = [one.at async for one in backward(log_of(data), Pattern("match"), len(data))]
     assert back == sorted(back, reverse=True)
     assert back[-1] == 0
-
-
-def test_patterns_find_capitals_unless_there_are_some() -> None:
-    assert compile_pattern("err").search(b"ERR")
-    assert not compile_pattern("Err").search(b"ERR")
-    with pytest.raises(InvalidInput, match="regular expression"):
-        compile_pattern("(")
-
-
-@pytest.mark.parametrize(
-    ("line", "wrong"),
-    [
-        (b"ERROR: no such file", True),
-        (b"E   assert 1 == 2", True),
-        (b"Traceback (most recent call last):", True),
-        (b"1 failed, 3 passed", True),
-        (b"0 errors, 0 warnings", False),
-        (b"failures: 0", False),
-        (b"No errors found", False),
-        (b"terror in the mirror", False),
-        (b"all is well", False),
-    ],
-)
-def test_errors_are_recognised(line: bytes, wrong: bool) -> None:
-    assert is_error(line) is wrong
 
 
 async def test_only_matching_lines_are_shown_newest_first_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +71,7 @@ async def test_only_matching_lines_are_shown_newest_first_found(monkeypatch: pyt
     data = b"".join(b"line %d\nother\n" % number for number in range(20))
     log = log_of(data)
     await log.open_end()
-    matching = Matching(log, re.compile(b"line"))
+    matching = Matching(log, Pattern("line"))
     counts = [count async for count in matching.look_back()]
     assert counts[-1] == 5
     assert matching.full
@@ -117,7 +90,7 @@ async def test_only_matching_lines_are_shown_newest_first_found(monkeypatch: pyt
 async def test_a_filter_goes_on_with_what_comes() -> None:
     log = log_of(b"line 1\nother\nline", ended=False)
     await log.open_end()
-    matching = Matching(log, re.compile(b"line"))
+    matching = Matching(log, Pattern("line"))
     async for _ in matching.look_back():
         pass
     assert matching.count == 1
@@ -133,6 +106,6 @@ async def test_a_filter_goes_on_with_what_comes() -> None:
 async def test_nothing_matches() -> None:
     log = log_of(b"")
     await log.open_end()
-    matching = Matching(log, re.compile(b"x"))
+    matching = Matching(log, Pattern("x"))
     assert [count async for count in matching.look_back()] == [0]
     assert matching.first() is matching.last() is matching.at(0) is Missing.END

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from textual import events
 from textual.pilot import Pilot
 
-from job_orchestra.console.feed import logbytes
+from job_orchestra.console.feed import logbytes, patterns
 from job_orchestra.console.terminal.app import Console
 from job_orchestra.console.terminal.cells import Tone
 from job_orchestra.console.terminal.dialogs import Line
@@ -197,6 +197,18 @@ async def test_no_match_and_a_wrong_expression_are_told(pilot: Pilot[None], feed
     await press(pilot, "slash")
     await pilot.press("ctrl+u", *"a(")
     assert "is no regular expression" in await press(pilot, "enter")
+
+
+@pytest.mark.parametrize("way", ["slash", "ampersand"])
+async def test_an_expression_that_would_take_years_is_given_up_while_keys_are_answered(
+    pilot: Pilot[None], feed: FakeFeed, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(patterns, "BOUND_S", 0.3)
+    await show(pilot, put(feed, text(5) + b"a" * 60 + b"b\n"))
+    await pilot.press(way, *"(a|aa)+$", "enter")
+    assert "2 Builds" in await press(pilot, "w")
+    await shown(pilot, "too slow; avoid a repetition")
+    assert "line 5" in await press(pilot, "escape")
 
 
 async def test_colours_do_not_hide_what_is_searched(pilot: Pilot[None], feed: FakeFeed) -> None:
