@@ -275,7 +275,7 @@ class Worker:
                 state = BuildState.CANCELLED if how is Stop.CANCEL else BuildState.ABORTED
                 self._later(self._give_up(self._attempts[attempt.key], reason, state))
             else:
-                self._link.stop(attempt.key, reason, only_waiting=how is Stop.CANCEL)
+                self._link.stop(attempt.key, reason, how)
 
     async def type(self, typed: Typed) -> Taken:
         """See sittings.Typist."""

@@ -287,7 +287,7 @@ class Ledger:
             error = Conflict(f"{build.label} is already running; to stop it: orchestra abort {build.id}")
             return self.refused(kind, command.requester, build.id, error, changes)
         if build.state is BuildState.PENDING:
-            state = BuildState.ABORTED if command.how is Stop.ABORT else BuildState.CANCELLED
+            state = BuildState.CANCELLED if command.how is Stop.CANCEL else BuildState.ABORTED
             self.withdraw(build, state, f"{state} by {command.requester}", changes)
             outcome = f"{build.label} {state}"
         else:
@@ -422,7 +422,7 @@ class Ledger:
         build = self.builds[attempt.build]
         changes.attempts[attempt.key] = replace(attempt, state=BuildState.LOST, finished=at, reason=reason)
         if build.stop is not None:
-            state = BuildState.ABORTED if build.stop is Stop.ABORT else BuildState.CANCELLED
+            state = BuildState.CANCELLED if build.stop is Stop.CANCEL else BuildState.ABORTED
             self._end(replace(build, finished=at, stop=None), state, changes)
             return
         lifecycle.check(build.state, BuildState.PENDING)
@@ -441,7 +441,8 @@ class Ledger:
     def ask(self, build: Build, how: Stop, reason: str, changes: Changes) -> None:
         """Ask the worker of a build to stop it."""
         # an abort replaces a cancel that the worker has not confirmed; never the other way round
-        how = Stop.ABORT if Stop.ABORT in (build.stop, how) else Stop.CANCEL
+        if build.stop is not None and build.stop is not Stop.CANCEL:
+            how = build.stop if how is Stop.CANCEL else Stop.KILL
         self.builds[build.id] = changes.builds[build.id] = replace(build, stop=how, reason=reason)
 
     def withdraw(self, build: Build, state: BuildState, reason: str, changes: Changes) -> None:

@@ -183,7 +183,7 @@ class StopOrder(msgspec.Struct, frozen=True, array_like=True):
 
     term: int  # of the master
     attempt: Attempt  # which
-    how: Stop  # abort or cancel
+    how: Stop  # how thoroughly
     reason: str  # why, for its record
 
 

@@ -64,7 +64,8 @@ class TaskState(StrEnum):
 class Stop(StrEnum):
     """How somebody asked a build to stop."""
 
-    ABORT = "abort"  # stop it wherever it is
+    ABORT = "abort"  # stop it wherever it is; its `always` steps still run
+    KILL = "kill"  # not even those, and without patience: an abort was asked for once more
     CANCEL = "cancel"  # withdraw it if it has not started
 
 

@@ -185,12 +185,16 @@ class Course:
     # -- how it ends
 
     def on_halt(self, halt: Halt, reason: str) -> None:
-        """Go no further than the `always` steps; asked to abort a second time, not even those."""
+        """Go no further than the `always` steps; aborted after some other halt, not even those."""
         if self.halt is None:
             self.halt = halt
             self.reason = reason
-        elif halt is Halt.ABORT:
-            self._last_chance = True
+        elif halt is Halt.ABORT and self.halt is not Halt.ABORT:
+            self.on_hurry()
+
+    def on_hurry(self) -> None:
+        """Begin no further step, not even an `always` one."""
+        self._last_chance = True
 
     def end(self, at: Millis, log_bytes: int) -> None:
         """Nothing of the attempt is left."""

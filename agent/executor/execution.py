@@ -244,14 +244,16 @@ class Execution:
     # -- what stops it
 
     def stop(self, reason: str) -> None:
-        """Abort it; once more: without its `always` steps, and without patience."""
-        self.course.on_halt(Halt.ABORT, reason)
-        self._end_processes(time.monotonic())
+        """Abort it. It may be told more than once: whoever passes an order on repeats it when in doubt."""
+        if self.course.halt is not Halt.ABORT:
+            self.course.on_halt(Halt.ABORT, reason)
+            self._end_processes(time.monotonic())
 
     def hurry(self, reason: str) -> None:
-        """Abort it without its `always` steps: no time is left for them."""
+        """Abort it without its `always` steps, and without patience if it was told to end before."""
         self.course.on_halt(Halt.ABORT, reason)
-        self.stop(reason)
+        self.course.on_hurry()
+        self._end_processes(time.monotonic())
 
     def _alive(self) -> set[int]:
         """Return the processes that live of it, but for those that are spared."""

@@ -13,6 +13,7 @@ import msgspec
 
 from ...core.errors import StorageError, Unavailable
 from ...core.messages import Resized, Typed
+from ...core.model import Stop
 from ..paths import Paths
 from .protocol import (
     LENGTH,
@@ -121,9 +122,9 @@ class ExecutorLink:
         """Have attempts run, in this order, as slots become free."""
         self._send(Start(tuple(plans)))
 
-    def stop(self, key: str, reason: str, *, only_waiting: bool = False) -> None:
-        """Have an attempt stopped; one that it does not know is passed over."""
-        self._send(StopAttempt(key, reason, only_waiting))
+    def stop(self, key: str, reason: str, how: Stop = Stop.ABORT) -> None:
+        """Have an attempt stopped; one that it does not know is passed over. Told once more it changes nothing."""
+        self._send(StopAttempt(key, reason, how))
 
     def forget(self, keys: Sequence[str]) -> None:
         """Let it drop ends that are recorded."""

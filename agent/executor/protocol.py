@@ -11,7 +11,7 @@ import struct
 import msgspec
 
 from ...core.definition import When
-from ...core.model import BuildState, Millis, StepResult, Terminal
+from ...core.model import BuildState, Millis, StepResult, Stop, Terminal
 
 MAX_FRAME = 64 << 20
 """Bytes in one frame; a longer one means that the peer is broken."""
@@ -79,13 +79,11 @@ class Start(msgspec.Struct, frozen=True, tag="start", array_like=True):
 
 
 class StopAttempt(msgspec.Struct, frozen=True, tag="stop", array_like=True):
-    """Stop an attempt: a running one is killed with all that it started."""
+    """Stop an attempt: a running one is ended with all that it started."""
 
     key: str  # which
     reason: str  # why, for its record
-    only_waiting: bool = (
-        False  # cancel: leave it alone if it has started; one that waits ends as cancelled, not as aborted
-    )
+    how: Stop = Stop.ABORT  # cancel leaves it alone if it has started; one that waits ends as cancelled, not as aborted
 
 
 class Forget(msgspec.Struct, frozen=True, tag="forget", array_like=True):

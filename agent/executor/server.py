@@ -15,7 +15,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from ...core.model import BuildState
+from ...core.model import BuildState, Stop
 from .attempt import Course
 from .blanks import Blanks
 from .connection import Connection, listen
@@ -169,8 +169,8 @@ class Server:
         match request:
             case Start(plans):
                 self._accept(plans)
-            case StopAttempt(key, reason, only_waiting):
-                self._stop(key, reason, only_waiting=only_waiting)
+            case StopAttempt(key, reason, how):
+                self._stop(key, reason, how)
             case Forget(keys):
                 self._forget(keys)
             case Configure(slots):
@@ -211,7 +211,8 @@ class Server:
         elif _CTRL_C in wish.data and course.plan.terminal is not None and not self._has_steps(course):
             # no program of the build is there yet, or any more, that could be interrupted
             self._answer(Taken(wish.number, wish.offset + len(wish.data)))
-            self._stop(wish.key, "interrupted at its terminal", only_waiting=False)
+            how = Stop.ABORT if course.halt is None else Stop.KILL
+            self._stop(wish.key, "interrupted at its terminal", how)
         else:
             keyboard.take(wish)
 
@@ -234,20 +235,22 @@ class Server:
     def _quit(self, reason: str) -> None:
         self._quitting = True
         for course in list(self._waiting):
-            self._stop(course.plan.key, reason, only_waiting=False)
+            self._stop(course.plan.key, reason, Stop.KILL)
         for execution in list(self._running.values()):
             execution.hurry(reason)
 
-    def _stop(self, key: str, reason: str, *, only_waiting: bool) -> None:
+    def _stop(self, key: str, reason: str, how: Stop) -> None:
         execution = self._running.get(key)
         if execution is not None:
-            if not only_waiting:
+            if how is Stop.KILL:
+                execution.hurry(reason)
+            elif how is Stop.ABORT:
                 execution.stop(reason)
             return
         course = self._known.get(key)
         if course is not None:
             self._waiting.remove(course)
-            state = BuildState.CANCELLED if only_waiting else BuildState.ABORTED
+            state = BuildState.CANCELLED if how is Stop.CANCEL else BuildState.ABORTED
             course.withdraw(time.time_ns() // 1_000_000, state, reason)
             self._ended(course)
 

@@ -397,6 +397,16 @@ def test_an_abort_replaces_a_cancel_and_never_the_other_way(net: Network) -> Non
     assert asked == [Stop.CANCEL, Stop.ABORT, Stop.ABORT]
 
 
+def test_an_abort_that_is_asked_for_once_more_waits_for_nothing(net: Network) -> None:
+    one, two = net.submitted(2)
+    net.entry(join(), assign(one, two), stop(one), stop(two))
+    net.report(one, S.RUNNING)
+    net.do(stop(one))
+    assert (net.ledger.builds[one].stop, net.ledger.builds[two].stop) == (Stop.KILL, Stop.ABORT)
+    net.do(stop(one, Stop.CANCEL))
+    assert net.ledger.builds[one].stop is Stop.KILL
+
+
 @pytest.mark.parametrize("how", list(Stop))
 def test_what_has_ended_or_never_was_cannot_be_stopped(net: Network, how: Stop) -> None:
     (one,) = net.submitted()

@@ -96,13 +96,13 @@ class Player:
             case "pipeline":
                 if self.ledger.pipelines.live and random.random() < 0.2:
                     which = random.choice([*self.ledger.pipelines.live, "p-0"])
-                    return stop_pipeline(which, random.choice(list(Stop)), at=self.at)
+                    return stop_pipeline(which, random.choice((Stop.ABORT, Stop.CANCEL)), at=self.at)
                 return pipeline(*self.nodes(), wanted=random.choice(SPECS), at=self.at)
             case "apply":
                 names = random.sample(("a", "b", "c"), random.randint(0, 3))
                 return apply(*[job(name, spec=random.choice(SPECS)) for name in names], at=self.at)
             case "stop":
-                return stop(self.build(), random.choice(list(Stop)), at=self.at)
+                return stop(self.build(), random.choice((Stop.ABORT, Stop.CANCEL)), at=self.at)
             case "assign":
                 known = self.ledger.agents.get(agent)
                 session = known.session if known and random.random() < 0.9 else session

@@ -71,7 +71,9 @@ def test_after_an_abort_only_what_always_runs_and_not_for_ever() -> None:
     one.on_exit(None, 15, 2, 3)
     cleaning = following(one)
     assert (cleaning.name, one.time_for(cleaning)) == ("s3", CLEANUP_S)
-    one.on_halt(Halt.ABORT, "asked once more")
+    one.on_halt(Halt.ABORT, "told once more")
+    assert one.time_for(cleaning) == CLEANUP_S
+    one.on_hurry()
     one.on_exit(None, 9, 4, 3)
     assert one.following() is None
     one.end(5, 3)
@@ -205,7 +207,7 @@ def test_what_was_aborted_is_collected_with_little_time_and_what_never_began_or_
     hurried = course(S, collect=("keep",))
     following(hurried)
     hurried.on_halt(Halt.ABORT, "asked")
-    hurried.on_halt(Halt.ABORT, "asked again")
+    hurried.on_hurry()
     hurried.on_exit(None, 15, 2, 0)
     assert [hurried.following(), hurried.following()] == [Turn.CLEAR, None]
     unprepared = course(S, prepare=("unpack",), collect=("keep",))

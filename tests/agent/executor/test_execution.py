@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from job_orchestra.agent.executor.link import ExecutorLink
 from job_orchestra.agent.executor.protocol import Plan, StepPlan
-from job_orchestra.core.model import BuildState
+from job_orchestra.core.definition import When
+from job_orchestra.core.messages import Typed
+from job_orchestra.core.model import BuildState, Stop
 from tests.kit.executors import AgentEnd
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -44,6 +46,27 @@ async def test_a_workspace_elsewhere_is_worked_in_and_kept(end: AgentEnd, link: 
         plan = end.shell(serial, 'pwd; test "$PWD" = "$ORCHESTRA_WORKSPACE"; echo x >> kept', workspace=str(tree))
         assert await run(end, link, plan) == (BuildState.SUCCEEDED, "", f"{tree}\n".encode())
     assert (tree / "kept").read_text() == "x\nx\n"
+
+
+async def test_an_abort_that_is_told_twice_spares_what_always_runs_and_a_kill_does_not(
+    end: AgentEnd, link: ExecutorLink, tmp_path: Path
+) -> None:
+    for serial, (how, said) in enumerate(((Stop.ABORT, b"tidied\n"), (Stop.KILL, b"")), 1):
+        began, tidying, go = (tmp_path / f"{name}{serial}" for name in ("began", "tidying", "go"))
+        tidy = f"touch {tidying}; while test ! -e {go}; do sleep 0.01; done; echo tidied"
+        steps = (
+            StepPlan("wait", ("sh", "-c", f"touch {began}; exec tail -f /dev/null")),
+            StepPlan("tidy", ("sh", "-c", tidy), when=When.ALWAYS),
+        )
+        plan = replace(end.shell(serial), steps=steps)
+        link.start([plan])
+        await end.until(began.exists)
+        link.stop(plan.key, "asked")
+        await end.until(tidying.exists)
+        link.stop(plan.key, "told again", how)
+        await link.type(Typed(plan.key, "s", 0, b"", over=False, requester="ann"))  # it answers: it was told
+        go.touch()
+        assert ((await end.told_end(plan.key)).reason, end.log(plan)) == ("asked", said)
 
 
 async def test_a_nice_attempt_gives_way_with_all_that_it_starts(end: AgentEnd, link: ExecutorLink) -> None:
