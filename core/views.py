@@ -23,6 +23,7 @@ from .model import (
     Pin,
     Pipeline,
     PipelineState,
+    ScheduleRecord,
     StepState,
     Task,
     TaskState,
@@ -564,6 +565,26 @@ def schedule(
         next=[stamp(one) for one in ahead],
         last=stamp(stands.fired),
         outcome=stands.outcome,
+        builds=[line(one) for one in builds],
+    )
+
+
+def recorded_schedule(found: ScheduleRecord, ahead: Iterable[Millis], builds: Iterable[Build]) -> ScheduleView:
+    """Return a schedule as it is remembered, with its next firings and last builds."""
+    return ScheduleView(
+        project=found.project,
+        name=found.name,
+        cron=found.cron,
+        timezone=found.timezone,
+        jobs=list(found.jobs),
+        parameters=found.parameters,
+        missed=found.missed,
+        overlap=found.overlap,
+        enabled=found.enabled,
+        switched=False,
+        next=[stamp(one) for one in ahead],
+        last=stamp(found.fired),
+        outcome=found.outcome,
         builds=[line(one) for one in builds],
     )
 

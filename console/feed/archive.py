@@ -9,18 +9,21 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import islice
 from typing import Any, cast
 
 import msgspec
 
 from ...core import api, browsing, views
 from ...core.errors import InvalidInput, NotFound
-from ...core.model import AgentRecord, Build, BuildState, Pin, Pipeline, Task
+from ...core.model import AgentRecord, Build, BuildState, Pin, Pipeline, ScheduleRecord, Task
+from ...core.timetable import firings
 from ...store.asking import conditions, orders
 from ...store.contract import Store
 from ...store.query import MAX_LIMIT, Counted, Filter, Operator, Query
 from ...store.showing import durations_view, failing_view, store_view
-from ..format import plain
+from ..format import now, plain
 from .contract import Link, Listener, Remembered, Standing
 from .memory import Listeners, Memory
 
@@ -28,9 +31,12 @@ from .memory import Listeners, Memory
 class StoreFeed:
     """A feed from an open store."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
-        """Read from `store`, which is somebody else's to close."""
+    def __init__(
+        self, store: Store, clock: Callable[[], float] = time.monotonic, now: Callable[[], datetime] = now
+    ) -> None:
+        """Read from `store`, which is somebody else's to close; `now` tells the time of day."""
         self.clock = clock
+        self._now = now
         self._store = store
         self._memory = Memory()
         self._listeners = Listeners()
@@ -46,6 +52,7 @@ class StoreFeed:
             "jobs.get": self._jobs_get,
             "jobs.durations": self._jobs_durations,
             "jobs.failing": self._jobs_failing,
+            "schedules.list": self._schedules_list,
             "store.describe": self._store_describe,
             "store.query": self._store_query,
             "store.count": self._store_count,
@@ -147,6 +154,20 @@ class StoreFeed:
 
     def _jobs_failing(self, _: api.NoParams) -> browsing.FailingList:
         return browsing.FailingList([failing_view(one) for one in self._store.failing()])
+
+    def _schedules_list(self, wish: api.SchedulesList) -> api.Schedules:
+        found: list[ScheduleRecord] = list(self._store.scan("schedules"))
+        wanted = [one for one in found if wish.project in {None, one.project}]
+        if wish.schedule is not None:
+            wanted = [one for one in wanted if wish.schedule in {one.full_name, one.name}]
+        return api.Schedules([self._schedule(one, wish.next) for one in sorted(wanted, key=lambda one: one.full_name)])
+
+    def _schedule(self, found: ScheduleRecord, count: int) -> views.ScheduleView:
+        """Return a schedule with the firings that its network, if it still goes on, has ahead."""
+        now = int(self._now().timestamp() * 1000)
+        ahead = islice(firings(found.cron, found.timezone, now), max(0, count)) if found.enabled else ()
+        last = [cast("Build | None", self._store.get("builds", one)) for one in found.builds]
+        return views.recorded_schedule(found, ahead, [one for one in last if one is not None])
 
     def _store_describe(self, _: api.NoParams) -> browsing.StoreView:
         return store_view(self._store.describe())

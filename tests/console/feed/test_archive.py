@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from job_orchestra.console.feed.archive import StoreFeed
 from job_orchestra.console.feed.contract import Link
 from job_orchestra.core.errors import InvalidInput, NotFound
-from job_orchestra.core.model import BuildState, Node, Pipeline, PipelineState
+from job_orchestra.core.model import BuildState, Node, Pipeline, PipelineState, ScheduleRecord
 from tests.kit.builders import batch, build, pin
-from tests.kit.consoles import story
+from tests.kit.consoles import NOW, story
 from tests.kit.feeds import FakeFeed
 
 
@@ -21,7 +22,7 @@ def agent() -> FakeFeed:
 
 @pytest.fixture
 def feed(agent: FakeFeed) -> Iterator[StoreFeed]:
-    found = StoreFeed(agent.store, agent.clock)
+    found = StoreFeed(agent.store, agent.clock, lambda: NOW)
     yield found
     found.close()
 
@@ -71,6 +72,22 @@ async def test_a_pipeline_counts_its_live_builds(feed: StoreFeed, agent: FakeFee
     found = (await feed.call("pipelines.get", id="p-1")).pipeline
     assert found.state is PipelineState.RUNNING
     assert found.nodes[0].states == {"running": 2}
+
+
+async def test_schedules_are_told_with_their_next_firings_and_last_builds(feed: StoreFeed, agent: FakeFeed) -> None:
+    last = (await feed.call("builds.list", limit=1)).builds[0]
+    nightly = ScheduleRecord(
+        "shop", "nightly", "0 3 * * *", "Europe/Paris", ("test",), enabled=True, fired=1, builds=(last.id, "gone")
+    )
+    off = replace(nightly, project="site", builds=(), enabled=False)
+    agent.store.write(batch(99, schedules=[off, nightly]))
+    found = (await feed.call("schedules.list", next=2)).schedules
+    assert [f"{one.project}/{one.name}" for one in found] == ["shop/nightly", "site/nightly"]
+    assert found[0].next == ["2026-11-24T02:00:00.000Z", "2026-11-25T02:00:00.000Z"]
+    assert [one.id for one in found[0].builds] == [last.id]
+    assert found[1].next == []
+    assert (await feed.call("schedules.list", schedule="site/nightly", next=0)).schedules == [found[1]]
+    assert (await feed.call("schedules.list", project="nobody")).schedules == []
 
 
 async def test_it_says_that_there_is_no_network(feed: StoreFeed) -> None:

@@ -3,15 +3,17 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from job_orchestra.console.feed.archive import StoreFeed
 from job_orchestra.console.terminal.screens.document import DocumentScreen
 from job_orchestra.console.terminal.screens.store import CollectionScreen
 from job_orchestra.console.terminal.session import Session
+from job_orchestra.core.model import ScheduleRecord
 from job_orchestra.store.showing import store_view
-from tests.kit.builders import agent
-from tests.kit.consoles import opened, press, screen_text, shown, story
+from tests.kit.builders import agent, batch
+from tests.kit.consoles import NOW, opened, press, screen_text, shown, story
 from tests.kit.feeds import FakeFeed
 
 
@@ -112,7 +114,23 @@ async def test_a_store_alone_is_browsed_with_no_network(feed: FakeFeed) -> None:
             await press(pilot, "enter")
             await shown(pilot, "A store keeps no logs")
             await press(pilot, "7")
-            assert "takes an agent; this is the store" in screen_text(pilot.app)
+            assert "No schedules are defined" in screen_text(pilot.app)
+    finally:
+        alone.close()
+
+
+async def test_schedules_of_a_store_alone_say_what_is_next_and_cannot_be_changed(feed: FakeFeed) -> None:
+    nightly = ScheduleRecord("shop", "nightly", "0 3 * * *", "UTC", ("test",), enabled=True)
+    feed.store.write(batch(99, schedules=[nightly, replace(nightly, name="weekly", enabled=False)]))
+    alone = StoreFeed(feed.store, now=lambda: NOW)
+    try:
+        async with opened(alone, "schedules", readonly=True, size=(120, 24)) as pilot:
+            text = await shown(pilot, "shop/weekly")
+            lines = [line.split() for line in text.split("\n") if "shop/" in line]
+            assert [line[:3] for line in lines] == [["shop/nightly", "in", "7h00m"], ["shop/weekly", "off", "0"]]
+            assert "Run now" not in text
+            await press(pilot, "enter")
+            await shown(pilot, "2026-12-03T03:00:00")
     finally:
         alone.close()
 
