@@ -1,6 +1,7 @@
 """The words of a text, as they are searched: folded letters and digits, in any script. Pure."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from .collections import Collection
@@ -16,8 +17,14 @@ _WORD = re.compile(r"[^\W_]+")
 
 def words(text: str) -> list[str]:
     """Return the words of a text, each once, in their order."""
+    return list(_words(text))
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    """Return the same; what is searched repeats itself."""
     found = dict.fromkeys(one[:MAX_LENGTH] for one in _WORD.findall(text.casefold()))
-    return list(found)[:MAX_WORDS]
+    return tuple(found)[:MAX_WORDS]
 
 
 def words_of(collection: Collection, record: Any) -> list[str]:  # noqa: ANN401 - a record of that collection

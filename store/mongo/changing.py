@@ -54,14 +54,32 @@ def changes_of(deployment: Deployment, batch: Batch) -> Changes:
 
 def put(deployment: Deployment, changes: Changes, collection: Collection, records: Sequence[Any], sums: Sums) -> None:
     """Take in records."""
-    documents = [document_of(collection, one, changes.index) for one in records]
-    before = known(deployment, collection, [one["_id"] for one in documents])
-    for document in documents:
-        note(collection, sums, document["_id"], before.get(_hashable(document["_id"])), known_of(collection, document))
-    if collection.name == "specs":  # never changed
-        documents = [one for one in documents if _hashable(one["_id"]) not in before]
+    made = [document_of(collection, one, changes.index) for one in records]
+    ids = [document["_id"] for document, _ in made]
+    top = _top(deployment, collection) if ids else None
+    # what is beyond the highest number is new: it need not be looked for
+    before = known(deployment, collection, [one for one in ids if top is None or _first(collection, one) <= top])
+    documents: list[Document] = []
+    new: list[bool] = []
+    for document, after in made:
+        identity = _hashable(document["_id"])
+        note(collection, sums, document["_id"], before.get(identity), after)
+        there = identity in before
+        if not there or collection.name != "specs":  # those are never changed
+            documents.append(document)
+            new.append(not there)
     changes.puts[collection.name] = documents
-    changes.new[collection.name] = [_hashable(one["_id"]) not in before for one in documents]
+    changes.new[collection.name] = new
+
+
+def _top(deployment: Deployment, collection: Collection) -> int | None:
+    """Return the highest number that a record's key begins with; None where keys are no numbers."""
+    if collection.fields[collection.key[0]].kind is not Kind.INTEGER:
+        return None
+    # by `_id`, which is all there is of what was removed
+    stored = deployment.collection(collection.name)
+    found = stored.find_one({}, {"_id": 1}, sort=[("_id", -1)], session=deployment.session)
+    return 0 if found is None else _first(collection, found["_id"])
 
 
 def _remove(deployment: Deployment, changes: Changes, collection: Collection, keys: Sequence[Any], sums: Sums) -> None:
@@ -88,8 +106,11 @@ def known(deployment: Deployment, collection: Collection, ids: Sequence[Any]) ->
 
 def note(collection: Collection, sums: Sums, identity: Any, before: Known | None, after: Known | None) -> None:  # noqa: ANN401 - an `_id`
     """Let sums take in a change of one record."""
-    first = identity if len(collection.key) == 1 else dict(identity)[collection.key[0]]
-    sums.note(collection, first, before, after)
+    sums.note(collection, _first(collection, identity), before, after)
+
+
+def _first(collection: Collection, identity: Any) -> Any:  # noqa: ANN401 - an `_id`, and a value in it
+    return identity if len(collection.key) == 1 else dict(identity)[collection.key[0]]
 
 
 def sums_of(sums: Sums) -> dict[str, list[Document]]:

@@ -5,7 +5,7 @@ is the index of the log entry that the document is as of.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import bson
 import msgspec
@@ -15,6 +15,7 @@ from bson.errors import InvalidDocument
 from ...core.errors import Damaged
 from ..collections import COLLECTIONS, Collection, Kind
 from ..sums import SUMMED, Known
+from ..values import VALUES
 from ..words import words_of
 
 RESTORE = "restore it from a backup"
@@ -39,17 +40,42 @@ def id_of(collection: Collection, key: tuple[Any, ...]) -> Any:  # noqa: ANN401 
     return key[0] if len(key) == 1 else dict(zip(collection.key, key, strict=True))
 
 
-def document_of(collection: Collection, record: Any, rev: int) -> dict[str, Any]:  # noqa: ANN401 - a record of that type
-    """Return a record as it is stored."""
-    values = dict(zip(collection.fields, collection.values(record), strict=True))
-    document: dict[str, Any] = {"_id": id_of(collection, tuple(values[one] for one in collection.key)), "rev": rev}
-    for name, field in collection.fields.items():
-        if collection.key != (name,):
-            document[name] = value_of(field.kind, values[name])
+class Shape(NamedTuple):
+    """Where the values of a collection's fields go in a document."""
+
+    key: tuple[int, ...]  # places of the key's fields
+    fields: tuple[tuple[str, int], ...]  # names and places of the others
+    instants: tuple[tuple[str, int], ...]  # and of the instants among these
+    known: tuple[int, ...]  # places of what sums are made of
+
+
+def _shape(collection: Collection) -> Shape:
+    places = {name: place for place, name in enumerate(collection.fields)}
+    others = {name: place for name, place in places.items() if collection.key != (name,)}
+    instants = {name: place for name, place in others.items() if collection.fields[name].kind is Kind.INSTANT}
+    return Shape(
+        tuple(places[one] for one in collection.key),
+        tuple(others.items()),
+        tuple(instants.items()),
+        tuple(places[one] for one in SUMMED[collection.name]),
+    )
+
+
+_SHAPES = {name: _shape(one) for name, one in COLLECTIONS.items()}
+
+
+def document_of(collection: Collection, record: Any, rev: int) -> tuple[dict[str, Any], Known]:  # noqa: ANN401 - a record of that type
+    """Return a record as it is stored, and what sums are made of."""
+    shape, values = _SHAPES[collection.name], VALUES[collection.name](record)
+    document: dict[str, Any] = {"_id": id_of(collection, tuple([values[one] for one in shape.key])), "rev": rev}
+    for name, place in shape.fields:
+        document[name] = values[place]
+    for name, place in shape.instants:
+        document[name] = value_of(Kind.INSTANT, values[place])
     if collection.texts:
         document["words"] = words_of(collection, record)
     document["doc"] = _whole(record)
-    return document
+    return document, tuple([values[one] for one in shape.known])
 
 
 def _whole(record: object) -> Any:  # noqa: ANN401 - a document, or its text
