@@ -24,6 +24,9 @@ from .views import VIEWS
 OLDEST = (5, 0)
 """The first version that is good enough: it reads many documents as of one moment."""
 
+_LISTING = (6, 0)
+"""The first version whose indexes may have only documents with one of several values."""
+
 META, SIZES, TALLIES, USAGE, VOCABULARY, PENDING = "meta", "sizes", "tallies", "agent_days", "vocabulary", "pending"
 """Collections beside those of records: the store's own state, the sums (sums.py), and what is about to be put in."""
 
@@ -94,7 +97,8 @@ class Deployment:
             hello = self.client.admin.command("hello")
             self.replicated = "setName" in hello or hello.get("msg") == "isdbgrid"
             self._version: str = self.client.server_info()["version"]
-        if tuple(int(one) for one in self._version.split(".")[:2]) < OLDEST:
+        self._release = tuple(int(one) for one in self._version.split(".")[:2])
+        if self._release < OLDEST:
             needed = ".".join(str(one) for one in OLDEST)
             said = f"the server is MongoDB {self._version}, and {needed} is needed; upgrade it"
             raise StorageError(f"cannot use the {self._what} {self.url}: {said}")
@@ -148,7 +152,7 @@ class Deployment:
         for name in VIEWS.keys() - there:
             with contextlib.suppress(errors.CollectionInvalid):  # another agent came first
                 self.database.create_collection(name, viewOn=VIEWS[name][0], pipeline=VIEWS[name][1])
-        for name, made in _indexes():
+        for name, made in _indexes(partial=self._release >= _LISTING):
             known = self.database[name].index_information()
             lacking = [one for one in made if not _is_there(one, known)]
             if lacking:
@@ -186,21 +190,24 @@ def _is_there(index: IndexModel, known: Mapping[str, Any]) -> bool:
     return found is not None and found["key"] == list(index.document["key"].items())
 
 
-def _indexes() -> Iterator[tuple[str, list[IndexModel]]]:
+def _indexes(*, partial: bool) -> Iterator[tuple[str, list[IndexModel]]]:
     """Yield the indexes of each collection."""
     for name, collection in COLLECTIONS.items():
-        yield name, _of_collection(collection)
+        yield name, _of_collection(collection, partial=partial)
     for name, fields in _BESIDE.items():
         yield name, [IndexModel([(one, 1) for one in each], name="_".join(each)) for each in fields]
 
 
-def _of_collection(collection: Collection) -> list[IndexModel]:
+def _of_collection(collection: Collection, *, partial: bool) -> list[IndexModel]:
     made: list[IndexModel] = []
     if len(collection.key) > 1:
         made.append(IndexModel([(one, 1) for one in collection.key], name="key", unique=True, sparse=True))
     for index in collection.indexes:
         # of something that was removed nothing is left but its key
-        kept = {index.given: {"$gt": ""}} if index.given else {}
+        kept: dict[str, Any] = {index.given: {"$gt": ""}} if index.given else {}
+        if index.among is not None and partial:
+            field, values = index.among
+            kept = {field: {"$in": list(values)}}
         options: dict[str, Any] = {"partialFilterExpression": kept} if kept else {}
         made.append(
             IndexModel(
