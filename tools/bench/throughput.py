@@ -10,7 +10,7 @@ import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from . import hyperqueue
+from . import comparison
 from .figures import Figure, Missing
 from .temporary import agent
 
@@ -75,7 +75,7 @@ def _xargs() -> float:
 
 def _hyperqueue() -> float | None:
     """Return tasks per second; None where it did not end, as it once did."""
-    command = [sys.executable, "-m", hyperqueue.__name__, str(BUILDS)]
+    command = [sys.executable, "-m", comparison.__name__, str(BUILDS)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as peer:
         try:
             out, _ = peer.communicate(timeout=_PATIENCE_S)

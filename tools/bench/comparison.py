@@ -1,4 +1,4 @@
-"""HyperQueue in a process of its own: `python -m tools.bench.hyperqueue COUNT` prints its tasks per second."""
+"""HyperQueue in a process of its own: `python -m tools.bench.comparison COUNT` prints its tasks per second."""
 
 from __future__ import annotations
 
