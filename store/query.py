@@ -93,7 +93,7 @@ class Resolved(msgspec.Struct, frozen=True):
 
     collection: Collection  # that was asked for
     where: tuple[Filter, ...]  # values of the fields' types
-    order: tuple[Order, ...]  # ends with the key
+    order: tuple[Order, ...]  # no two rows are alike in it
     limit: int  # 1 to MAX_LIMIT
     after: tuple[Any, ...] | None  # the values of the order's fields in the row before the page
     terms: tuple[str, ...] = ()  # beginnings of words, folded
@@ -216,7 +216,18 @@ def _order(collection: Collection, wanted: tuple[Order, ...], where: tuple[Filte
     for fields, number in collection.within.items():
         if known.issuperset(fields) and last in order and number not in order:
             order[number] = Order(number, order.pop(last).descending)
-    return tuple(order.values())
+    return _no_more(collection, tuple(order.values()), where)
+
+
+def _no_more(collection: Collection, order: tuple[Order, ...], where: tuple[Filter, ...]) -> tuple[Order, ...]:
+    """Return an order up to where no two rows agree: what comes behind would keep databases from using the index."""
+    seen = {one.field for one in where if one.operator is Operator.EQ}
+    unique = [set(one.fields) for one in collection.indexes if one.unique]
+    for place, one in enumerate(order, 1):
+        seen.add(one.field)
+        if any(fields <= seen for fields in unique):
+            return order[:place]
+    return order
 
 
 def _is_instant(collection: Collection, field: str) -> bool:

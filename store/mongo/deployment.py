@@ -201,7 +201,10 @@ def _indexes(*, partial: bool) -> Iterator[tuple[str, list[IndexModel]]]:
 def _of_collection(collection: Collection, *, partial: bool) -> list[IndexModel]:
     made: list[IndexModel] = []
     if len(collection.key) > 1:
-        made.append(IndexModel([(one, 1) for one in collection.key], name="key", unique=True, sparse=True))
+        # what is left of removed records has no such fields; only small collections have any, and a sparse index orders
+        # nothing but what is known to be in it
+        sparse = not collection.large
+        made.append(IndexModel([(one, 1) for one in collection.key], name="key", unique=True, sparse=sparse))
     for index in collection.indexes:
         # of something that was removed nothing is left but its key
         kept: dict[str, Any] = {index.given: {"$gt": ""}} if index.given else {}

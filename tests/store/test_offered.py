@@ -1,15 +1,19 @@
 """Whatever the faces ask is answered by an index: no table is read whole, nothing is sorted, and the rows are right."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from job_orchestra.store.memory import MemoryStore
+from job_orchestra.store.mongo.store import MongoStore
+from job_orchestra.store.opening import open_store
 from job_orchestra.store.query import Filter, Operator, Order, Query
 from job_orchestra.store.sql.store import SqlStore
 from tests.kit.builders import T0, batch, build
+from tests.kit.databases import Server
 from tests.kit.offered import offered
 from tools.bench.store import PACE_MS, history
 
@@ -44,6 +48,30 @@ def test_an_index_answers_and_as_the_model_does(pair: tuple[SqlStore, MemoryStor
             whole = step.startswith("SCAN")
             assert not whole or "USING INDEX" in step or not query.where or query.collection in SMALL, step
     assert store.count(query) == model.count(query)
+
+
+@pytest.fixture(scope="module", params=["postgresql", "mongodb"])
+def explained(
+    request: pytest.FixtureRequest, database: Callable[[str], Server]
+) -> Iterator[Callable[[Query], Sequence[str]]]:
+    """Return a function that tells how a server answers, where it takes an index if there is one that will do."""
+    store = open_store(database(request.param).new())
+    assert isinstance(store, SqlStore | MongoStore)
+    for one in history(BUILDS):
+        assert store.write(one)
+    if isinstance(store, SqlStore):  # of so few rows it would read all, and sort them
+        for way in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
+            store._db.execute_sql(f"SET enable_{way} = off")
+    yield store.plan
+    store.close()
+
+
+@pytest.mark.parametrize("which", [name for name, query in OFFERED.items() if query.collection not in SMALL])
+def test_an_index_answers_on_servers_too(explained: Callable[[Query], Sequence[str]], which: str) -> None:
+    for query in (OFFERED[which], replace(OFFERED[which], limit=5)):
+        steps = explained(query)
+        assert steps or query.search, "nothing is asked for a word that nothing has"
+        assert not [one for one in steps if re.search(r"\b(Seq Scan|Sort|COLLSCAN|SORT)\b", one)]
 
 
 @pytest.mark.parametrize("since", [T0, T0 + (BUILDS - 10) * PACE_MS])
