@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
-from textual.strip import Strip
 from textual.widgets import Button, Input, OptionList, SelectionList, Static
 from textual.widgets.option_list import Option
 from textual.widgets.selection_list import Selection
 
 from ...core.errors import InvalidInput
 from .cells import clean
+from .options import Options, Ticks
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -159,7 +158,7 @@ class Choice(ModalScreen[str | None]):
         """See Screen."""
         with Vertical():
             yield Static(Text(clean(self._title)), classes="title")
-            yield OptionList(*(Option(Text(clean(text)), id=value) for value, text in self._choices))
+            yield Options(*(Option(Text(clean(text)), id=value) for value, text in self._choices))
             yield Static(Text(self._hint), classes="command")
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -173,19 +172,6 @@ class Choice(ModalScreen[str | None]):
     def action_leave(self) -> None:
         """Leave it."""
         self.dismiss(None)
-
-
-class Ticks(SelectionList[str]):
-    """A list in which what is chosen is told by a sign, not by its colour alone."""
-
-    def render_line(self, y: int) -> Strip:
-        """See Widget."""
-        line = super().render_line(y)
-        place = self.scroll_offset.y + y
-        if place >= self.option_count or self.get_option_at_index(place).value in self.selected:
-            return line
-        left, (_, style, _), *rest = line
-        return Strip([left, Segment(" ", style), *rest], line.cell_length)
 
 
 class Several(ModalScreen[list[str] | None]):

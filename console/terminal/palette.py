@@ -19,6 +19,7 @@ from textual.widgets.option_list import Option
 from ..feed.words import found
 from .cells import cells, fit
 from .header import PLACES
+from .options import Options
 from .themes import THEMES
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Palette(ModalScreen[Entry | None]):
     Palette Input, Palette Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
     Palette OptionList { height: auto; max-height: 16; border: none; margin: 1 0 0 0; background: $surface;
         scrollbar-size-vertical: 1; }
-    Palette OptionList:focus { border: none; }
+    Palette .option-list--option-highlighted { background: $cursor; color: $foreground; text-style: bold; }
     Palette .hint { color: $text-muted; padding: 1 0 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -125,7 +126,7 @@ class Palette(ModalScreen[Entry | None]):
         """See Screen."""
         with Vertical():
             yield Input(placeholder="what to do")
-            yield OptionList()
+            yield Options()
             yield Static(Text("enter does it, esc leaves it"), classes="hint")
 
     def on_mount(self) -> None:

@@ -192,6 +192,9 @@ WAYS: dict[str, tuple[str, Callable[[Pilot[None]], Awaitable[None]], tuple[str, 
 }
 """Name of a picture -> the main screen it begins at, the way from there, the states it is pictured in."""
 
+THEMED = ("overview", "builds", "build", "pipeline", "palette", "confirm", "order")
+"""Screens that are pictured in the other themes, too."""
+
 PICTURES = [(name, state) for name, (_, _, states) in WAYS.items() for state in states]
 
 
@@ -200,12 +203,14 @@ async def pilot_at(
     name: str,
     feed: FakeFeed,
     size: tuple[int, int],
+    theme: str = "",
     **fields: Any,  # noqa: ANN401 - as Console
 ) -> AsyncIterator[Pilot[None]]:
     """Go to a screen, and wait until nothing changes any more."""
     place, way, _ = WAYS[name]
     session = Session()
     session.state.place = place
+    session.state.theme = theme or session.state.theme
     app = Still(feed, session=session, now=lambda: NOW, **fields)
     app.animation_level = "none"
     async with app.run_test(size=size) as pilot:
@@ -215,10 +220,10 @@ async def pilot_at(
         yield pilot
 
 
-async def pictured(name: str, state: str, *sizes: tuple[int, int]) -> list[str]:
+async def pictured(name: str, state: str, *sizes: tuple[int, int], theme: str = "") -> list[str]:
     """Return what a screen looks like in a state, first in a terminal of the first size, then made the others."""
     feed = STATES[state]()
-    async with pilot_at(name, feed, sizes[0]) as pilot:
+    async with pilot_at(name, feed, sizes[0], theme) as pilot:
         if state == "disconnected":
             feed.lose(75.0, GONE)
             await still(pilot, feed)

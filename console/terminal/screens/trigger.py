@@ -40,7 +40,7 @@ class TriggerScreen(Place):
 
     DEFAULT_CSS = """
     TriggerScreen VerticalScroll { padding: 1 2; }
-    TriggerScreen Label { padding: 0; text-style: bold; }
+    TriggerScreen Label { padding: 0; text-style: bold; width: 100%; }
     TriggerScreen .about { color: $text-muted; height: auto; }
     TriggerScreen Input, TriggerScreen Select { margin: 0 0 1 0; }
     TriggerScreen Input { height: 1; border: none; background: $panel; padding: 0 1; }
