@@ -17,6 +17,7 @@ from ..core.errors import Conflict, NotAllowed, NotFound
 from ..core.messages import Call, Resized, Taken, Typed, pack, unpack
 from .mesh.contract import Mesh
 from .peers import Peers
+from .pipes import Pipes
 
 MAX_WAIT_S = 60.0
 """Seconds that a request may wait for room."""
@@ -55,6 +56,7 @@ class Sittings:
         self._mesh = mesh
         self._peers = peers
         self._typist = typist
+        self._pipes = None if typist is None else Pipes(typist)
         self._ask: Ask | None = None
         self._places: dict[str, tuple[str, str]] = {}  # build as it was named -> agent id, attempt's key
         mesh.handle(Call.INPUT, self._on_input)
@@ -119,11 +121,11 @@ class Sittings:
     # -- for builds that run here
 
     async def _type_here(self, typed: Typed) -> Taken:
-        if self._typist is None:
+        if self._pipes is None:
             raise NotFound("no builds run here")
         try:
             async with asyncio.timeout(min(typed.wait, MAX_WAIT_S)):
-                return await self._typist.type(typed)
+                return await self._pipes.type(typed)
         except TimeoutError:  # if it is taken in the end, then it is only passed over when it comes again
             return Taken(typed.offset)
 

@@ -287,6 +287,7 @@ class BuildsInput(Params, frozen=True):
     encoding: str = "utf-8"  # of `data`: utf-8, or base64
     over: bool = False  # nothing comes behind it: the end of the input, where that is no terminal
     wait: float = 10.0  # seconds to wait until there is room for some of it, at most 60
+    bound: bool = False  # the input ends when nothing comes for 30 s, not even empty data: whoever sends it is gone
 
 
 class BuildsResize(Params, frozen=True):

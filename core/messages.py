@@ -225,6 +225,7 @@ class Typed(msgspec.Struct, frozen=True, array_like=True):
     over: bool  # nothing comes behind them
     requester: str  # who types, as user@agent; a client of the agent that sends it
     wait: float = 0.0  # seconds to wait until there is room for some of it
+    bound: bool = False  # the stream ends with its client
 
 
 class Taken(msgspec.Struct, frozen=True, array_like=True):

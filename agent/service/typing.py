@@ -42,7 +42,7 @@ class Typing:
         if params.offset < 0 or not 0 < len(params.stream) <= MAX_STREAM:
             raise InvalidInput(f"offset must be 0 or more, and stream a text of 1 to {MAX_STREAM} characters")
         wait = min(max(params.wait, 0.0), MAX_WAIT_S)
-        typed = Typed("", params.stream, params.offset, data, params.over, self._desk.requester, wait)
+        typed = Typed("", params.stream, params.offset, data, params.over, self._desk.requester, wait, params.bound)
         return api.InputTaken((await self._sittings.type(params.id, typed)).next)
 
     async def builds_resize(self, params: api.BuildsResize) -> api.WindowResized:

@@ -33,9 +33,16 @@ def sit(net: Client, build: str, seat: Seat, fallback: Fallback, offset: int | N
     """
 
     async def attend() -> BuildView:
-        async with AsyncClient(net.data) as there:
-            sitting = Sitting(there, build, seat)
-            return await sitting.attend(fallback, back=offset is not None, offset=offset or 0)
+        there = AsyncClient(net.data)
+        sitting = Sitting(there, build, seat)
+        sits = sitting.attend(fallback, back=offset is not None, offset=offset or 0)
+        while True:
+            try:
+                async with there:
+                    return await sits
+            except NoAgent:  # it may be started anew
+                there = await sitting.agent_back(net.data)
+                sits = sitting.resume(there)
 
     try:
         ended = asyncio.run(attend())

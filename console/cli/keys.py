@@ -26,6 +26,9 @@ DOUBLE_S = 0.5
 TYPED_BYTES = 1 << 16
 """Bytes that are read ahead of what the build takes; who types or pipes faster waits."""
 
+SIGN_S = 5.0
+"""Seconds after which a pipe from which nothing comes shows that somebody is there still."""
+
 RETRY_S = 0.5
 """Seconds before something is sent again that did not arrive."""
 
@@ -67,12 +70,16 @@ class Typing:
         self._news = asyncio.Event()  # something was typed
         self._room = asyncio.Event()  # more may be typed
 
+    def reach(self, net: AsyncClient) -> None:
+        """Go on over another connection: what was taken and what was not is known."""
+        self._net = net
+
     async def wanted(self) -> None:
         """Return if the build reads what is typed here. Raises Conflict, NotFound, NotAllowed where it does not."""
         if self._keys is Keys.TERMINAL:  # what was typed for an attempt before this one was not meant for this one
             self._typed.clear()
             self._sent, self._stream = 0, secrets.token_hex(8)
-        await self._net.call("builds.input", self._build, stream=self._stream, offset=self._sent, data="")
+        await self._give(b"", over=False)
 
     async def pass_on(self) -> None:
         """Pass on what is typed until the build reads no more. Cancelled where nobody types any more."""
@@ -122,21 +129,13 @@ class Typing:
         """Send what was typed, in order; what did not arrive for certain is sent again from the same offset."""
         told_over = False
         while not told_over:
-            await self._news.wait()
-            self._news.clear()
-            while self._typed or (self._over and not told_over):
+            silent = not await self._something()
+            while silent or self._typed or (self._over and not told_over):
+                silent = False
                 data = bytes(self._typed[:TYPED_BYTES])
                 over = self._over and len(data) == len(self._typed)
                 try:
-                    taken: api.InputTaken = await self._net.call(
-                        "builds.input",
-                        self._build,
-                        stream=self._stream,
-                        offset=self._sent,
-                        data=b64encode(data).decode(),
-                        encoding="base64",
-                        over=over,
-                    )
+                    taken = await self._give(data, over=over)
                 except (Conflict, NotFound):
                     return  # it reads no more
                 except Unavailable:
@@ -149,3 +148,26 @@ class Typing:
                 told_over = over and not self._typed
                 if len(self._typed) < TYPED_BYTES:
                     self._room.set()
+
+    async def _something(self) -> bool:
+        """Wait until there is something to send; False where a sign of life is due instead."""
+        try:
+            async with asyncio.timeout(SIGN_S if self._keys is Keys.PIPE else None):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        self._news.clear()
+        return True
+
+    async def _give(self, data: bytes, *, over: bool) -> api.InputTaken:
+        """Send what comes next. What is piped in is bound to this client: nobody else has the rest of it."""
+        return await self._net.call(
+            "builds.input",
+            self._build,
+            stream=self._stream,
+            offset=self._sent,
+            data=b64encode(data).decode(),
+            encoding="base64",
+            over=over,
+            bound=self._keys is Keys.PIPE,
+        )

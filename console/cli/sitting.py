@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from ...agent.client import AsyncClient, log_bytes
@@ -26,6 +27,9 @@ from .placing import placed
 
 PART_BYTES = 1 << 20
 """Bytes of a log that are asked for at a time."""
+
+BACK_S = 60.0
+"""Seconds for our own agent to come back: it may be upgraded, or its machine be slow to start it."""
 
 NUDGE_S = 0.1
 """Seconds for a program to see that its window has changed, before it changes back."""
@@ -52,22 +56,57 @@ class Sitting:
         """Attend `build`."""
         self._net = net
         self._build = build
+        self._seat = seat
         self._keys = seat.keys
         self._aborts = seat.aborts
-        self._screen = Screen(keys=seat.keys is Keys.TERMINAL) if seat.screen else None
-        self._plain = Neutraliser() if terminal.at_screen() and not seat.screen else None
+        self._begin()
+        self._seen = 0, 0  # an attempt, and how far its log was shown
         self._typing = Typing(net, build, seat.keys, self._leave)
         self._resized = asyncio.Event()
         self._interrupts = 0
         self._aborting: asyncio.Future[None] | None = None  # kept, so that it is not forgotten halfway
         self._left: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
 
+    def _begin(self) -> None:
+        """Take a screen on which nothing was shown."""
+        self._screen = Screen(keys=self._keys is Keys.TERMINAL) if self._seat.screen else None
+        self._plain = Neutraliser() if terminal.at_screen() and not self._seat.screen else None
+
+    async def resume(self, net: AsyncClient) -> BuildView:
+        """Attend on over another connection, from where we were. Raises as `attend`."""
+        self._net = net
+        self._typing.reach(net)
+        self._begin()
+        attempt, offset = self._seen
+        view: BuildView = (await net.call("builds.get", self._build)).build
+        if view.attempt != attempt:
+            offset = 0
+        return await self.attend(back=self._screen is not None and offset > 0, offset=offset)
+
+    async def agent_back(self, data: Path) -> AsyncClient:
+        """Wait for our own agent, which is gone. Raises Left, and NoAgent where it stays away for too long."""
+        self._left = asyncio.get_running_loop().create_future()
+        self._aborting = None
+        deadline = asyncio.get_running_loop().time() + BACK_S
+        with self._signals(aborts=False):
+            say(
+                f"This machine's agent is gone; the build goes on. Waiting {BACK_S:g} s for the agent to come back: "
+                "orchestra up starts it, Ctrl-C leaves the build to itself."
+            )
+            while True:
+                try:
+                    return AsyncClient(data)
+                except NoAgent:
+                    if asyncio.get_running_loop().time() >= deadline:
+                        raise
+                await self._or_left(asyncio.sleep(RETRY_S))
+
     async def attend(self, fallback: Fallback = Fallback.WAIT, *, back: bool = False, offset: int = 0) -> BuildView:
         """Stay until the build has ended. `back`: somebody was there before, and sees its log from `offset` on.
 
         Raises Left, Nowhere where no agent can run it and `fallback` is not to wait, and NoAgent where ours is gone.
         """
-        with self._signals():
+        with self._signals(aborts=self._aborts):
             async with _company(self._look_out()):
                 await self._net.call("events.subscribe", kinds=["build"], builds=[self._build])
                 view = await self._or_left(placed(self._net, self._build, fallback, aborts=self._aborts))
@@ -135,6 +174,7 @@ class Sitting:
                 await asyncio.sleep(RETRY_S)
                 continue
             terminal.write(self._shown(log_bytes(part), live=offset >= now))
+            self._seen = attempt or 0, part.next
             if part.complete:
                 return
             offset = part.next
@@ -207,11 +247,11 @@ class Sitting:
     # -- what ends it
 
     @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self, *, aborts: bool) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         handlers = {
-            signal.SIGINT: self._on_interrupt,
-            signal.SIGTERM: self._stop if self._aborts else lambda: self._leave(""),
+            signal.SIGINT: self._on_interrupt if aborts else lambda: self._leave(""),
+            signal.SIGTERM: self._stop if aborts else lambda: self._leave(""),
             signal.SIGHUP: lambda: self._leave(""),
             signal.SIGWINCH: self._resized.set,
         }
@@ -235,7 +275,7 @@ class Sitting:
 
     def _on_interrupt(self) -> None:
         self._interrupts += 1
-        if self._interrupts > 1 or not self._aborts:
+        if self._interrupts > 1:
             self._leave("")
         else:
             self._stop()

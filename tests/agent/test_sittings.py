@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from job_orchestra.agent import pipes
 from job_orchestra.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tests.kit.hands import Hand
 from tests.kit.meshes import until
@@ -136,3 +137,20 @@ async def test_a_name_that_means_another_build_by_now_leads_to_that(town: Town) 
         await hand.given(found[-1])
         await type_at(master, "last", 0, str(number))
     assert [one.key for one in hand.typed] == [f"{one}.1" for one in found]
+
+
+async def test_what_is_piped_in_ends_with_who_pipes_it(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    master = await town.found("master")
+    await town.admit("worker", worker=True)
+    piped, typed = [await submit(master, "echo ready; cat; echo over", terminal=None) for _ in range(2)]
+    for build in (piped, typed):
+        await shown(master, build, "ready")
+    assert await type_at(master, typed, 0, "typed\n") == 6
+    assert await type_at(master, piped, 0, "part\n", bound=True) == 5
+    monkeypatch.setattr(pipes, "SILENCE_S", 0.01)
+    assert await type_at(master, piped, 5, "", bound=True) == 5, "the last sign of life"
+    assert (await ended(master, piped))["state"] == "succeeded"
+    assert await log(master, piped) == "ready\npart\nover\n"
+    assert "over" not in await log(master, typed), "somebody may come back and type on"
+    assert await type_at(master, typed, 6, "", over=True, bound=True) == 6
+    assert (await ended(master, typed))["state"] == "succeeded"

@@ -6,12 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from job_orchestra.agent.client import AsyncClient
+from job_orchestra.console.cli import sitting
+from job_orchestra.console.cli.inputs import Keys
 from job_orchestra.console.cli.keys import LEAVE, Leaving
 from job_orchestra.console.cli.locally import run_here
+from job_orchestra.core.errors import NoAgent
 from job_orchestra.core.model import BuildState
 from job_orchestra.core.views import BuildView
 from tests.kit.agents import AgentProcess, agent_in, alive
@@ -271,15 +275,54 @@ def test_without_an_agent_it_can_run_here(tmp_path: Path) -> None:
     assert (found.code, found.out) == (0, "here\n")
 
 
-def test_an_agent_that_goes_leaves_the_build_to_itself(agent: AgentProcess) -> None:
+def test_an_agent_that_comes_back_is_reached_again(agent: AgentProcess) -> None:
     agent.start("--name", "box")
     with seat(agent.data, "run", "--no-copy", "--", "sh", "-c", GREET) as user:
         user.until("ready")
         typed_and_answered(user, "a")
         agent.kill()
-        user.until("the build goes on")
-        assert user.end() == 3
+        user.until("Waiting 60 s for the agent to come back")
+        agent.start("--name", "box")
+        typed_and_answered(user, "b")
+        agent.kill()
+        user.until("Waiting 60 s for the agent to come back")
         assert user.cooked
+        user.type("\x03")
+        user.until("Left to itself: the build goes on")
+        assert user.end() == 130
+    assert user.seen.count(b"got a") == 1
+
+
+def test_what_is_piped_in_goes_on_when_the_agent_comes_back(agent: AgentProcess) -> None:
+    agent.start("--name", "box")
+    environment = {**os.environ, "ORCHESTRA_HOME": str(agent.data)}
+    words = [*PROGRAM, "run", "--no-copy", "--", "cat"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, env=environment, bufsize=0, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(b"one\n")
+        assert process.stdout.readline() == b"one\n"
+        agent.kill()
+        while b"Waiting" not in process.stderr.readline():
+            pass
+        process.stdin.write(b"two\n")
+        agent.start("--name", "box")
+        assert process.stdout.readline() == b"two\n"
+        process.stdin.close()
+        assert process.stdout.read() == b""
+        assert process.wait(60) == 0
+
+
+async def test_an_agent_that_stays_away_leaves_the_build_to_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sitting, "BACK_S", 0.0)
+    gone = sitting.Sitting(cast("AsyncClient", None), "b", sitting.Seat(Keys.NONE, screen=False))
+    with pytest.raises(NoAgent):
+        await gone.agent_back(tmp_path)
+    assert "Waiting 0 s" in capsys.readouterr().err
 
 
 def test_the_wish_to_leave_is_found_however_it_is_cut() -> None:
