@@ -117,7 +117,8 @@ class Filler:
 
     async def _put(self, builds: Sequence[Build]) -> bool:
         """Put what builds left; whether nothing of it has to be waited for."""
-        left = {one.id: one.finished or one.created for one in builds if one.log_bytes or one.kept}
+        # what a build tells is of its last attempt: earlier ones may have left more
+        left = {one.id: one.finished or one.created for one in builds if one.log_bytes or one.kept or one.attempt > 1}
         if not left:
             return True
         attempts = await self._attempts(tuple(left))

@@ -163,7 +163,7 @@ class Larder:
         while not store.write(batch(store.applied() + 1, **records)):
             pass
         counters = self.agent.replica.ledger.counters
-        counters.serial = max(counters.serial, *(one.serial for one in records.get("builds", ())))
+        counters.serial = max([counters.serial, *(one.serial for one in records.get("builds", ()))])
 
     @property
     def serial(self) -> int:
@@ -206,6 +206,15 @@ async def test_what_ended_is_put_once_from_wherever_it_is_here(larder: Larder) -
         await larder.filler.look()
     assert larder.filler.problem == ""
     assert list(paths.incoming("x").parent.iterdir()) == []
+
+
+async def test_what_an_earlier_attempt_wrote_is_put_also_where_the_last_one_wrote_nothing(larder: Larder) -> None:
+    larder.agent.blobs.put_many([b"first"])
+    larder.ended(1, attempt=2)
+    first = attempt(build(1), 1, state=BuildState.LOST, log=name(b"first").partition("/")[2], log_bytes=5)
+    larder.insert(attempts=[first])
+    await larder.filler.look()
+    assert larder.there() == {name(b"first")}
 
 
 async def test_it_goes_on_behind_a_build_that_lives_when_that_has_ended(larder: Larder) -> None:
