@@ -1,6 +1,5 @@
 """The commands pin, unpin and pins, and what the others say of it, as a user has them."""
 
-import json
 from pathlib import Path
 
 from tests.kit.agents import agent_in
@@ -17,23 +16,23 @@ jobs:
 def test_builds_and_pipelines_are_pinned_shown_and_unpinned(tmp_path: Path) -> None:
     with agent_in(tmp_path / "agent") as agent:
         data = agent.start("--name", "box").data
-        assert orchestra(data, "pins").err.startswith("Nothing is pinned.")
         with agent.client() as net:
             net.call("jobs.apply", file=FILE)
             pipeline = net.call("builds.submit", job="shop/test").pipeline
             net.call("pipelines.wait", id=pipeline)
-        told = orchestra(data, "pin", "shop/build#1", "--note", "shipped\n to ann").err
-        assert "pinned shop/build#1." in told
-        assert ": shipped to ann" in orchestra(data, "show", "shop/build#1").out
-        head, *lines = orchestra(data, "builds").out.splitlines()
-        assert head.split()[:4] == ["ID", "BUILD", "STATE", "KEPT"]
-        assert {line.split()[1]: "pinned" in line for line in lines} == {"shop/test#1": False, "shop/build#1": True}
-        assert "pinned shop/build#1 and 1 more." in orchestra(data, "pin", pipeline).err
-        assert json.loads(orchestra(data, "pins", "--json").out)["pins"][0]["note"] == "", "pinned again without one"
-        assert len(orchestra(data, "pins").out.splitlines()) == 3
-        assert "unpinned shop/test#1." in orchestra(data, "unpin", "shop/test#1").err
-        assert "unpinned shop/build#1." in orchestra(data, "unpin", pipeline).err
+            told = orchestra(data, "pin", "shop/build#1", "--note", "shipped\n to ann").err
+            assert "pinned shop/build#1." in told
+            assert ": shipped to ann" in orchestra(data, "show", "shop/build#1").out
+            head, *lines = orchestra(data, "builds").out.splitlines()
+            assert head.split()[:4] == ["ID", "BUILD", "STATE", "KEPT"]
+            assert {line.split()[1]: "pinned" in line for line in lines} == {"shop/test#1": False, "shop/build#1": True}
+            assert net.call("pipelines.pin", id=pipeline).task.outcome == "pinned shop/build#1 and 1 more"
+            assert [one.note for one in net.call("pins.list").pins] == ["", ""], "pinned again without a note"
+            assert len(orchestra(data, "pins").out.splitlines()) == 3
+            told = orchestra(data, "unpin", "shop/test#1", pipeline).err
+            assert "unpinned shop/test#1." in told
+            assert "unpinned shop/build#1." in told
+            assert net.call("pins.list").pins == []
         again = orchestra(data, "unpin", "shop/test#1")
         assert again.code == 5
         assert "is not pinned; orchestra pins lists what is" in again.err
-        assert "KEPT" not in orchestra(data, "builds").out
