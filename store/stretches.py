@@ -231,19 +231,20 @@ def bind(resolved: Resolved, fetch: Fetch) -> Resolved | None:
         return None
     resolved = msgspec.structs.replace(resolved, where=where)
     bounds: list[Filter] = []
+    told: list[Filter] = []  # conditions that the bounds say as well; without them an index may tell all
     for one in resolved.where if collection.large else ():
         number = collection.same_order.get(one.field)
         if number is None or one.value is None or (one.operator not in RANGE and one.operator is not EQ):
             continue
+        told.append(one)
         for lower, operator in _edges(one.operator):
             first = _first(collection, Filter(one.field, operator, one.value), number, fetch)
             if first is not None:
                 bounds.append(Filter(number, GE if lower else LT, first))
             elif lower:
                 return None
-    if not bounds:
-        return resolved
-    where = (*resolved.where, *bounds, *_numbers(resolved, bounds, fetch))
+    rest = (one for one in resolved.where if one not in told)
+    where = (*rest, *bounds, *_numbers(resolved, bounds, fetch)) if bounds else tuple(rest)
     return msgspec.structs.replace(resolved, where=where)
 
 

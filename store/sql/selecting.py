@@ -20,7 +20,11 @@ def rows_of(  # noqa: ANN201 - a query of peewee
     sorted_by = model
     if stretch.word:
         sorted_by = tables.words[stretch.collection.name].alias("lead")
-        query = _with_word(tables, query, sorted_by, stretch)
+        if columns == stretch.collection.key[:1] and not stretch.conditions:  # which the words tell alone
+            query = _also(tables, sorted_by.select(getattr(sorted_by, columns[0])), sorted_by, stretch)
+        else:
+            same = getattr(sorted_by, stretch.collection.key[0]) == getattr(model, stretch.collection.key[0])
+            query = _also(tables, query.join_from(model, sorted_by, on=same), sorted_by, stretch)
     indexes = stretch.collection.indexes
     given = {one.given for one in indexes}
     among = {one.among for one in indexes if one.among is not None} if tables.partial else ()
@@ -55,13 +59,11 @@ def _within(one: Filter, values: tuple[str, ...]) -> bool:
     return one.operator is Operator.EQ and one.value in values
 
 
-def _with_word(tables: Tables, query: Any, lead: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee
-    name, key = stretch.collection.name, stretch.collection.key[0]
-    model: Any = tables.collections[name]
-    words: Any = tables.words[name]
-    query = query.join_from(model, lead, on=(getattr(lead, key) == getattr(model, key))).where(
-        lead.word == stretch.word
-    )
+def _also(tables: Tables, query: Any, lead: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee
+    """Return a query with the conditions on words."""
+    key = stretch.collection.key[0]
+    words: Any = tables.words[stretch.collection.name]
+    query = query.where(lead.word == stretch.word)
     for place, alternatives in enumerate(stretch.also):
         other = words.alias(f"also{place}")
         same = (getattr(other, key) == getattr(lead, key)) & other.word.in_(alternatives)

@@ -46,7 +46,12 @@ def history() -> list[Batch]:
         batches.append(
             batch(index, builds=builds, attempts=tries, tasks=[task(index, target="shop/test")], specs=[spec()])
         )
-    later = [build(one, job="test", number=one, state=S.CANCELLED, reason="stopped") for one in (3, 40, 77)]
+    later = [
+        build(
+            one, job="test", number=one, state=S.CANCELLED, reason="stopped", created=T0 + one * 3_600_000 - 5
+        )  # never earlier than those before it
+        for one in (3, 40, 77)
+    ]
     return [*batches, batch(6, builds=later)]
 
 
