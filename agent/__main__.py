@@ -23,6 +23,7 @@ from .announcement import Sighting
 from .client import check_agent
 from .discovery import look
 from .main import run as run_agent
+from .main import runs_with
 from .paths import Paths
 from .settings import Settings, load
 from .sightings import Seen, networks_of
@@ -146,7 +147,7 @@ def up(data: Path | None, no_start: bool, **flags: Any) -> None:
     except OrchestraError:
         _go_on(paths, flags, me.name, no_start=no_start)
     else:
-        if any(value not in {None, ()} for value in flags.values()):
+        if any(value not in {None, ()} for value in flags.values()) and not runs_with(paths, settings):
             message = "an agent already runs here with other settings; to change them: orchestra down, then up again"
             raise click.UsageError(message)
         click.echo(f"The agent {me.name!r} is already up.", err=True)

@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Coroutine, Iterable
 
+import msgspec
 from msgspec.structs import replace
 
 from ..core.consensus import Config
@@ -420,11 +421,17 @@ def run(paths: Paths, settings: Settings, ready: int | None = None) -> None:
     """
     paths.prepare()
     with only_agent(paths.lock):
+        identity.write_private(paths.settings, msgspec.json.encode(settings))
         try:
             asyncio.run(_run(paths, settings, ready))
         except OrchestraError as error:
             log.error("agent.failed: %s", error)  # noqa: TRY400 - the message is the remedy; the trace is for defects
             raise
+
+
+def runs_with(paths: Paths, settings: Settings) -> bool:
+    """Whether the agent that runs, or ran last, was started with just these settings."""
+    return paths.settings.exists() and paths.settings.read_bytes() == msgspec.json.encode(settings)
 
 
 async def born(paths: Paths, settings: Settings) -> Agent:

@@ -70,6 +70,11 @@ class Paths:
         return self.data / "agent.lock"
 
     @property
+    def settings(self) -> Path:
+        """What the agent that runs, or ran last, was started with."""
+        return self.data / "settings.json"
+
+    @property
     def journal(self) -> Path:
         """The durable log of consensus."""
         return self.data / "journal.db"

@@ -6,6 +6,7 @@ where the log begins. The damaged files are set aside, never deleted. Refuses to
 """
 
 import asyncio
+import glob
 import logging
 import math
 import time
@@ -98,8 +99,8 @@ def set_aside(paths: Paths, url: str, why: str, source: str) -> SetAside:
     now = datetime.now(UTC)
     files = soundness.files_of(url)
     moved: list[str] = []
+    mark = _unused(files[0].parent, f"{files[0].name}.damaged-{now:%Y%m%dT%H%M%SZ}") if files else ""
     for one in files:
-        mark = f"{files[0].name}.damaged-{now:%Y%m%dT%H%M%SZ}"
         if one.exists():
             target = one.with_name(mark + one.name.removeprefix(files[0].name))
             try:
@@ -112,6 +113,15 @@ def set_aside(paths: Paths, url: str, why: str, source: str) -> SetAside:
     if moved:
         write_private(paths.set_aside, msgspec.json.format(msgspec.json.encode([*aside(paths), found])))
         log.warning("store.set-aside: %s", ", ".join(moved))
+    return found
+
+
+def _unused(folder: Path, mark: str) -> str:
+    """Return a name with which no file begins yet: several stores may be damaged in one second."""
+    found, number = mark, 1
+    while any(folder.glob(f"{glob.escape(found)}*")):
+        number += 1
+        found = f"{mark}-{number}"
     return found
 
 

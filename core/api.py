@@ -156,7 +156,7 @@ class CachesList(Params, frozen=True):
 class CachesRemove(Params, frozen=True):
     """Which caches to forget."""
 
-    project: str  # whose they are
+    project: str  # whose they are; `*` for those of all projects
     key: str  # what their keys begin with
 
 

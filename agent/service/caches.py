@@ -5,12 +5,15 @@ from collections.abc import Iterable
 
 from ...core import api, views
 from ...core.caching import Wish
-from ...core.errors import NotFound, TimedOut
+from ...core.errors import InvalidInput, NotFound, TimedOut
 from ..caches import Caches as Network
 from ..caches import Place
 
 MOST_S = 600.0
 """Seconds that a client may wait for a cache to be fetched."""
+
+ALL = "*"
+"""In place of a project: all of them."""
 
 
 class Caches:
@@ -26,7 +29,9 @@ class Caches:
 
     async def caches_remove(self, params: api.CachesRemove) -> api.CachesRemoved:
         """Forget caches."""
-        found = await self._network.forget(params.project, params.key)
+        if not params.project:
+            raise InvalidInput(f"name the project whose caches are to go, or {ALL} for those of all projects")
+        found = await self._network.forget("" if params.project == ALL else params.project, params.key)
         if not found:
             message = f"{params.project} has no cache whose key begins with {params.key[:60]!r}: orchestra caches list"
             raise NotFound(message)

@@ -40,6 +40,8 @@ def list_(net: Client, project: str | None, as_json: bool) -> None:
 def remove(net: Client, project: str, key: str, as_json: bool) -> None:
     """Remove the caches of PROJECT whose keys begin with KEY, from all agents that can be asked.
 
+    In place of PROJECT, '*' means those of all projects.
+
     The next build that asks for one begins without, and leaves it anew. An agent that is away keeps what it has.
     """
     found: api.CachesRemoved = net.call("caches.remove", project=project, key=key)

@@ -5,6 +5,7 @@ So whoever may log in there as that user may do what that user may, and nobody e
 """
 
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ from typing import Self
 import click
 
 from ...agent.client import check_agent
-from ...core.errors import InvalidInput, NoAgent, OrchestraError, TimedOut, Unreachable
+from ...core.errors import InvalidInput, NoAgent, NotAllowed, OrchestraError, TimedOut, Unreachable
 
 SOCKET = "ORCHESTRA_SOCKET"
 """The variable that names the socket to speak to."""
@@ -27,9 +28,13 @@ SSH = "ORCHESTRA_SSH"
 LOCAL = frozenset({"up", "agent", "init", "join", "recover", "leave", "doctor", "run", "store", "artifacts", "socket"})
 """Commands that work on files or processes of this machine."""
 
-_OPEN_S = 30.0  # longest wait for ssh to be through, a password included
+_OPEN_S = 30.0  # longest wait for ssh to be through
 _AGAIN_S = 1.0  # between two attempts to be through again
-_OPTIONS = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=2", "-o", "ConnectTimeout=10")
+_OPTIONS = (
+    *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=2", "-o", "ConnectTimeout=10"),
+    *("-o", "BatchMode=yes"),  # it is run several times, also while a console has the screen: nobody could be asked
+)
+_REFUSED = re.compile(r"permission denied|host key verification failed|too many authentication", re.IGNORECASE)
 
 
 class Tunnel:
@@ -68,12 +73,18 @@ class Tunnel:
         scheme, _, path = done.stdout.decode(errors="replace").strip().rpartition("ipc://")
         if done.returncode or scheme or not path.startswith("/"):
             said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            if _REFUSED.search(said[-1]):
+                message = (
+                    f"{self._machine}: {said[-1]}; --host asks for no password and no confirmation. Run once "
+                    f"by hand: ssh {self._machine} true; then give ssh a key: ssh-copy-id {self._machine}, or ssh-add"
+                )
+                raise NotAllowed(message)
             hint = f"`ssh {self._machine} orchestra socket` must print the address of its agent's socket"
             raise Unreachable(f"{self._machine}: {said[-1]}; {hint}")
         return path
 
-    def _forward(self, there: str, *options: str) -> subprocess.Popen[bytes]:
-        words = [*self._ssh, *_OPTIONS, *options, "-N", "-T", "-o", "ExitOnForwardFailure=yes"]
+    def _forward(self, there: str) -> subprocess.Popen[bytes]:
+        words = [*self._ssh, *_OPTIONS, "-N", "-T", "-o", "ExitOnForwardFailure=yes"]
         words += ["-o", "StreamLocalBindUnlink=yes", "-L", f"{self.path}:{there}", "--", self._machine]
         return subprocess.Popen(  # noqa: S603 - a list of words, no shell
             words,
@@ -98,12 +109,12 @@ class Tunnel:
                 return
 
     def _keep(self, there: str) -> None:
-        """Begin again whenever ssh ends, without asking for passwords."""
+        """Begin again whenever ssh ends."""
         while self._process is not None:
             self._process.wait()
             if self._closed.wait(_AGAIN_S):
                 return
-            self._process = self._forward(there, "-o", "BatchMode=yes")
+            self._process = self._forward(there)
             if self._closed.is_set():  # meanwhile
                 self._process.terminate()
 

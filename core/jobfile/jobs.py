@@ -248,6 +248,9 @@ def _read_job(node: Tree, key: str, problems: Problems) -> dict[str, Any] | None
         return JOB.read(node, key, problems)
     if isinstance(node, Scalar) and node.kind == "nothing":
         return expected(node, key, problems, "a command or a mapping", "`test: make test`")
+    if isinstance(node, Scalar) and node.kind == "integer":
+        problems.add(node, key, f'{node.text[:40]} is a number, not a command; write "{node.text[:40]}" if it is one')
+        return None
     return {"run": COMMANDS.read(node, key, problems)}
 
 

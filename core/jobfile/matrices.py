@@ -6,7 +6,7 @@ from ..names import wrong_axis
 from ..nearest import nearest
 from ..shapes import TEXT, TRUTH, Key, Problems, Shape, expected, listing, table, whole
 from ..variables import variable
-from ..yamltree import Entry, Table, Tree
+from ..yamltree import Entry, Listing, Table, Tree
 
 _VALUES = listing(TEXT, "values")
 _COMBINATIONS = listing(table(wrong_axis, TEXT, "a combination"), "combinations")
@@ -33,6 +33,8 @@ def _read_matrix(node: Tree, key: str, problems: Problems) -> Matrix | None:
             other[name] = _OTHER[name].shape.read(entry.value, where, problems)
         elif name in _FOREIGN:
             problems.add(entry.key, where, f"is called {_FOREIGN[name]} here; rename it")
+        elif name == "concurrency" and not isinstance(entry.value, Listing):
+            problems.add(entry.key, where, "is the job's key, beside `matrix`; here `most` says how many run at a time")
         else:
             axes[name] = _read_axis(name, entry, where, problems)
     if len(problems.found) > before:

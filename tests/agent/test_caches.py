@@ -12,7 +12,7 @@ from job_orchestra.agent.warmth import Warmth
 from job_orchestra.core.affinity import warmth
 from job_orchestra.core.caching import Name, name_of
 from job_orchestra.core.definition import Cache, Spec, Step
-from job_orchestra.core.errors import NotFound
+from job_orchestra.core.errors import InvalidInput, NotFound
 from job_orchestra.core.manifest import Entry, write
 from job_orchestra.core.messages import CacheHeld, Caches, Call, pack
 from tests.kit.hands import Hand
@@ -67,6 +67,8 @@ async def test_the_best_cache_of_any_agent_comes_from_who_has_it_and_all_are_lis
 async def listed_and_removed(one: Citizen, two: Citizen) -> None:
     """Caches are listed once, with all who have them, and removed everywhere."""
     await one.ask("caches.remove", project="shop", key="")
+    with pytest.raises(InvalidInput, match="name the project"):
+        await one.ask("caches.remove", project="", key="")
     for agent in (one, two):
         put(agent, "deps-1", "same")
     put(two, "deps-2")
@@ -81,6 +83,9 @@ async def listed_and_removed(one: Citizen, two: Citizen) -> None:
     assert [line["project"] for line in (await one.ask("caches.list"))["caches"]] == ["other"]
     with pytest.raises(NotFound, match="no cache whose key begins with 'deps-'"):
         await two.ask("caches.remove", project="shop", key="deps-")
+    put(one, "deps-3")
+    assert (await two.ask("caches.remove", project="*", key="deps-"))["keys"] == ["deps-1", "deps-3"]
+    assert (await one.ask("caches.list"))["caches"] == []
 
 
 async def test_who_lies_or_is_away_costs_nothing(town: Town) -> None:

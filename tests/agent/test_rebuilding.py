@@ -9,6 +9,7 @@ import pytest
 from job_orchestra.agent import logview, rebuilding
 from job_orchestra.agent.history import History
 from job_orchestra.agent.journal import Journal
+from job_orchestra.agent.paths import Paths
 from job_orchestra.agent.snapshots import finish_install, note_install
 from job_orchestra.core.consensus import Entry
 from job_orchestra.core.errors import Damaged
@@ -192,3 +193,14 @@ def test_a_log_goes_on_behind_a_copy_only_if_both_say_the_same(
     assert finish_install(note, journal, 8) is (term != known)
     assert (journal.first, journal.last) == left
     journal.close()
+
+
+def test_stores_that_are_set_aside_in_one_second_all_stay(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    for text in ("first", "second", "third"):
+        for suffix in ("", "-wal"):
+            paths.history.with_name(paths.history.name + suffix).write_text(text)
+        rebuilding.set_aside(paths, f"sqlite:///{paths.history}", "damaged", "its log")
+    found = rebuilding.aside(paths)
+    assert [Path(one.files[0]).read_text() for one in found] == ["first", "second", "third"]
+    assert len({file for one in found for file in one.files}) == 6

@@ -61,6 +61,10 @@ def test_up_down_and_up_again(tmp_path: Path) -> None:
         assert (again.code, "is already up" in again.err) == (0, True)
         other = orchestra(data, "up", "--slots", "7")
         assert (other.code, "orchestra down, then up again" in other.err) == (2, True)
+        assert orchestra(data, "down").code == 0
+        for said in ("is up (process", "is already up"):
+            same = orchestra(data, "up", "--slots", "7", "--label", "a=b")
+            assert (same.code, said in same.err) == (0, True)
         second = orchestra(data, "agent")
         assert (second.code, "an agent already runs on" in second.err) == (2, True)
         assert orchestra(data, "status", "--json").json()["quorum"] is True

@@ -120,3 +120,13 @@ def test_a_machine_that_refuses_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("ORCHESTRA_SSH", f"{shutil.which('sh')} -c 'echo no such host >&2; exit 255'")
     with pytest.raises(Unreachable, match="no such host; `ssh there orchestra socket` must print"):
         Tunnel("there").open()
+
+
+def test_ssh_that_would_ask_for_a_password_is_told_what_to_do(tmp_path: Path) -> None:
+    program = tmp_path / "ssh"
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in *BatchMode=yes*) echo "ann@far: Permission denied (password)." >&2; esac\nexit 255\n'
+    )
+    program.chmod(0o755)
+    found = orchestra(tmp_path, "--host", "ann@far", "status", ORCHESTRA_SSH=str(program))
+    assert (found.code, "ssh-copy-id ann@far" in found.err) == (4, True)

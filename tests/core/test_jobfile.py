@@ -786,3 +786,21 @@ def test_any_values_are_jobs_or_told_what_is_wrong(value: object) -> None:
     text = json.dumps(value)  # JSON is YAML
     found = parsed(text)
     assert found.startswith("f:") if isinstance(found, str) else all(one.spec.steps for one in found.jobs)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("b: -24968", "is a number, not a command"),
+        ("b: { run: x, matrix: { os: [a, b], concurrency: 2 } }", "is the job's key, beside `matrix`"),
+    ],
+)
+def test_numbers_that_mean_something_else_are_refused(text: str, wrong: str) -> None:
+    with pytest.raises(JobFileError, match=wrong):
+        parse(f"project: p\njobs:\n  {text}\n", "orchestra.yaml")
+
+
+def test_an_axis_may_be_called_concurrency() -> None:
+    found = parse("project: p\njobs:\n  b: { run: x, matrix: { concurrency: [1, 2] } }\n", "orchestra.yaml")
+    assert found.jobs[0].matrix is not None
+    assert found.jobs[0].matrix.axes == {"concurrency": ("1", "2")}
