@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 
 import msgspec
 from msgspec.structs import replace
@@ -421,7 +422,9 @@ def run(paths: Paths, settings: Settings, ready: int | None = None) -> None:
     """
     paths.prepare()
     with only_agent(paths.lock):
-        identity.write_private(paths.settings, msgspec.json.encode(settings))
+        if not runs_with(paths, settings):
+            with suppress(StorageError):  # on a full disk it is not worth a start: `orchestra up` only words it worse
+                identity.write_private(paths.settings, msgspec.json.encode(settings))
         try:
             asyncio.run(_run(paths, settings, ready))
         except OrchestraError as error:
