@@ -1,25 +1,24 @@
 """Attempts' logs as files: ranges by byte, lines through a sparse index, and waiting for more.
 
 A log is what the steps wrote, byte for byte, in one file; its address space is bytes. Lines are found through an index
-that is made on demand, a read at a time, and kept in memory while it is used: one offset per LINES_PER_MARK lines.
+that is made on demand, a read at a time, and kept in memory while it is used: the line ends before each block of bytes.
 Refuses to know which build a file belongs to.
 """
 
 import asyncio
 import os
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-LINES_PER_MARK = 256
-"""Lines between two marks of the index. Larger: less memory (8 bytes a mark); smaller: less reading for one line."""
+BLOCK = 64 << 10
+"""Bytes whose line ends are counted as one. Larger: less memory (8 bytes a block); smaller: less reading for a line."""
 
 POLL_S = 0.025
 """Seconds between two looks at a file that somebody follows. There is no look at files that nobody follows."""
 
-_CHUNK = 1 << 20
 _INDEXES = 64  # indexes kept: of the logs read last
 
 
@@ -49,7 +48,7 @@ class LineIndex:
     def __init__(self, path: Path) -> None:
         """Index `path`; nothing is read before it is needed."""
         self._path = path
-        self._marks = array("q", [0])  # offset at which line k * LINES_PER_MARK begins
+        self._ends = array("q", [0])  # line ends before byte k * BLOCK
         self._lines = 0  # line ends seen so far
         self._read = 0  # bytes looked at so far
 
@@ -60,21 +59,12 @@ class LineIndex:
             return self._lines
         with self._path.open("rb") as file:
             file.seek(self._read)
-            while chunk := file.read(_CHUNK):
-                self._look(chunk)
+            while part := file.read(BLOCK - self._read % BLOCK):
+                self._lines += part.count(b"\n")
+                self._read += len(part)
+                if self._read % BLOCK == 0:
+                    self._ends.append(self._lines)
         return self._lines
-
-    def _look(self, chunk: bytes) -> None:
-        found = chunk.count(b"\n")
-        position = 0
-        while LINES_PER_MARK - self._lines % LINES_PER_MARK <= found:
-            for _ in range(LINES_PER_MARK - self._lines % LINES_PER_MARK):
-                position = chunk.index(b"\n", position) + 1
-                self._lines += 1
-                found -= 1
-            self._marks.append(self._read + position)
-        self._lines += found
-        self._read += len(chunk)
 
     def offset_of(self, line: int) -> int:
         """Return the offset at which a line begins (0 is the first; negative counts back from the last complete one).
@@ -86,36 +76,21 @@ class LineIndex:
             line = max(0, lines + line)
         if line >= lines:
             return self._read
-        mark = line // LINES_PER_MARK
-        offset = self._marks[mark]
-        skip = line - mark * LINES_PER_MARK
-        data = b""
-        while skip:
-            data = read(self._path, offset, _CHUNK)
-            ends = data.count(b"\n")
-            if ends < skip:
-                skip -= ends
-                offset += len(data)
-                continue
-            position = 0
-            for _ in range(skip):
-                position = data.index(b"\n", position) + 1
-            return offset + position
-        return offset
+        if line == 0:
+            return 0
+        block = bisect_left(self._ends, line) - 1  # in which the line before ends
+        data = read(self._path, block * BLOCK, BLOCK)
+        position = 0
+        for _ in range(line - self._ends[block]):
+            position = data.index(b"\n", position) + 1
+        return block * BLOCK + position
 
     def line_at(self, offset: int) -> int:
         """Return the number of the line that the byte at `offset` belongs to."""
         self.update()
-        mark = bisect_right(self._marks, offset) - 1
-        line = mark * LINES_PER_MARK
-        position = self._marks[mark]
-        while position < offset:
-            data = read(self._path, position, min(_CHUNK, offset - position))
-            if not data:
-                break
-            line += data.count(b"\n")
-            position += len(data)
-        return line
+        offset = min(offset, self._read)
+        block = offset // BLOCK
+        return self._ends[block] + read(self._path, block * BLOCK, offset - block * BLOCK).count(b"\n")
 
 
 class Logs:

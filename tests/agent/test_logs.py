@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from job_orchestra.agent.logs import LINES_PER_MARK, LineIndex, read, size
+from job_orchestra.agent.logs import BLOCK, LineIndex, read, size
 from job_orchestra.core.model import BuildState
 from tests.kit.agents import AgentProcess
 
@@ -25,15 +25,17 @@ def test_the_index_agrees_with_splitting(tmp_path: Path, seed: int) -> None:
     index = LineIndex(path)
     data = b""
     for _ in range(6):  # it grows, in pieces that end anywhere
-        data += b"".join(b"x" * chance.choice([0, 1, 5, 80]) + b"\n" * chance.choice([0, 1, 1, 1]) for _ in range(700))
+        data += b"".join(b"x" * chance.choice([0, 1, 5, 80]) + b"\n" * chance.choice([0, 1, 1, 1]) for _ in range(7000))
+        data += b"x" * (-len(data) % BLOCK - 1) + b"\n" * chance.choice([0, 2])  # a line that begins with a block
         path.write_bytes(data)
         starts = [0, *(place + 1 for place, byte in enumerate(data) if byte == 10)]
         lines = len(starts) - 1
-        for line in [0, 1, LINES_PER_MARK - 1, LINES_PER_MARK, LINES_PER_MARK + 1, lines - 1]:
+        around = [data[:block].count(b"\n") for block in range(0, len(data), BLOCK)]
+        for line in [0, 1, *around, *(one + 1 for one in around), lines - 1]:
             assert index.offset_of(line) == (starts[line] if line < lines else len(data))
         assert index.offset_of(lines + 10) == len(data)
         assert index.offset_of(-3) == starts[lines - 3]
-        for offset in (0, len(data) // 2, len(data) - 1):
+        for offset in (0, len(data) // 2, BLOCK - 1, BLOCK, len(data) - 1):
             assert index.line_at(offset) == data[:offset].count(b"\n")
 
 

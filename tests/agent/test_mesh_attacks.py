@@ -331,6 +331,7 @@ async def test_another_network_or_epoch_is_told_why_and_not_heard(
             member.greet(network, epoch)
         member.say(frames.note("note", b"from elsewhere"))
         await club.until(lambda: mesh.counters["dropped.stale"] == 1, "it is not heard")
+        await club.until(lambda: member.hears(frames.HELLO), "it is told")
         answer = frames.parse_hello(member.hears(frames.HELLO)[0])
         assert (answer.network, answer.epoch) == ("net", 1)
     assert mesh.counters["dropped.network"] == 3
