@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from job_orchestra.console.feed.contract import Link
 from job_orchestra.console.terminal.app import Console
@@ -236,13 +237,16 @@ async def pictured(name: str, state: str, *sizes: tuple[int, int], theme: str = 
 
 
 async def still(pilot: Pilot[None], feed: FakeFeed) -> None:
-    """Return when nothing changes any more; screens are told of changes at once, not some time later."""
+    """Return when nothing changes any more, no cursor blinks; screens are told of changes at once, not later."""
     cast("Console", pilot.app)._pass_on()
     if feed.slow is None:
         await settled(pilot)
     else:
         for _ in range(3):
             await pilot.pause()
+    for field in pilot.app.screen.query(Input):
+        field.cursor_blink = False
+    await pilot.pause()
 
 
 def drawn(app: App[Any]) -> str:
