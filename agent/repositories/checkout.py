@@ -53,8 +53,27 @@ class _Checkout:
                 given = "".join(f"{one}\n" for one in sparse).encode()
                 self._git(folder, "sparse-checkout", "set", "--cone", "--stdin", given=given)
             self._git(folder, "checkout", "--quiet", "--force", "--detach", wanted.revision)
+        self._tell_of_pointers(folder)
         if self._submodules and (folder / ".gitmodules").is_file():
             self._fill_submodules(wanted, folder, deep)
+
+    def _tell_of_pointers(self, folder: Path) -> None:
+        """Say why large files are not what they should be, where git cannot fetch them: builds fail strangely else."""
+        attributes = folder / ".gitattributes"
+        if not attributes.is_file() or b"filter=lfs" not in attributes.read_bytes():
+            return
+        if not any(self._configured(folder, f"filter.lfs.{way}") for way in ("process", "smudge")):
+            self._tell(
+                "files of Git LFS are pointers here, not what they stand for: install git-lfs on this machine, and "
+                "run `git lfs install` as the agent's user"
+            )
+
+    def _configured(self, folder: Path, name: str) -> bytes:
+        """Return what git is configured to have under a name; empty: nothing."""
+        try:
+            return self._git(folder, "config", "--get", name).strip()
+        except GitFailed:
+            return b""
 
     def _make(self, wanted: Wanted, folder: Path, mirror: Path) -> None:
         """Make a repository without a work tree yet, which has what the mirror has."""

@@ -1,6 +1,7 @@
 """A workspace from a repository: the revision and nothing else; nothing that a repository says is executed."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from job_orchestra.core.definition import Source
 from job_orchestra.core.errors import InvalidInput, NotAllowed, NotFound, UserError
 from job_orchestra.core.repository import related
 from tests.agent.repositories.conftest import Forge
+from tests.conftest import needs
 from tests.kit.gitting import commit, git, repository
 
 
@@ -176,6 +178,37 @@ ADDRESSES = {
 @pytest.mark.parametrize(("given", "wanted"), ADDRESSES.items())
 def test_addresses_of_submodules_as_git_understands_them(given: tuple[str, str], wanted: str) -> None:
     assert related(*given) == wanted
+
+
+# -- large files
+
+
+LFS = {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"}
+
+
+def test_large_files_come_by_git_lfs_where_the_agents_user_has_it(forge: Forge, tmp_path: Path) -> None:
+    needs(shutil.which("git-lfs"), "git-lfs")
+    config = tmp_path / ".gitconfig"
+    git(tmp_path, "lfs", "install", "--skip-repo", HOME=str(tmp_path), GIT_CONFIG_GLOBAL=str(config))
+    git(forge.origin, "lfs", "version")
+    for name, text in (LFS | {"large.bin": "x" * 3000}).items():
+        (forge.origin / name).write_text(text)
+    git(forge.origin, "add", "--all", GIT_CONFIG_GLOBAL=str(config))
+    git(forge.origin, "commit", "--quiet", "--message=large", GIT_CONFIG_GLOBAL=str(config))
+    assert git(forge.origin, "cat-file", "-p", "HEAD:large.bin").startswith("version https://git-lfs")
+    forge.git = forge.mirrors._git = Git(("file",), {**os.environ, "HOME": str(tmp_path)})
+    workspace, told = fill(forge)
+    assert (workspace / "large.bin").read_text() == "x" * 3000
+    assert not any("LFS" in one for one in told)
+
+
+def test_pointers_are_told_of_where_nothing_fetches_what_they_stand_for(forge: Forge, tmp_path: Path) -> None:
+    commit(forge.origin, LFS | {"large.bin": "version https://git-lfs.github.com/spec/v1\n"})
+    (tmp_path / ".gitconfig").write_text('[filter "lfs"]\n\tprocess =\n\tsmudge =\n\trequired = false\n')
+    forge.git = forge.mirrors._git = Git(("file",), {**os.environ, "HOME": str(tmp_path)})
+    workspace, told = fill(forge)
+    assert (workspace / "large.bin").read_text().startswith("version https://git-lfs")
+    assert any("git lfs install" in one for one in told)
 
 
 # -- nothing of a repository's is executed
