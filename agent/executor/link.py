@@ -124,7 +124,7 @@ class ExecutorLink:
 
     def stop(self, key: str, reason: str, how: Stop = Stop.ABORT) -> None:
         """Have an attempt stopped; one that it does not know is passed over. Told once more it changes nothing."""
-        self._send(StopAttempt(key, reason, how))
+        self._send(StopAttempt(key, reason, how is Stop.CANCEL, how is Stop.KILL))
 
     def forget(self, keys: Sequence[str]) -> None:
         """Let it drop ends that are recorded."""

@@ -11,7 +11,7 @@ import struct
 import msgspec
 
 from ...core.definition import When
-from ...core.model import BuildState, Millis, StepResult, Stop, Terminal
+from ...core.model import BuildState, Millis, StepResult, Terminal
 
 MAX_FRAME = 64 << 20
 """Bytes in one frame; a longer one means that the peer is broken."""
@@ -83,7 +83,8 @@ class StopAttempt(msgspec.Struct, frozen=True, tag="stop", array_like=True):
 
     key: str  # which
     reason: str  # why, for its record
-    how: Stop = Stop.ABORT  # cancel leaves it alone if it has started; one that waits ends as cancelled, not as aborted
+    only_waiting: bool = False  # cancel: leave it alone if it has started; one that waits ends as cancelled
+    at_once: bool = False  # kill: without its `always` steps; an executor of an earlier version aborts instead
 
 
 class Forget(msgspec.Struct, frozen=True, tag="forget", array_like=True):

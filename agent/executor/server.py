@@ -169,8 +169,8 @@ class Server:
         match request:
             case Start(plans):
                 self._accept(plans)
-            case StopAttempt(key, reason, how):
-                self._stop(key, reason, how)
+            case StopAttempt(key, reason, only_waiting, at_once):
+                self._stop(key, reason, Stop.CANCEL if only_waiting else Stop.KILL if at_once else Stop.ABORT)
             case Forget(keys):
                 self._forget(keys)
             case Configure(slots):

@@ -60,7 +60,7 @@ class _Checkout:
     def _tell_of_pointers(self, folder: Path) -> None:
         """Say why large files are not what they should be, where git cannot fetch them: builds fail strangely else."""
         attributes = folder / ".gitattributes"
-        if not attributes.is_file() or b"filter=lfs" not in attributes.read_bytes():
+        if attributes.is_symlink() or not attributes.is_file() or b"filter=lfs" not in attributes.read_bytes():
             return
         if not any(self._configured(folder, f"filter.lfs.{way}") for way in ("process", "smudge")):
             self._tell(
