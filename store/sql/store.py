@@ -444,6 +444,8 @@ class SqlStore(Answers):
             (serials,) = implied(COLLECTIONS["builds"], (Filter("id", Operator.IN, part),))[1:]
             query = build.select(build.id, build.serial).where(build.serial.in_(serials.value), ~alive)
             known = list(query.tuples())
+            if not known:
+                continue  # not every database takes a list of nothing
             serials = [serial for _, serial in known]
             for key, before in self._known(COLLECTIONS["attempts"], serials).items():
                 sums.note(COLLECTIONS["attempts"], key[0], before, None)

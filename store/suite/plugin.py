@@ -7,6 +7,9 @@ import pytest
 
 from ..contract import Store
 from ..opening import open_store
+from .fixtures import full, own, store, used
+
+__all__ = ["full", "make", "own", "pytest_addoption", "store", "used"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

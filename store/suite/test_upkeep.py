@@ -1,7 +1,6 @@
-"""What every store must do for operations: be filled, pruned, copied and described. See the package."""
+"""What every store must do for operations: be filled, pruned and described."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -10,10 +9,8 @@ from ...core.model import BuildState
 from ..collections import COLLECTIONS
 from ..contract import Store
 from ..query import Query
-from .records import attempt, batch, build, job, spec
-from .test_contract import EVERYTHING, RECORDS, content, own, store, used
-
-__all__ = ["own", "store", "used"]
+from .everything import EVERYTHING, RECORDS, content
+from .records import batch, build, job, spec
 
 S = BuildState
 
@@ -134,28 +131,3 @@ def test_specs_go_when_no_build_refers_to_them(store: Store) -> None:
     assert store.sweep() == 1
     assert [one.digest() for one in store.scan("specs")] == [spec().digest()]
     assert store.reclaim() >= 0
-
-
-# -- copies
-
-
-def test_a_copy_says_what_it_holds_and_takes_the_place_of_everything(own: Store, tmp_path: Path) -> None:
-    stored = own
-    stored.write(EVERYTHING)
-    before, copy = content(stored), tmp_path / "copy"
-    stored.backup(copy)
-    stored.write(batch(8, jobs=[job("later")], attempts=[attempt(build(1))], meta={"later": "1"}))
-    assert stored.inspect(copy) == before["live"]
-    stored.restore(copy)
-    assert content(stored) == before
-    assert not copy.exists(), "it is used up"
-    assert stored.write(batch(6, jobs=[job("again")]))
-
-
-def test_another_file_is_no_copy(own: Store, tmp_path: Path) -> None:
-    own.write(EVERYTHING)
-    other = tmp_path / "other"
-    other.write_bytes(b"hello" * 1000)
-    with pytest.raises(StorageError):
-        own.inspect(other)
-    assert own.applied() == 5

@@ -10,7 +10,7 @@ from job_orchestra.store.contract import Store
 from job_orchestra.store.opening import open_store
 from tests.kit.databases import SERVERS, Server
 
-pytest.register_assert_rewrite(*(f"job_orchestra.store.suite.test_{one}" for one in ("contract", "sums", "upkeep")))
+pytest.register_assert_rewrite("job_orchestra.store.suite")
 
 FILES = {
     "memory": "memory:",

@@ -6,10 +6,8 @@ from hypothesis import strategies as st
 from job_orchestra.core.commands import Command
 from job_orchestra.core.ledger import Ledger
 from job_orchestra.store.contract import Store, batch_of
-from job_orchestra.store.suite.test_contract import *  # noqa: F403 - its tests are ours
-from job_orchestra.store.suite.test_contract import emptied, examples
-from job_orchestra.store.suite.test_sums import *  # noqa: F403 - its tests are ours
-from job_orchestra.store.suite.test_upkeep import *  # noqa: F403 - its tests are ours
+from job_orchestra.store.suite.fixtures import emptied, examples
+from job_orchestra.store.suite.whole import *  # noqa: F403 - its tests are ours
 from tests.kit.databases import QUOTED
 from tests.kit.lives import lives
 

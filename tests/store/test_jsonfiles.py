@@ -11,7 +11,7 @@ from job_orchestra.store import jsonfiles
 from job_orchestra.store.collections import COLLECTIONS
 from job_orchestra.store.jsonfiles import JsonStore
 from job_orchestra.store.query import Query
-from job_orchestra.store.suite.test_contract import EVERYTHING, content
+from job_orchestra.store.suite.everything import EVERYTHING, content
 from tests.kit.builders import batch, build, job, spec
 
 

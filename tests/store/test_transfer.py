@@ -15,7 +15,7 @@ from job_orchestra.store.collections import COLLECTIONS
 from job_orchestra.store.contract import Store
 from job_orchestra.store.opening import open_store
 from job_orchestra.store.query import Query
-from job_orchestra.store.suite.test_contract import EVERYTHING
+from job_orchestra.store.suite.everything import EVERYTHING
 from tests.kit.builders import agent, attempt, batch, build, job, spec, task
 from tests.kit.databases import SERVERS
 from tests.store.conftest import FILES

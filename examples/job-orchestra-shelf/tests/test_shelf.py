@@ -10,11 +10,9 @@ import pytest
 from job_orchestra.core.errors import Damaged, InvalidInput, NewerSchema, StorageError, Unfinished
 from job_orchestra.store.contract import Store
 from job_orchestra.store.opening import open_store
+from job_orchestra.store.suite.everything import EVERYTHING, content
 from job_orchestra.store.suite.records import batch, build, job
-from job_orchestra.store.suite.test_contract import *  # noqa: F403 - its tests are ours
-from job_orchestra.store.suite.test_contract import EVERYTHING, content
-from job_orchestra.store.suite.test_sums import *  # noqa: F403 - its tests are ours
-from job_orchestra.store.suite.test_upkeep import *  # noqa: F403 - its tests are ours
+from job_orchestra.store.suite.whole import *  # noqa: F403 - its tests are ours
 
 
 @pytest.fixture(scope="module")
