@@ -19,7 +19,7 @@ class Counting(msgspec.Struct, frozen=True):
     """How many rows there are."""
 
     rows: int  # their number
-    exact: bool  # false: there are more, and it was not counted how many
+    exact: bool  # false: so many were found, and there may be more: looking at all would take too long
 
 
 class FieldView(msgspec.Struct, frozen=True):

@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..core.model import Build, BuildState, Millis
-from . import stretches
+from . import counting, stretches
 from .collections import COLLECTIONS, Collection, collection_of
-from .query import MAX_COUNT, Count, Counted, Filter, Operator, Order, Page, Query, of_key, resolve
+from .query import Count, Filter, Operator, Order, Page, Query, of_key, resolve
 from .statistics import FAILURES, LAST_BUILDS, Durations, Failing, Tally, durations, suspects
 from .stretches import Stretch
 from .sums import by_tallies
@@ -33,8 +33,8 @@ class Answers(ABC):
         """Return the first records of a stretch."""
 
     @abstractmethod
-    def _number(self, stretch: Stretch, limit: int) -> int:
-        """Count the records of a stretch, up to a limit."""
+    def _number(self, found: Stretch, rest: Stretch | None, limit: int) -> tuple[int, int]:
+        """Look at the records of a stretch, up to a limit; return how many, and of how many of them the rest holds."""
 
     @abstractmethod
     def _vocabulary(self, collection: Collection, term: str) -> Sequence[tuple[str, int]]:
@@ -71,8 +71,7 @@ class Answers(ABC):
             holds = by_tallies(resolved)
             if holds is not None:
                 return Count(sum(one.builds for one in self._tallies() if holds(one)))
-            found = stretches.count(resolved, self._fetch, self._vocabulary, self._number, MAX_COUNT + 1)
-            return Count(MAX_COUNT, Counted.AT_LEAST) if found > MAX_COUNT else Count(found)
+            return counting.count(resolved, self._fetch, self._vocabulary, self._number)
 
     def scan(self, collection: str, after: tuple[Any, ...] | None = None) -> Iterator[Any]:
         """See Store."""

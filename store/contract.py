@@ -59,7 +59,8 @@ class Reading(Protocol):
         """Count a query's rows, whatever its limit and cursor.
 
         Exact where the store keeps a sum: all of a collection, and builds by project, job and state. Otherwise exact up
-        to query.MAX_COUNT, and `at least` so many beyond.
+        to counting.MAX_COUNT rows, if no more than counting.MAX_LOOKED have to be looked at for it; beyond, there are
+        `at least` so many. So a count takes no longer than a page.
         """
         ...
 

@@ -21,9 +21,6 @@ MAX_LIMIT = 1000
 MAX_CHOICES = 1000
 """Values that one condition may list."""
 
-MAX_COUNT = 10_000
-"""Rows that are counted one by one where no sum is kept; beyond, a count says "at least"."""
-
 
 class Operator(StrEnum):
     """How a field is compared with a value. Nothing but EQ, NE and IN is true of a field without a value."""
@@ -78,14 +75,14 @@ class Counted(StrEnum):
     """How far a count can be relied on."""
 
     EXACT = "exact"  # so many, now
-    AT_LEAST = "at-least"  # so many were counted, and there are more
+    AT_LEAST = "at-least"  # so many were found, and not all was looked at
 
 
 class Count(msgspec.Struct, frozen=True):
     """How many rows a query has."""
 
     rows: int  # their number
-    counted: Counted = Counted.EXACT  # whether there are more
+    counted: Counted = Counted.EXACT  # whether there may be more
 
 
 class Resolved(msgspec.Struct, frozen=True):

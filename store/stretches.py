@@ -7,7 +7,7 @@ follow each other, and the later ones are only asked for where the earlier ones 
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import islice, product
 from typing import Any, TypeAlias
 
@@ -35,6 +35,7 @@ class Stretch(msgspec.Struct, frozen=True):
     word: str = ""  # only records with this word
     also: tuple[tuple[str, ...], ...] = ()  # and with one word of each of these
     terms: tuple[str, ...] = ()  # of a small collection: only records with words that begin so
+    without: tuple[str, ...] = ()  # only records with none of these words
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -57,14 +58,14 @@ def find(resolved: Resolved, fetch: Fetch, vocabulary: Vocabulary) -> Page:
     if bound is None:
         return Page(())
     wanted = resolved.limit + 1
-    streams = list(_streams(bound, vocabulary))
-    if len(streams) == 1:
-        return page_of(resolved, list(islice(_rows(streams[0], fetch, wanted), wanted)))
+    parts = list(streams(bound, vocabulary))
+    if len(parts) == 1:
+        return page_of(resolved, list(islice(_rows(parts[0], fetch, wanted), wanted)))
     if len({one.descending for one in resolved.order}) == 1:
-        share = -(-wanted // max(1, len(streams))) + 1
-        rows = _merged(resolved, [_rows(one, fetch, wanted, share) for one in streams])
+        share = -(-wanted // max(1, len(parts))) + 1
+        rows = _merged(resolved, [_rows(one, fetch, wanted, share) for one in parts])
     else:
-        firsts = [row for one in streams for row in islice(_rows(one, fetch, wanted), wanted)]
+        firsts = [row for one in parts for row in islice(_rows(one, fetch, wanted), wanted)]
         rows = merged(resolved.collection, firsts, resolved.order)
     found: dict[Any, Any] = {}
     for row in rows:  # a record may have several of the words that are looked for
@@ -104,20 +105,6 @@ def _rows(stream: Stream, fetch: Fetch, most: int, first: int = 0) -> Iterator[A
         number = min(most, 2 * number)
 
 
-def count(
-    resolved: Resolved, fetch: Fetch, vocabulary: Vocabulary, number: Callable[[Stretch, int], int], most: int
-) -> int:
-    """Count the rows of a query, up to `most`; `number` counts those of a stretch."""
-    bound = bind(resolved, fetch)
-    total = 0
-    for stream in () if bound is None else _streams(bound, vocabulary):
-        for stretch in _behind(stream.stretch, stream.after):
-            total += number(stretch, most - total)
-            if total >= most:
-                return total
-    return total
-
-
 def merged(collection: Collection, rows: list[Any], order: Iterable[Order]) -> list[Any]:
     """Return rows in an order."""
     for one in reversed(list(order)):  # sorting is stable: the least important field first
@@ -148,7 +135,8 @@ def scan(collection: Collection, after: tuple[Any, ...] | None, fetch: Fetch, ro
 # -- several values, several words
 
 
-def _streams(resolved: Resolved, vocabulary: Vocabulary) -> Iterable[Stream]:
+def streams(resolved: Resolved, vocabulary: Vocabulary) -> Iterable[Stream]:
+    """Yield the parts of a bound query: one for each of several values, and for each word that leads."""
     collection = resolved.collection
     known = {name for one in collection.indexes for name in one.fields}
     known -= {*collection.names, *collection.key, resolved.order[0].field}
@@ -244,8 +232,8 @@ def bind(resolved: Resolved, fetch: Fetch) -> Resolved | None:
             elif lower:
                 return None
     rest = (one for one in resolved.where if one not in told)
-    where = (*rest, *bounds, *_numbers(resolved, bounds, fetch)) if bounds else tuple(rest)
-    return msgspec.structs.replace(resolved, where=where)
+    numbers = tuple(_numbers(resolved, bounds, fetch))  # which say all that the bounds say
+    return msgspec.structs.replace(resolved, where=(*rest, *(numbers or bounds)))
 
 
 def _spread(resolved: Resolved, fetch: Fetch) -> tuple[Filter, ...] | None:
@@ -286,6 +274,13 @@ def _edges(operator: Operator) -> tuple[tuple[bool, Operator], ...]:
             return ((False, GT),)
         case _:
             return ((True, GE), (False, GT))
+
+
+def within(one: Filter, values: Container[Any]) -> bool:
+    """Whether a condition holds of rows with one of these values alone."""
+    if one.operator is IN:
+        return bool(one.value) and all(value in values for value in one.value)
+    return one.operator is EQ and one.value in values
 
 
 def _first(collection: Collection, condition: Filter, number: str, fetch: Fetch) -> int | None:

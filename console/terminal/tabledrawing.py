@@ -72,10 +72,14 @@ class TableDrawing(Painted):
         source = self._source
         if source is None or not self._rows:
             return ""
-        of_all = "" if source.total is None else f"{source.total:,}{'' if source.exact else '+'}"
+        known = source.before + len(self._rows)
+        of_all = "" if source.total is None else f"{source.total:,}"
+        if of_all and not source.exact:  # of what was counted more may be seen by now
+            of_all = f"{max(source.total or 0, known):,}+"
         if source.anchored:
-            known = source.before + len(self._rows)
-            return f"{source.before + self._cursor + 1:,}/{of_all or f'{known:,}' + ('' if source.at_end else '+')}"
+            seen = f"{known:,}" if source.at_end else f"{known:,}+"
+            told = of_all and (source.exact or not source.at_end)
+            return f"{source.before + self._cursor + 1:,}/{of_all if told else seen}"
         if not source.at_end:
             return f"of {of_all}" if of_all else ""
         left = len(self._rows) - self._cursor

@@ -23,6 +23,8 @@ def match_of(stretch: Stretch) -> dict[str, Any]:
     found += [
         {"$expr": {"$gt": [{"$size": {"$setIntersection": ["$words", list(words)]}}, 0]}} for words in stretch.also
     ]
+    if stretch.without:
+        found.append({"words": {"$nin": list(stretch.without)}})
     if not collection.large:
         found.append({"gone": {"$exists": False}})
     return {"$and": found} if found else {}

@@ -308,9 +308,14 @@ class MongoStore(Answers):
     def _fetch(self, stretch: Stretch, limit: int) -> list[Any]:
         return [record_of(stretch.collection, one, self.url) for one in self._cursor(stretch, limit)]
 
-    def _number(self, stretch: Stretch, limit: int) -> int:
-        stored = self._to.collection(stretch.collection.name)
-        return stored.count_documents(match_of(stretch), limit=limit, session=self._to.session)
+    def _number(self, found: Stretch, rest: Stretch | None, limit: int) -> tuple[int, int]:
+        stored = self._to.collection(found.collection.name)
+        looked = stored.count_documents(match_of(found), limit=limit, session=self._to.session)
+        if rest is None:
+            return looked, looked
+        stages = [{"$match": match_of(found)}, {"$limit": limit}, {"$match": match_of(rest)}, {"$count": "rows"}]
+        fitting = list(stored.aggregate(stages, session=self._to.session))
+        return looked, fitting[0]["rows"] if fitting else 0
 
     def _vocabulary(self, collection: Collection, term: str) -> Sequence[tuple[str, int]]:
         before = f"{collection.name}/"

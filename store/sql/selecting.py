@@ -1,12 +1,14 @@
 """From a stretch of an index to a SELECT, as peewee writes it."""
 
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import peewee
 
 from ..collections import Collection
 from ..query import Filter, Operator
-from ..stretches import MAX_EXPANDED, Stretch
+from ..stretches import MAX_EXPANDED, Stretch, within
 from .statements import listed
 from .tables import Tables
 
@@ -16,33 +18,14 @@ def rows_of(  # noqa: ANN201 - a query of peewee
 ):
     """Return the query for the first rows of a stretch; with `nulls` it says where missing values come."""
     model: Any = tables.collections[stretch.collection.name]
-    query = model.select(*(getattr(model, one) for one in columns))
-    sorted_by = model
-    if stretch.word:
-        sorted_by = tables.words[stretch.collection.name].alias("lead")
-        if columns == stretch.collection.key[:1] and not stretch.conditions:  # which the words tell alone
-            query = _also(tables, sorted_by.select(getattr(sorted_by, columns[0])), sorted_by, stretch)
-        else:
-            same = getattr(sorted_by, stretch.collection.key[0]) == getattr(model, stretch.collection.key[0])
-            query = _also(tables, query.join_from(model, sorted_by, on=same), sorted_by, stretch)
-    indexes = stretch.collection.indexes
-    given = {one.given for one in indexes}
-    among = {one.among for one in indexes if one.among is not None} if tables.partial else ()
-    for one in stretch.conditions:
-        query = query.where(condition(getattr(model, one.field), one))
-        if one.field in given and one.operator is Operator.EQ and one.value:
-            # it follows from the condition, but a database has to be told so to use an index of such rows alone
-            query = query.where(getattr(model, one.field) != peewee.SQL("''"))
-        for field, values in among:
-            if field == one.field and _within(one, values):
-                listing = peewee.SQL(listed(values))
-                query = query.where(peewee.Expression(getattr(model, field), peewee.OP.IN, listing))
-    for one in stretch.terms:  # letters and digits only: nothing that LIKE takes for a pattern
-        query = query.where(peewee.Expression(model.words, peewee.OP.LIKE, f"% {one}%"))
+    lead = _lead(tables, stretch)
+    query = _joined(model.select(*(getattr(model, one) for one in columns)), model, lead, stretch)
+    if holding := _holding(tables, stretch, model, lead):
+        query = query.where(*holding)
     ordering: list[Any] = []
     for one in stretch.order:
         # the number is the same in both; the index of words is sorted by its own
-        column = getattr(sorted_by if one.field == stretch.collection.key[0] else model, one.field)
+        column = getattr(lead if one.field == stretch.collection.key[0] else model, one.field)
         told = nulls and stretch.collection.fields[one.field].optional
         ordering.append(
             column.desc(nulls="last" if told else None)
@@ -52,23 +35,68 @@ def rows_of(  # noqa: ANN201 - a query of peewee
     return query.order_by(*ordering).limit(limit)
 
 
-def _within(one: Filter, values: tuple[str, ...]) -> bool:
-    """Whether a condition holds of rows with one of these values alone."""
-    if one.operator is Operator.IN:
-        return bool(one.value) and set(one.value).issubset(values)
-    return one.operator is Operator.EQ and one.value in values
+def number_of(tables: Tables, found: Stretch, rest: Stretch | None, limit: int) -> Any:  # noqa: ANN401 - a query of peewee
+    """Return the query for how many rows a stretch has, up to a limit, and of how many of those the rest holds."""
+    model: Any = tables.collections[found.collection.name]
+    lead = _lead(tables, found)
+    one, none = peewee.SQL("1"), peewee.SQL("0")
+    fits = one
+    if rest is not None:
+        fits = peewee.Case(None, [(reduce(and_, _holding(tables, rest, model, lead)), one)], none)
+    (key, *_) = found.collection.key
+    if found.word and all(each.field == key for each in (*found.conditions, *(rest.conditions if rest else ()))):
+        query = lead.select(fits.alias("fits"))  # which the words tell alone
+    else:
+        query = _joined(model.select(fits.alias("fits")), model, lead, found)
+    if holding := _holding(tables, found, model, lead):
+        query = query.where(*holding)
+    rows = query.limit(limit).alias("rows")
+    return peewee.Select([rows], [peewee.fn.COUNT(peewee.SQL("*")), peewee.fn.SUM(rows.c.fits)])
 
 
-def _also(tables: Tables, query: Any, lead: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee
-    """Return a query with the conditions on words."""
+def _lead(tables: Tables, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee
+    """Return where the order of a stretch is: in the words, or in the records themselves."""
+    if stretch.word:
+        return tables.words[stretch.collection.name].alias("lead")
+    return tables.collections[stretch.collection.name]
+
+
+def _joined(query: Any, model: Any, lead: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee
+    if not stretch.word:
+        return query
     key = stretch.collection.key[0]
-    words: Any = tables.words[stretch.collection.name]
-    query = query.where(lead.word == stretch.word)
-    for place, alternatives in enumerate(stretch.also):
-        other = words.alias(f"also{place}")
-        same = (getattr(other, key) == getattr(lead, key)) & other.word.in_(alternatives)
-        query = query.where(peewee.fn.EXISTS(other.select(peewee.SQL("1")).where(same)))
-    return query
+    return query.join_from(model, lead, on=getattr(lead, key) == getattr(model, key))
+
+
+def _holding(tables: Tables, stretch: Stretch, model: Any, lead: Any) -> list[Any]:  # noqa: ANN401 - of peewee
+    """Return what holds of the rows of a stretch."""
+    collection = stretch.collection
+    given = {one.given for one in collection.indexes}
+    among = {one.among for one in collection.indexes if one.among is not None} if tables.partial else ()
+    holding: list[Any] = [lead.word == stretch.word] if stretch.word else []
+    for one in stretch.conditions:
+        holding.append(condition(getattr(lead if one.field == collection.key[0] else model, one.field), one))
+        if one.field in given and one.operator is Operator.EQ and one.value:
+            # it follows from the condition, but a database has to be told so to use an index of such rows alone
+            holding.append(getattr(model, one.field) != peewee.SQL("''"))
+        for field, values in among:
+            if field == one.field and within(one, values):
+                listing = peewee.SQL(listed(values))
+                holding.append(peewee.Expression(getattr(model, field), peewee.OP.IN, listing))
+    # letters and digits only: nothing that LIKE takes for a pattern
+    holding += [peewee.Expression(model.words, peewee.OP.LIKE, f"% {one}%") for one in stretch.terms]
+    holding += [_has(tables, stretch, lead, alternatives) for alternatives in stretch.also]
+    if stretch.without:
+        holding.append(~_has(tables, stretch, lead, stretch.without))
+    return holding
+
+
+def _has(tables: Tables, stretch: Stretch, lead: Any, alternatives: tuple[str, ...]) -> Any:  # noqa: ANN401 - of peewee
+    """Return the condition that a record has one of these words."""
+    key = stretch.collection.key[0]
+    other = tables.words[stretch.collection.name].alias("other")
+    same = (getattr(other, key) == getattr(lead, key)) & other.word.in_(alternatives)
+    return peewee.fn.EXISTS(other.select(peewee.SQL("1")).where(same))
 
 
 def known_words(tables: Tables, collection: Collection, term: str) -> Any:  # noqa: ANN401 - a query of peewee

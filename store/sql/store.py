@@ -318,10 +318,10 @@ class SqlStore(Answers):
         query = selecting.rows_of(self._tables, stretch, limit, nulls=not self._dialect.nulls_first)
         return self._all(stretch.collection.name, query)
 
-    def _number(self, stretch: Stretch, limit: int) -> int:
-        bare = msgspec.structs.replace(stretch, order=())
-        rows = selecting.rows_of(self._tables, bare, limit, columns=(stretch.collection.key[0],))
-        return peewee.Select([rows.alias("found")], [peewee.fn.COUNT(peewee.SQL("*"))]).bind(self._db).scalar()
+    def _number(self, found: Stretch, rest: Stretch | None, limit: int) -> tuple[int, int]:
+        query = selecting.number_of(self._tables, found, rest, limit)
+        looked, fitting = query.bind(self._db).tuples()[0]
+        return looked, int(fitting or 0)
 
     def _vocabulary(self, collection: Collection, term: str) -> Sequence[tuple[str, int]]:
         return list(selecting.known_words(self._tables, collection, term).tuples())

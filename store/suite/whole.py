@@ -2,6 +2,7 @@
 
 from .fixtures import *  # noqa: F403 - the stores that the tests are given
 from .test_copies import *  # noqa: F403
+from .test_counting import *  # noqa: F403
 from .test_finding import *  # noqa: F403
 from .test_refusals import *  # noqa: F403
 from .test_remembering import *  # noqa: F403
