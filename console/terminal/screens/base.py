@@ -84,8 +84,9 @@ class Place(Screen[None]):
 
     @property
     def stands(self) -> bool:
-        """Whether its parts are there: not before it was mounted, and not while it is taken away."""
-        return self.is_mounted and bool(self.children)
+        """Whether its parts are there: not before it was mounted, and not while it is taken away, part by part."""
+        # what goes, and when the app ends everything, keeps some of its parts for a while; by then it is on no stack
+        return self.is_mounted and bool(self.children) and self.app.is_running and self in self.app.screen_stack
 
     # -- the app and its feed
 

@@ -45,6 +45,18 @@ async def test_a_screen_opened_from_another_leaves_nothing_behind() -> None:
         assert len(pilot.app.screen_stack) == 2
 
 
+async def test_a_screen_that_goes_is_left_alone_while_its_parts_go() -> None:
+    async with opened(story(), "builds") as pilot:
+        await press(pilot, "enter")
+        build = pilot.app.screen
+        assert isinstance(build, Place)
+        assert build.stands
+        going = pilot.app.pop_screen()
+        assert build.children  # they go one by one; what was asked for may be answered in between
+        assert not build.stands
+        await going
+
+
 async def test_tabs_are_clicked() -> None:
     async with opened(story(), "overview") as pilot:
         line = screen_text(pilot.app).split("\n")[1]

@@ -115,7 +115,9 @@ async def test_a_schedule_is_run_now_and_switched_off(pilot: Pilot[None], runnin
     assert found.builds[0].job == "lint"
 
 
-async def test_the_store_is_browsed(pilot: Pilot[None]) -> None:
+async def test_the_store_is_browsed(pilot: Pilot[None], running_agent: AgentProcess) -> None:
+    with running_agent.client() as net:
+        net.builds.submit("demo/lint")[0].wait()
     await press(pilot, "8")
     await shown(pilot, "Executions of jobs")
     await press(pilot, "enter")
@@ -139,7 +141,10 @@ async def test_an_agent_is_taken_out_of_work_and_back(pilot: Pilot[None], runnin
         assert net.call("agents.list").agents[0].slots["total"] == 3
 
 
-async def test_the_trail_says_who_did_what(pilot: Pilot[None]) -> None:
+async def test_the_trail_says_who_did_what(pilot: Pilot[None], running_agent: AgentProcess) -> None:
+    with running_agent.client() as net:
+        net.call("agents.offer", agent=net.call("agents.list").agents[0].id, slots=3)
+        net.call("schedules.set", schedule="demo/nightly", enabled=False)
     await press(pilot, "6")
     text = await shown(pilot, "schedules.set")
     assert "agents.offer" in text
