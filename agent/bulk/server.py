@@ -57,8 +57,10 @@ class Server:
         self._leaving: deque[tuple[zmq.MessageTracker, Turn[_Asked]]] = deque()  # bytes that libzmq holds
         self._sweeping: asyncio.TimerHandle | None = None
         self._context = sockets.context()
-        self._router = sockets.listener(self._context, keys, protocol.DOMAIN, protocol.REQUEST_LIMIT)
         try:
+            # before it listens: who came earlier would be refused, and does not knock twice
+            self._admission = Admission(self._context, lambda key: self.is_member(key.decode()), protocol.DOMAIN)
+            self._router = sockets.listener(self._context, keys, protocol.DOMAIN, protocol.REQUEST_LIMIT)
             self._monitor = sockets.monitor(self._context, self._router, sockets.ARRIVALS)
             self.port = sockets.bind(self._router, host, port)
         except BaseException:
@@ -86,9 +88,8 @@ class Server:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        admission = Admission(self._context, lambda key: self.is_member(key.decode()), protocol.DOMAIN)
         create = asyncio.get_running_loop().create_task
-        tasks = [create(one) for one in (admission.run(), self._close_idle(), self._ending.wait())]
+        tasks = [create(one) for one in (self._admission.run(), self._close_idle(), self._ending.wait())]
         self._reader.start()
         self._watcher.start()
         try:
@@ -104,7 +105,7 @@ class Server:
             self._reader.stop()
             self._watcher.stop()
             sockets.close(self._router, self._monitor)
-            admission.stop()
+            self._admission.stop()
             self._context.destroy(0)
             self._files.close()
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ import zmq
 
 from job_orchestra.agent.bulk import Bulk, client, protocol
 from job_orchestra.agent.bulk.protocol import CHUNK, Read
+from job_orchestra.agent.bulk.server import Server
 from job_orchestra.agent.mesh import sockets
 from job_orchestra.core.errors import Conflict, NotFound, StorageError, Unreachable
 from tests.kit.meshes import until
@@ -55,10 +57,20 @@ async def ends(tmp_path: Path) -> AsyncIterator[Callable[[], End]]:
         yield end
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up silent sources soon."""
-    monkeypatch.setattr(client, "STALLED_S", 0.5)
+@pytest.fixture
+def give_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[End], None]:
+    """Return a function that lets all give up one source soon, which says nothing; the others have their time."""
+    patient = client._Fetch._hear
+    silent: set[str] = set()
+
+    def hear(self: client._Fetch, place: str) -> tuple[protocol.Answer, bytes]:
+        with monkeypatch.context() as soon:
+            if place in silent:
+                soon.setattr(client, "STALLED_S", 0.1)
+            return patient(self, place)
+
+    monkeypatch.setattr(client._Fetch, "_hear", hear)
+    return lambda one: silent.update(one.source[1])
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"y" * CHUNK, NOISE], ids=["nothing", "a byte", "a chunk", "noise"])
@@ -88,8 +100,9 @@ async def test_a_beginning_that_is_too_long_is_thrown_away(ends: Callable[[], En
     assert (b.folder / "copy").read_bytes() == b"short"
 
 
-async def test_the_next_source_goes_on_where_one_ended(ends: Callable[[], End]) -> None:
+async def test_the_next_source_goes_on_where_one_ended(ends: Callable[[], End], give_up: Callable[[End], None]) -> None:
     dead, lacking, a, b = ends(), ends(), ends(), ends()
+    give_up(dead)
     (a.folder / "file").write_bytes(NOISE)
     (b.folder / "copy").write_bytes(NOISE[:CHUNK])
     dead.bulk.close()
@@ -105,8 +118,9 @@ async def test_what_nobody_has_is_told(ends: Callable[[], End]) -> None:
         await b.bulk.fetch_file([], "file", b.folder / "copy")
 
 
-async def test_a_key_that_is_no_members_gets_nothing(ends: Callable[[], End]) -> None:
+async def test_a_key_that_is_no_members_gets_nothing(ends: Callable[[], End], give_up: Callable[[End], None]) -> None:
     a, b = ends(), ends()
+    give_up(a)
     (a.folder / "file").write_bytes(NOISE)
     a.members.clear()
     with pytest.raises(Unreachable):
@@ -123,12 +137,38 @@ async def test_a_member_that_is_removed_gets_nothing_more(ends: Callable[[], End
     link.set(zmq.IMMEDIATE, 0)
     sockets.connect(link, "127.0.0.1", a.bulk.port)
     link.send(protocol.encode(Read(0, "file", 0, 10)))
-    assert await asyncio.to_thread(link.poll, 10_000)
+    await until(lambda: link.poll(0), "it is answered")
     assert link.recv_multipart()[1] == NOISE[:10]
     a.members.clear()
     link.send(protocol.encode(Read(1, "file", 10, 10)))
     await until(lambda: a.bulk.counters["dropped.stranger"], "its request is dropped")
     assert not link.poll(0)
+    context.destroy(0)
+
+
+async def test_who_comes_before_it_serves_waits_and_is_not_refused(
+    ends: Callable[[], End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection is tried once: what refuses it would be silent for ever."""
+    came, serve = threading.Event(), Server._run
+
+    def late(self: Server) -> None:
+        assert came.wait(60)
+        serve(self)
+
+    monkeypatch.setattr(Server, "_run", late)
+    a, b = ends(), ends()
+    (a.folder / "file").write_bytes(NOISE)
+    context = sockets.context()
+    link = sockets.connector(context, sockets.Keys(b.public, b.secret), a.public)
+    link.set(zmq.IMMEDIATE, 0)
+    sockets.connect(link, "127.0.0.1", a.bulk.port)
+    link.send(protocol.encode(Read(0, "file", 0, 10)))
+    asked = a.bulk._server._admission.zap_socket
+    await until(lambda: asked.poll(0), "libzmq asks whether to let it in")
+    came.set()
+    await until(lambda: link.poll(0), "it is answered")
+    assert link.recv_multipart()[1] == NOISE[:10]
     context.destroy(0)
 
 

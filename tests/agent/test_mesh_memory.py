@@ -1,6 +1,5 @@
 """Faults that the mesh in memory can have: what a partition looks like to those who are in it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -41,7 +40,7 @@ async def test_what_is_on_its_way_when_the_cable_is_pulled_is_lost(club: MemoryC
     club.between.cut(a.id, b.id)
     club.between.heal()
     assert a.send(b.id, "note", b"kept")
-    await asyncio.sleep(0)
+    await club.until(lambda: seen, "something came")
     assert seen == [b"kept"]
 
 
@@ -55,7 +54,7 @@ async def test_a_way_that_swallows_is_seen_by_the_silence_alone(club: MemoryClub
         await a.call(b.id, "echo", b"", timeout_s=0.01)
     assert b.silence(a.id) >= 0.01
     assert b.send(a.id, "note", b"heard")
-    await asyncio.sleep(0)
+    await club.until(lambda: seen, "the other way is open")
     assert seen == [b"heard"]
     assert a.silence(b.id) < b.silence(a.id)
 

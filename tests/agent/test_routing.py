@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from job_orchestra.core.errors import NoMaster, NotFound
+from tests.kit.meshes import until
 from tests.kit.towns import Town
 
 
@@ -34,6 +35,7 @@ async def test_a_request_is_answered_by_the_successor_of_a_master_that_stands_st
 async def test_without_a_majority_work_is_refused_with_the_reason_and_history_stays_readable(town: Town) -> None:
     master, *others = await town.grow(3)
     build = await master.submit()
+    await until(lambda: all(build in one.agent.replica.ledger.builds for one in others), "all know of it")
     town.cut(master)
     for one in others:
         town.cut(one)

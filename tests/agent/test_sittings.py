@@ -41,10 +41,11 @@ async def ended(at: Citizen, build: str) -> dict[str, Any]:
 @pytest.mark.parametrize("asked", ["master", "worker", "far"])
 async def test_keys_find_their_build_from_any_agent(town: Town, asked: str) -> None:
     master = await town.found("master")
-    await town.admit("worker", worker=True)
+    worker = await town.admit("worker", worker=True)
     far = await town.admit("far", votes=False)
     assert not far.agent.peers.holds_copy
     at = town.citizens[asked]
+    await town.linked(at, worker)
     build = await submit(at)
     await shown(at, build, "ready")
     assert (await at.ask("builds.resize", id=build, columns=44, rows=11)) == {"columns": 44, "rows": 11}

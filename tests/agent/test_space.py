@@ -306,10 +306,9 @@ async def test_an_agent_that_had_the_space_once_misses_what_was_in_it(larder: La
     assert larder.filler.mark == filling.Mark("directory:x", 0)
 
 
-async def test_a_space_that_never_answers_is_told_of(larder: Larder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "ANSWER_S", 0.05)
+async def test_a_space_that_never_answers_is_told_of(larder: Larder) -> None:
     stuck = threading.Event()
-    with patch.object(Directory, "lacking", lambda *_: stuck.wait(60)):
+    with patch.object(Directory, "lacking", lambda *_: stuck.wait(60)), patch.object(shelf, "ANSWER_S", 0.05):
         await larder.filler.look()
         assert "did not answer for 0.05 s" in larder.filler.problem
         stuck.set()

@@ -221,6 +221,15 @@ class Town:
         await until(lambda: self.voting() == voters, f"{voters} vote")
         return found
 
+    async def linked(self, one: Citizen, other: Citizen) -> None:
+        """Wait until two agents can speak to each other: of who is not the master they learn in their own time."""
+
+        def both() -> bool:
+            ends = ((one, other), (other, one))
+            return one is other or all(there.mesh.silence(here.id) < math.inf for there, here in ends)
+
+        await until(both, f"{one.name} and {other.name} are linked")
+
     def voting(self) -> int:
         """Count the voters that know that they are, and the master; 0 where there is no master."""
         masters = [one for one in self.citizens.values() if one.leads]
