@@ -5,7 +5,7 @@
     print(build.follow().state)
 
 `net.builds.get("last")` is the method `builds.get`; positional arguments fill its parameters in their order. Results
-are the Structs of core/api.py. Errors are those of core/errors.py, with what the agent said.
+are the Structs of core/api. Errors are those of core/errors.py, with what the agent said.
 """
 
 import os
@@ -21,11 +21,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 import msgspec
 import zmq
 
-from ..core import api, errors
+from ..core import errors
+from ..core.api import nouns
+from ..core.api.builds import LogPart, OneBuild
+from ..core.api.method import Method
+from ..core.api.submitting import SourceParam, Submit, Submitted
 from ..core.views import BuildLine, BuildView
 from .paths import Paths, default_data
 
 if TYPE_CHECKING:
+    from ..core.api.artifacts import Artifacts
     from .shipping.listing import Looking
     from .shipping.owning import Owning
     from .workspace.returning import Returned
@@ -89,7 +94,7 @@ def check_agent(path: Path) -> None:
     raise errors.NoAgent(message)
 
 
-def arguments(method: api.Method, positional: Sequence[object], named: Mapping[str, object]) -> dict[str, object]:
+def arguments(method: Method, positional: Sequence[object], named: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters of a call by name; None stands for not given."""
     fields = method.params.__struct_fields__
     if len(positional) > len(fields):
@@ -99,11 +104,13 @@ def arguments(method: api.Method, positional: Sequence[object], named: Mapping[s
     return {name: value for name, value in given.items() if value is not None}
 
 
-def table(name: str) -> api.Method:
+def table(name: str) -> Method:
     """Return a method's row. Raises InvalidInput for an unknown one."""
-    method = api.METHODS.get(name)
+    method = nouns.method(name)
     if method is None:
-        message = f"unknown method {name!r}; there are: {', '.join(api.METHODS)}"
+        from ..core.api.table import METHODS
+
+        message = f"unknown method {name!r}; there are: {', '.join(METHODS)}"
         raise errors.InvalidInput(message)
     return method
 
@@ -119,7 +126,8 @@ def opened(method: str, reply: _Reply) -> Any:  # noqa: ANN401 - the method deci
         data = reply.error.get("data") or {}
         kind = errors.by_kind(data.get("kind", "")) or _by_code(reply.error.get("code", 0))
         raise kind(reply.error.get("message", ""))
-    result: Any = api.METHODS[method].result if method in api.METHODS else Any
+    row = nouns.method(method)
+    result: Any = row.result if row else Any
     return msgspec.json.decode(reply.result, type=result)
 
 
@@ -129,14 +137,14 @@ def _by_code(code: int) -> type[errors.OrchestraError]:
     return errors.PeerError if code in {errors.Code.PARSE, errors.Code.REQUEST} else errors.InvariantError
 
 
-def log_bytes(part: api.LogPart) -> bytes:
+def log_bytes(part: LogPart) -> bytes:
     """Return the bytes of a range of a log."""
     return b64decode(part.data) if part.encoding == "base64" else part.data.encode()
 
 
 def submission(what: str | Sequence[str], given: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters of builds.submit: a text is a job, words are a command; other names are the job's own."""
-    known = set(api.Submit.__struct_fields__)
+    known = set(Submit.__struct_fields__)
     params = {name: value for name, value in given.items() if name in known and value is not None}
     own = {name: str(value) for name, value in given.items() if name not in known}
     if isinstance(what, str):
@@ -171,7 +179,7 @@ class Shipment:
         self.listing = looking.listing()
         self.packing = Packing(self.listing, self._contents, self._memories, remembered)
 
-    def source(self, progress: Callable[[int], None] = lambda _: None, *, warm: bool = False) -> api.SourceParam:
+    def source(self, progress: Callable[[int], None] = lambda _: None, *, warm: bool = False) -> SourceParam:
         """Pack it; return what builds.submit takes as `source`. `progress` is told of bytes that were read.
 
         `warm`: it runs where builds that were shipped from this directory before left what they built.
@@ -179,7 +187,7 @@ class Shipment:
         root = self.packing.store(progress)
         head = self.listing.head
         place = f"{socket.gethostname()}:{self.listing.top}"
-        return api.SourceParam(
+        return SourceParam(
             archive=root.hex(),
             describe=place,
             revision=head.revision,
@@ -206,7 +214,7 @@ class Shipment:
 class Returning:
     """What a build kept, on its way into a directory of the client's. A context manager."""
 
-    def __init__(self, client: "Client", found: api.Artifacts, globs: Sequence[str]) -> None:
+    def __init__(self, client: "Client", found: "Artifacts", globs: Sequence[str]) -> None:
         """Have the agent of `client` fetch it. `globs`: what of it is wanted. Raises NotFound, InvalidInput."""
         from ..core.globs import Globs
         from .blobs import Contents
@@ -267,7 +275,7 @@ class Builds(Namespace):
 
         Names that builds.submit knows (`env`, `timeout`, `request` ...) are its parameters, all others the job's own.
         """
-        found: api.Submitted = self._client.call("builds.submit", **submission(what, given))
+        found: Submitted = self._client.call("builds.submit", **submission(what, given))
         return [BuildHandle(self._client, line) for line in found.builds]
 
 
@@ -282,11 +290,11 @@ class BuildHandle:
 
     def get(self) -> BuildView:
         """Return the build as it is now."""
-        return cast("api.OneBuild", self._client.call("builds.get", id=self.id)).build
+        return cast("OneBuild", self._client.call("builds.get", id=self.id)).build
 
     def wait(self, timeout: float | None = None) -> BuildView:
         """Return the build when it has ended. Raises TimedOut after `timeout` seconds."""
-        return cast("api.OneBuild", self._client.call("builds.wait", id=self.id, timeout=timeout)).build
+        return cast("OneBuild", self._client.call("builds.wait", id=self.id, timeout=timeout)).build
 
     def log(self, offset: int = 0) -> Iterator[bytes]:
         """Yield the log from `offset` on, as it comes, until the build has ended."""
@@ -358,7 +366,7 @@ class Client:
     def log(self, build: str, offset: int = 0, **params: object) -> Iterator[bytes]:
         """Yield a build's log from `offset` on, as it comes, until it is complete."""
         while True:
-            part: api.LogPart = self.call("builds.log", id=build, offset=offset, limit=1 << 20, wait=20.0, **params)
+            part: LogPart = self.call("builds.log", id=build, offset=offset, limit=1 << 20, wait=20.0, **params)
             data = log_bytes(part)
             if data:
                 yield data
@@ -456,13 +464,13 @@ class AsyncClient:
 
     async def submit(self, what: str | Sequence[str], **given: object) -> list[BuildLine]:
         """Submit a job or a command; see Builds.submit."""
-        found: api.Submitted = await self.call("builds.submit", **submission(what, given))
+        found: Submitted = await self.call("builds.submit", **submission(what, given))
         return found.builds
 
     async def log(self, build: str, offset: int = 0) -> AsyncIterator[bytes]:
         """Yield a build's log from `offset` on, as it comes, until it is complete."""
         while True:
-            part: api.LogPart = await self.call("builds.log", build, offset=offset, limit=1 << 20, wait=20.0)
+            part: LogPart = await self.call("builds.log", build, offset=offset, limit=1 << 20, wait=20.0)
             if part.data:
                 yield log_bytes(part)
             if part.complete:

@@ -6,7 +6,8 @@ Decides when the agent's parts have to end; that they do is the business of `mai
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ..core import api
+from ..core.api.agents import AgentSet, ByAgent
+from ..core.api.method import Params
 from ..core.errors import Conflict, InvalidInput, TimedOut
 from .identity import Identity
 from .master import Master
@@ -23,7 +24,7 @@ LEAVE_S = 40.0
 LOOK_S = 0.05
 """Seconds between two looks at whether that has happened."""
 
-Ask = Callable[[str, api.Params], Awaitable[object]]
+Ask = Callable[[str, Params], Awaitable[object]]
 """Makes a request of the network, as this agent's own client."""
 
 
@@ -51,7 +52,7 @@ class Departure:
         self._ask = ask
 
     async def stop(self, builds: str) -> None:
-        """End the agent as a client asked: see api.AgentStop."""
+        """End the agent as a client asked: see AgentStop."""
         self._master.pause()
         if builds == "abort" and self._worker is not None:
             self._worker.stop_all("aborted: its agent was stopped")
@@ -61,18 +62,18 @@ class Departure:
         asyncio.get_running_loop().call_soon(self.due.set)
 
     async def leave(self, builds: str) -> None:
-        """Take this agent out of the network as a client asked, and end it: see api.AgentStop."""
+        """Take this agent out of the network as a client asked, and end it: see AgentStop."""
         if builds == "keep":
             raise InvalidInput("builds cannot go on without the network; wait for them (--wait) or stop them (--abort)")
         if len(self._peers.records) == 1 or self._ask is None:
             name = self._identity.name
             raise Conflict(f"{name} is the only agent; to end the network, stop it: orchestra down")
-        await self._ask("agents.set", api.AgentSet(self._identity.id, draining=True))
+        await self._ask("agents.set", AgentSet(self._identity.id, draining=True))
         if self._worker is not None:
             if builds == "abort":
                 self._worker.stop_all("aborted: its agent left the network")
             await self._worker.idle()
-        await self._ask("agents.remove", api.ByAgent(self._identity.id))
+        await self._ask("agents.remove", ByAgent(self._identity.id))
         # the network does the rest by itself; but a voter that just went might take the majority with it
         deadline = asyncio.get_running_loop().time() + LEAVE_S
         while self._peers.has_vote:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from ..core import api
+from ..core.api.network import Link, Links
 from ..core.errors import OrchestraError
 from ..core.messages import Call, Moment, pack, unpack
 from ..core.model import AgentRecord
@@ -28,13 +28,13 @@ class Health:
         self._mesh = mesh = wires.mesh
         mesh.handle(Call.TIME, self._on_time)
 
-    async def report(self) -> api.Links:
+    async def report(self) -> Links:
         """Return what can be said of each other member, and of what this agent sent and dropped."""
         others = [one for one in self._peers.records.values() if one.id != self._mesh.id]
         others.sort(key=lambda one: self._mesh.silence(one.id))
         links = await asyncio.gather(*(self._probe(one) for one in others[:MAX_PROBES]))
         lan = self._wires.on_lan()
-        return api.Links(
+        return Links(
             links=list(links),
             counters=dict(sorted(self._mesh.counters.items())),
             addresses=list(self._mesh.addresses),
@@ -44,9 +44,9 @@ class Health:
             seen=list(lan.seen),
         )
 
-    async def _probe(self, record: AgentRecord) -> api.Link:
+    async def _probe(self, record: AgentRecord) -> Link:
         silence = self._mesh.silence(record.id)
-        link = api.Link(
+        link = Link(
             id=record.id,
             name=record.name,
             addresses=list(record.addresses),
@@ -63,7 +63,7 @@ class Health:
             return link
         took = time.perf_counter() - began
         skew = moment.at / 1000 - (before + took / 2)
-        return api.Link(
+        return Link(
             **{
                 **{name: getattr(link, name) for name in link.__struct_fields__},
                 "reachable": True,

@@ -13,7 +13,9 @@ from typing import Any
 
 import msgspec
 
-from ..core import api
+from ..core.api.builds import BuildsWait
+from ..core.api.method import Method, Params, Permission
+from ..core.api.table import METHODS
 from ..core.errors import (
     InvariantError,
     LimitReached,
@@ -73,11 +75,11 @@ class Router:
         mesh.handle(Call.INDEX, self._on_index)
         mesh.handle(Call.MORE, self._on_more)
 
-    async def answer(self, method: api.Method, params: msgspec.Raw) -> msgspec.Struct | msgspec.Raw:
+    async def answer(self, method: Method, params: msgspec.Raw) -> msgspec.Struct | msgspec.Raw:
         """Answer one request of a client of this agent; raises OrchestraError for whatever is wrong with it."""
         if method.name in HERE:
             return await self._service.answer(method, params, self._requester)
-        if method.permission is api.Permission.READ:
+        if method.permission is Permission.READ:
             if method.name in QUEUE and (found := await self._look_at_master(method, bytes(params))) is not None:
                 return found
             if self._peers.holds_copy:
@@ -86,13 +88,13 @@ class Router:
         await self._service.prepare(method, params)
         return await self._change(method, params)
 
-    async def ask(self, method: str, params: api.Params) -> msgspec.Struct | msgspec.Raw:
+    async def ask(self, method: str, params: Params) -> msgspec.Struct | msgspec.Raw:
         """Make a request as this agent's own client; raises as `answer`."""
-        return await self.answer(api.METHODS[method], msgspec.Raw(msgspec.json.encode(params)))
+        return await self.answer(METHODS[method], msgspec.Raw(msgspec.json.encode(params)))
 
     # -- what changes something
 
-    async def _change(self, method: api.Method, params: msgspec.Raw) -> msgspec.Struct | msgspec.Raw:
+    async def _change(self, method: Method, params: msgspec.Raw) -> msgspec.Struct | msgspec.Raw:
         """Have the master decide, and decide again if it is deposed on the way, where that is safe."""
         params, safe = _repeatable(method, params)
         deadline = asyncio.get_running_loop().time() + 2 * PATIENCE_S
@@ -111,7 +113,7 @@ class Router:
                 log.info("routing.again: %s: %s", method.name, error)
             await self._peers.wait_other(master, 0.3)
 
-    async def _ask_master(self, master: str, method: api.Method, params: bytes) -> msgspec.Raw:
+    async def _ask_master(self, master: str, method: Method, params: bytes) -> msgspec.Raw:
         answer = await self._ask(master, method, params, ANSWER_S)
         await self._reach(answer.index)
         return msgspec.Raw(answer.body)
@@ -128,7 +130,7 @@ class Router:
 
     # -- what only looks
 
-    async def _look_here(self, method: api.Method, params: msgspec.Raw) -> msgspec.Struct:
+    async def _look_here(self, method: Method, params: msgspec.Raw) -> msgspec.Struct:
         """Answer from this agent's copy. What is not there may just have been accepted at another agent: look again."""
         try:
             return await self._service.answer(method, params, self._requester)
@@ -138,7 +140,7 @@ class Router:
             await self._catch_up()
             return await self._service.answer(method, params, self._requester)
 
-    async def _look_at_master(self, method: api.Method, params: bytes) -> msgspec.Raw | None:
+    async def _look_at_master(self, method: Method, params: bytes) -> msgspec.Raw | None:
         """Ask the master, where it is another agent; None: it cannot be asked, or is this one."""
         master = self._peers.master
         if not master or master == self._mesh.id:
@@ -158,7 +160,7 @@ class Router:
         except OrchestraError as error:
             log.info("routing.not-caught-up: %s", error)
 
-    async def _look_elsewhere(self, method: api.Method, params: bytes) -> msgspec.Raw:
+    async def _look_elsewhere(self, method: Method, params: bytes) -> msgspec.Raw:
         """Ask somebody who holds the history: the master, or else any."""
         if method.name == "builds.wait":
             return await self._wait_elsewhere(method, params)
@@ -176,8 +178,8 @@ class Router:
         holders = [one.id for one in self._peers.replicas() if one.id != self._mesh.id]
         return sorted(holders, key=lambda one: (one != self._peers.master, self._mesh.silence(one)))
 
-    async def _wait_elsewhere(self, method: api.Method, params: bytes) -> msgspec.Raw:
-        wish = msgspec.json.decode(params, type=api.BuildsWait)
+    async def _wait_elsewhere(self, method: Method, params: bytes) -> msgspec.Raw:
+        wish = msgspec.json.decode(params, type=BuildsWait)
         left = float("inf") if wish.timeout is None else wish.timeout
         problem: OrchestraError = NoMaster(self._peers.why_none())
         while True:
@@ -199,7 +201,7 @@ class Router:
 
     # -- between agents
 
-    async def _ask(self, agent: str, method: api.Method, params: bytes, timeout_s: float) -> Answer:
+    async def _ask(self, agent: str, method: Method, params: bytes, timeout_s: float) -> Answer:
         """Ask one agent; its answer, however long, is whole on return."""
         if len(params) > PART_BYTES:
             message = (
@@ -216,10 +218,10 @@ class Router:
 
     async def _on_client(self, _: str, payload: bytes) -> bytes:
         call = unpack(payload, ClientCall)
-        method = api.METHODS.get(call.method)
+        method = METHODS.get(call.method)
         if method is None or method.name in HERE:
             raise InvariantError(f"{call.method} cannot be passed on; both agents should have one version")
-        if method.permission is not api.Permission.READ and not self._replica.leading:
+        if method.permission is not Permission.READ and not self._replica.leading:
             raise NotLeading("this agent does not lead; ask the master")
         if not self._peers.holds_copy:
             raise Unreachable(f"{self._mesh.id} holds no copy of the history")
@@ -256,7 +258,7 @@ def _told(error: OrchestraError, *, safe: bool) -> str:
     return str(error) if safe else f"{error}. It is not known whether it was done; look before you try again"
 
 
-def _repeatable(method: api.Method, params: msgspec.Raw) -> tuple[msgspec.Raw, bool]:
+def _repeatable(method: Method, params: msgspec.Raw) -> tuple[msgspec.Raw, bool]:
     """Return parameters with which a request may be made twice, and whether it may: a submission gets a request id."""
     if method.name in {"jobs.apply", "secrets.set", "schedules.set"}:
         return params, True

@@ -18,7 +18,9 @@ import msgspec
 import zmq
 import zmq.asyncio
 
-from ..core import api, views, wire
+from ..core import views, wire
+from ..core.api.events import EVENT_KINDS, Subscribe, Subscribed
+from ..core.api.table import METHODS
 from ..core.errors import Code, Conflict, InvalidInput, OrchestraError
 from ..core.ledger import Changes
 from ..core.model import Pin
@@ -120,13 +122,13 @@ class ScriptingSocket:
         return None if request.notification else answer
 
     async def _call(self, request: wire.Request, envelope: list[bytes]) -> msgspec.Struct | msgspec.Raw:
-        method = api.METHODS.get(request.method)
+        method = METHODS.get(request.method)
         if method is None:
-            guess = nearest(request.method, api.METHODS)
+            guess = nearest(request.method, METHODS)
             hint = f"did you mean {guess}?" if guess else "docs/scripting.md lists them"
             message = f"unknown method {request.method[:80]!r}; {hint}"
             raise UnknownMethod(message)
-        if method.params is api.Subscribe:
+        if method.params is Subscribe:
             found = self._subscribe(request, envelope)
             await self._relay.subscribed()
             return found
@@ -134,15 +136,15 @@ class ScriptingSocket:
 
     # -- events
 
-    def _subscribe(self, request: wire.Request, envelope: list[bytes]) -> api.Subscribed:
+    def _subscribe(self, request: wire.Request, envelope: list[bytes]) -> Subscribed:
         try:
-            wanted = msgspec.json.decode(request.params, type=api.Subscribe)
+            wanted = msgspec.json.decode(request.params, type=Subscribe)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             message = f"wrong parameters for events.subscribe: {problem}; it takes: kinds, builds"
             raise InvalidInput(message) from None
-        unknown = set(wanted.kinds) - api.EVENT_KINDS
+        unknown = set(wanted.kinds) - EVENT_KINDS
         if unknown:
-            message = f"unknown kind {min(unknown)!r}; there are: {', '.join(sorted(api.EVENT_KINDS))}"
+            message = f"unknown kind {min(unknown)!r}; there are: {', '.join(sorted(EVENT_KINDS))}"
             raise InvalidInput(message)
         if len(envelope) > 1:  # a REQ client would take the first event for the answer to its next request
             raise InvalidInput("events cannot be sent to a REQ socket; subscribe with a DEALER socket")
@@ -150,7 +152,7 @@ class ScriptingSocket:
             message = f"{MAX_SUBSCRIBERS} clients follow events already; end some first"
             raise Conflict(message)
         self._subscriptions[envelope[0]] = Subscription(envelope, frozenset(wanted.kinds), frozenset(wanted.builds))
-        return api.Subscribed(subscribed=True)
+        return Subscribed(subscribed=True)
 
     def on_changes(self, changes: Changes) -> None:
         """Tell subscribers, here and at agents that asked for it, what happened."""

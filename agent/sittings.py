@@ -12,7 +12,8 @@ from typing import Protocol, TypeAlias, cast
 import msgspec
 from msgspec.structs import replace
 
-from ..core import api
+from ..core.api.builds import ById, OneBuild
+from ..core.api.method import Params
 from ..core.errors import Conflict, NotAllowed, NotFound
 from ..core.messages import Call, Resized, Taken, Typed, pack, unpack
 from .mesh.contract import Mesh
@@ -32,7 +33,7 @@ PLACES = 256
 """Builds of which it is remembered where they run; others are looked up with each key."""
 
 
-Ask: TypeAlias = Callable[[str, api.Params], Awaitable[msgspec.Struct | msgspec.Raw]]
+Ask: TypeAlias = Callable[[str, Params], Awaitable[msgspec.Struct | msgspec.Raw]]
 """Makes a request of the network as a client of this agent: see routing.Router.ask."""
 
 
@@ -96,9 +97,9 @@ class Sittings:
     async def _find(self, build: str) -> tuple[str, str]:
         if self._ask is None:
             raise NotFound("this agent cannot look for builds yet; try again in a moment")
-        answer = await self._ask("builds.get", api.ById(build))
-        found = msgspec.json.decode(answer, type=api.OneBuild) if isinstance(answer, msgspec.Raw) else answer
-        view = cast("api.OneBuild", found).build
+        answer = await self._ask("builds.get", ById(build))
+        found = msgspec.json.decode(answer, type=OneBuild) if isinstance(answer, msgspec.Raw) else answer
+        view = cast("OneBuild", found).build
         label = f"{view.project}/{view.job}#{view.number}"
         if view.state.ended:
             raise Conflict(f"{label} has ended: {view.state}")

@@ -1,4 +1,4 @@
-"""What a client is told of the history: any collection of the store, and sums over many builds. Shapes of api.py."""
+"""What a client is told of the history: any collection of the store, and sums over many builds. Shapes of `api`."""
 
 from typing import Any
 

@@ -93,7 +93,7 @@ CALLERS: dict[Call, Who] = {
 class ClientCall(msgspec.Struct, frozen=True, array_like=True):
     """A client's request, passed on."""
 
-    method: str  # of core/api.py
+    method: str  # of core/api
     params: bytes  # JSON
     requester: str  # user@agent, as the agent that it was made to knows the client
 

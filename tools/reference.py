@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from job_orchestra.core import api, jobfile, lifecycle
+from job_orchestra.core import jobfile, lifecycle
+from job_orchestra.core.api.table import schema
 from job_orchestra.core.errors import Code
 
 from . import consolepage
@@ -24,7 +25,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 _SCRIPTING = """\
 # The scripting contract
 
-<!-- Written by `python -m tools.reference` from core/api.py. -->
+<!-- Written by `python -m tools.reference` from core/api. -->
 
 An agent answers JSON-RPC 2.0 on a ZeroMQ ROUTER socket; `orchestra socket` prints its address. Any REQ or DEALER
 socket in any language can ask: one frame of JSON, one frame back. [examples/client.py](../examples/client.py) is a
@@ -61,7 +62,7 @@ only where `retryable` is true.
 
 def scripting() -> str:
     """Return the reference page of the scripting contract."""
-    found = api.schema()
+    found = schema()
     codes = "| code | name |\n| --- | --- |\n" + "\n".join(
         f"| {int(one)} | {one.name.lower().replace('_', ' ')} |" for one in Code
     )
@@ -276,7 +277,7 @@ def pages() -> dict[Path, str]:
         DOCS / "store-schema.md": schema_page(),
         DOCS / "console.md": consolepage.page(),
         DOCS / "orchestra.schema.json": json.dumps(jobfile.schema(), indent=2) + "\n",
-        DOCS / "scripting.schema.json": json.dumps(api.schema(), indent=2) + "\n",
+        DOCS / "scripting.schema.json": json.dumps(schema(), indent=2) + "\n",
     }
 
 

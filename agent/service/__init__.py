@@ -1,4 +1,4 @@
-"""Answers every method of core/api.py: reads from ledger, store and logs; changes through the master.
+"""Answers every method of core/api: reads from ledger, store and logs; changes through the master.
 
 One coroutine per method, named after it (`builds.submit` -> `builds_submit`), in the part for its noun; `desk` is what
 all share. Refuses to know how requests arrive, and which agent answers them (routing).
@@ -9,7 +9,9 @@ from typing import Any, cast
 
 import msgspec
 
-from ...core import api
+from ...core.api.method import Method, Params
+from ...core.api.submitting import Submit
+from ...core.api.table import METHODS
 from ...core.errors import InvalidInput
 from ..agreement import Replica
 from ..caches import Caches as NetworkCaches
@@ -113,18 +115,18 @@ class Service:
             Schedules(self._desk, self._sources),
             Typing(self._desk, sittings),
         )
-        self._handlers = {method: _handler(method, parts) for method in api.METHODS if method != "events.subscribe"}
+        self._handlers = {method: _handler(method, parts) for method in METHODS if method != "events.subscribe"}
 
-    async def answer(self, method: api.Method, params: msgspec.Raw, requester: str) -> msgspec.Struct:
+    async def answer(self, method: Method, params: msgspec.Raw, requester: str) -> msgspec.Struct:
         """Answer one request of `requester` here; raises OrchestraError for whatever is wrong with it."""
         decoded = decode(method, params)
         self._desk.asking.set(requester)
         return await self._handlers[method.name](decoded)
 
-    async def prepare(self, method: api.Method, params: msgspec.Raw) -> None:
+    async def prepare(self, method: Method, params: msgspec.Raw) -> None:
         """Do what must be done at the client's own agent before the master decides."""
         decoded = decode(method, params)
-        if isinstance(decoded, api.Submit):
+        if isinstance(decoded, Submit):
             await self._sources.prepare(decoded)
 
     async def reached(self, index: int) -> None:
@@ -139,7 +141,7 @@ def _handler(method: str, parts: tuple[object, ...]) -> Callable[[Any], Awaitabl
     return cast("Callable[[Any], Awaitable[msgspec.Struct]]", getattr(part, name))
 
 
-def decode(method: api.Method, params: msgspec.Raw) -> api.Params:
+def decode(method: Method, params: msgspec.Raw) -> Params:
     """Return the parameters of a call. Raises InvalidInput, which names what the method takes."""
     try:
         return decoders[method.name].decode(params)
@@ -149,4 +151,4 @@ def decode(method: api.Method, params: msgspec.Raw) -> api.Params:
         raise InvalidInput(message) from None
 
 
-decoders = {method.name: msgspec.json.Decoder(method.params) for method in api.METHODS.values()}
+decoders = {method.name: msgspec.json.Decoder(method.params) for method in METHODS.values()}

@@ -1,6 +1,9 @@
 """Answers `agents.*`: the members, what they have and offer, and what is asked of them."""
 
-from ...core import api, views
+from ...core import views
+from ...core.api import agents as api
+from ...core.api.method import NoParams
+from ...core.api.tasks import OneTask
 from ...core.commands import SetAgent, SetOffer
 from ...core.errors import InvalidInput
 from ...core.offer import OfferChange
@@ -18,7 +21,7 @@ class Agents:
         self._desk = desk
         self._peers = peers
 
-    async def agents_list(self, _: api.NoParams) -> api.Agents:
+    async def agents_list(self, _: NoParams) -> api.Agents:
         """List the members."""
         ledger = self._desk.replica.ledger
         places = {one: Place(Worker.of(record, reachable=True), 0) for one, record in ledger.agents.items()}
@@ -48,13 +51,13 @@ class Agents:
             *(["worker"] if record.session else []),
         ]
 
-    async def agents_set(self, params: api.AgentSet) -> api.OneTask:
+    async def agents_set(self, params: api.AgentSet) -> OneTask:
         """Enable, disable or drain."""
         agent = self._desk.find.agent(params.agent)
         command = SetAgent(self._desk.master.time(), self._desk.requester, agent.id, params.enabled, params.draining)
         return await self._desk.task(command)
 
-    async def agents_offer(self, params: api.AgentOffer) -> api.OneTask:
+    async def agents_offer(self, params: api.AgentOffer) -> OneTask:
         """Change what a machine lets builds have, and when."""
         agent = self._desk.find.agent(params.agent)
         change = OfferChange(
@@ -74,7 +77,7 @@ class Agents:
         command = SetOffer(self._desk.master.time(), self._desk.requester, agent.id, change, params.reset)
         return await self._desk.task(command)
 
-    async def agents_remove(self, params: api.ByAgent) -> api.OneTask:
+    async def agents_remove(self, params: api.ByAgent) -> OneTask:
         """Take an agent out of the network; its vote is given to another one first, where there is one."""
         agent = self._desk.find.agent(params.agent)
         return await self._desk.task(SetAgent(self._desk.master.time(), self._desk.requester, agent.id, leaving=True))

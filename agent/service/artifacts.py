@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from ...core import api, views
+from ...core import views
+from ...core.api import artifacts as api
 from ...core.errors import InvalidInput, NotFound, Unreachable
 from ...core.globs import Globs
 from ...core.manifest import Entry, shown

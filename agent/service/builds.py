@@ -5,7 +5,10 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from ...core import api, views
+from ...core import views
+from ...core.api import builds as api
+from ...core.api import submitting
+from ...core.api.tasks import OneTask
 from ...core.commands import NewBuild, StopBuild, Submit
 from ...core.definition import Spec
 from ...core.errors import Conflict, InvalidInput, NotFound
@@ -41,7 +44,7 @@ class Builds:
             if build.state.ended:
                 self._endings.tell(build.id)
 
-    async def builds_submit(self, params: api.Submit) -> api.Submitted:
+    async def builds_submit(self, params: submitting.Submit) -> submitting.Submitted:
         """Accept builds."""
         if params.job is not None and params.jobs:
             raise InvalidInput("both `job` and `jobs` are given; keep one of them")
@@ -60,11 +63,11 @@ class Builds:
         )
         return await self.accepted(command)
 
-    async def accepted(self, command: Submit) -> api.Submitted:
+    async def accepted(self, command: Submit) -> submitting.Submitted:
         """Have builds accepted; answer when they cannot be lost any more."""
         return await self._desk.submitted(await self._desk.decide(command))
 
-    async def _of_jobs(self, params: api.Submit, cause: str) -> Plan:
+    async def _of_jobs(self, params: submitting.Submit, cause: str) -> Plan:
         commanding.check_job_alone(params)
         wanted = [job for text in params.jobs or [cast("str", params.job)] for job in self._desk.find.jobs(text)]
         project = wanted[0].project
@@ -88,7 +91,7 @@ class Builds:
             check_size(spec, "a job")
         return found
 
-    def _of_command(self, params: api.Submit) -> Plan:
+    def _of_command(self, params: submitting.Submit) -> Plan:
         name, spec = commanding.spec_of(params, source_of(params.source))
         check_size(spec, "the command")
         digest = spec.digest()
@@ -125,22 +128,22 @@ class Builds:
             await self._endings.wait(build.id, build.label, params.timeout)
         return await self._whole(await self._desk.find.build(build.id))
 
-    async def builds_abort(self, params: api.ById) -> api.OneTask:
+    async def builds_abort(self, params: api.ById) -> OneTask:
         """Stop a build wherever it is."""
         return await self._stop_build(params, Stop.ABORT)
 
-    async def builds_cancel(self, params: api.ById) -> api.OneTask:
+    async def builds_cancel(self, params: api.ById) -> OneTask:
         """Withdraw a build that waits."""
         return await self._stop_build(params, Stop.CANCEL)
 
-    async def _stop_build(self, params: api.ById, how: Stop) -> api.OneTask:
+    async def _stop_build(self, params: api.ById, how: Stop) -> OneTask:
         build = await self._desk.find.build(params.id)
         if build.state.ended:
             message = f"{build.label} has already ended: {build.state}"
             raise Conflict(message)
         return await self._desk.task(StopBuild(self._desk.master.time(), self._desk.requester, build.id, how))
 
-    async def builds_rerun(self, params: api.ById) -> api.Submitted:
+    async def builds_rerun(self, params: api.ById) -> submitting.Submitted:
         """Run what a build ran once more: its own definition, not today's."""
         build = await self._desk.find.build(params.id)
         spec = await self.spec_of(build.spec, build.label)

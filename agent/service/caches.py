@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterable
 
-from ...core import api, views
+from ...core import views
+from ...core.api import caches as api
 from ...core.caching import Wish
 from ...core.errors import InvalidInput, NotFound, TimedOut
 from ..caches import Caches as Network

@@ -1,6 +1,6 @@
 """What a client's command becomes: a spec like that of a job with one step, with everything about it checked. Pure."""
 
-from ...core import api
+from ...core.api.submitting import LockParam, Submit
 from ...core.definition import MAX_RETRIES, Artifacts, Lock, Retry, Source, Spec, Step, When
 from ...core.errors import InvalidInput
 from ...core.globs import Globs
@@ -19,16 +19,16 @@ MOST = 1_000_000
 """Of one lock, and seconds to wait: more than anybody has."""
 
 
-def check_job_alone(params: api.Submit) -> None:
+def check_job_alone(params: Submit) -> None:
     """Raise InvalidInput where a job is submitted with what belongs to a command."""
-    plain = api.Submit()
+    plain = Submit()
     wrong = [name for name in OF_COMMANDS if getattr(params, name) != getattr(plain, name)]
     if wrong:
         message = f"a job brings its own {', '.join(wrong)}; give only `parameters`, `priority` and `source`"
         raise InvalidInput(message)
 
 
-def spec_of(params: api.Submit, source: Source) -> tuple[str, Spec]:
+def spec_of(params: Submit, source: Source) -> tuple[str, Spec]:
     """Return what a command is listed under, and what it runs. Raises InvalidInput for what is wrong with it."""
     if params.command is None or not params.command:
         raise InvalidInput('say what to run: {"job": "project/name"} or {"command": ["make", "test"]}')
@@ -77,7 +77,7 @@ def _check_texts(run: str | tuple[str, ...], env: dict[str, str]) -> None:
         raise InvalidInput("a variable's name is empty or holds `=`; rename it")
 
 
-def _retry(params: api.Submit) -> Retry:
+def _retry(params: Submit) -> Retry:
     if not 0 <= params.retry <= MAX_RETRIES:
         message = f"retry must be 0 to {MAX_RETRIES} further attempts, not {params.retry}"
         raise InvalidInput(message)
@@ -89,7 +89,7 @@ def _retry(params: api.Submit) -> Retry:
     return Retry(params.retry, tuple(params.retry_when) or Retry().when, params.retry_wait, params.backoff)
 
 
-def _lock(given: api.LockParam) -> Lock:
+def _lock(given: LockParam) -> Lock:
     check_name(given.name)
     if not 1 <= given.take <= given.of <= MOST:
         message = (

@@ -5,7 +5,9 @@ import shutil
 from contextvars import ContextVar
 from typing import Any, TypeAlias, cast
 
-from ...core import api, views
+from ...core import views
+from ...core.api.submitting import Submitted
+from ...core.api.tasks import OneTask
 from ...core.commands import (
     Apply,
     Fire,
@@ -100,22 +102,22 @@ class Desk:
             raise outcome.error
         return outcome
 
-    async def task(self, command: OneLine) -> api.OneTask:
+    async def task(self, command: OneLine) -> OneTask:
         """As `decide`; return the line of the audit trail."""
         return await self.shown(await self.decide(command))
 
-    async def submitted(self, outcome: Outcome) -> api.Submitted:
+    async def submitted(self, outcome: Outcome) -> Submitted:
         """Return the builds that a decision made."""
         ledger = self.replica.ledger
         found = [ledger.builds[one] if one in ledger.builds else await self.find.build(one) for one in outcome.builds]
         pipeline = found[0].pipeline if found else ""
-        return api.Submitted(pipeline or None, [views.line(one) for one in found])
+        return Submitted(pipeline or None, [views.line(one) for one in found])
 
-    async def shown(self, outcome: Outcome) -> api.OneTask:
+    async def shown(self, outcome: Outcome) -> OneTask:
         """Return the line of the audit trail that tells of a decision."""
         return await self.line(outcome.task)
 
-    async def line(self, task: int) -> api.OneTask:
+    async def line(self, task: int) -> OneTask:
         """Return a line of the audit trail."""
         found = self.history.lacking("tasks", task)
         if found is None:
@@ -124,7 +126,7 @@ class Desk:
         if found is None:
             message = f"it was done (task {task}), but the store does not follow; orchestra status says why"
             raise TimedOut(message)
-        return api.OneTask(views.task(cast("Task", found)))
+        return OneTask(views.task(cast("Task", found)))
 
     def check_room(self) -> None:
         """Raise LimitReached or DiskFull where no more builds can be accepted."""

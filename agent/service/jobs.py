@@ -2,7 +2,8 @@
 
 import asyncio
 
-from ...core import api, jobfile, views
+from ...core import jobfile, views
+from ...core.api import jobs as api
 from ...core.commands import Apply
 from ...core.differences import differences
 from .desk import Desk, check_size

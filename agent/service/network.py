@@ -2,7 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
-from ...core import api, views
+from ...core import views
+from ...core.api import network as api
+from ...core.api.agent import AgentStop, Stopping
+from ...core.api.method import NoParams
+from ...core.api.tasks import OneTask
 from ...core.errors import Conflict, InvalidInput
 from ...core.model import BuildState
 from ...core.version import VERSION
@@ -42,7 +46,7 @@ class Network:
         self._stop = stop
         self._leave = leave
 
-    async def network_status(self, _: api.NoParams) -> api.Status:
+    async def network_status(self, _: NoParams) -> api.Status:
         """Say how the network stands."""
         ledger = self._desk.replica.ledger
         me = api.Identity(self._desk.identity.id, self._desk.identity.name)
@@ -65,12 +69,12 @@ class Network:
             copy=self._peers.holds_copy,
         )
 
-    async def network_digest(self, _: api.NoParams) -> api.Digest:
+    async def network_digest(self, _: NoParams) -> api.Digest:
         """Say what state this agent's ledger is in; equal on all at one index."""
         ledger = self._desk.replica.ledger
         return api.Digest(ledger.index, ledger.digest(), self._peers.holds_copy)
 
-    async def network_links(self, _: api.NoParams) -> api.Links:
+    async def network_links(self, _: NoParams) -> api.Links:
         """Say how this agent sees the others."""
         return await self._health.report()
 
@@ -108,7 +112,7 @@ class Network:
         token, expires = await self._entrance.invite(self._desk.requester, params.seconds, votes=votes)
         return api.Invitation(token, views.stamp(expires) or "")
 
-    async def network_requests(self, _: api.NoParams) -> api.JoinRequests:
+    async def network_requests(self, _: NoParams) -> api.JoinRequests:
         """List who waits for being let in. Their codes are not told: somebody has to look at the machine."""
         found = [
             api.JoinRequest(one.record.id, one.record.name, one.address, one.record.version, round(left, 1))
@@ -116,23 +120,23 @@ class Network:
         ]
         return api.JoinRequests(found)
 
-    async def network_approve(self, params: api.Approve) -> api.OneTask:
+    async def network_approve(self, params: api.Approve) -> OneTask:
         """Let a machine in."""
         return await self._desk.shown(await self._entrance.approve(self._desk.requester, params.code))
 
-    async def agent_leave(self, params: api.AgentStop) -> api.Stopping:
+    async def agent_leave(self, params: AgentStop) -> Stopping:
         """Take this agent out of the network, and end it."""
         running = self._check_stop(params)
         await self._leave(params.builds)
-        return api.Stopping(running)
+        return Stopping(running)
 
-    async def agent_stop(self, params: api.AgentStop) -> api.Stopping:
+    async def agent_stop(self, params: AgentStop) -> Stopping:
         """End this agent."""
         running = self._check_stop(params)
         await self._stop(params.builds)
-        return api.Stopping(running)
+        return Stopping(running)
 
-    def _check_stop(self, params: api.AgentStop) -> int:
+    def _check_stop(self, params: AgentStop) -> int:
         """Return how many builds run here. Raises Conflict where that speaks against it."""
         if params.builds not in {"refuse", "wait", "abort", "keep"}:
             message = f"builds must be refuse, wait, abort or keep, not {params.builds!r}"

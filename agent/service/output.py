@@ -2,7 +2,7 @@
 
 import base64
 
-from ...core import api
+from ...core.api.builds import BuildsLog, LogPart
 from ...core.errors import InvalidInput, NotFound
 from ...core.ledger import Changes
 from ...core.messages import LogRead
@@ -29,7 +29,7 @@ class Output:
                 if build.state.ended:
                     self._logs.on_ended(f"{build.id}.{current(build)}")
 
-    async def builds_log(self, params: api.BuildsLog) -> api.LogPart:
+    async def builds_log(self, params: BuildsLog) -> LogPart:
         """Return a range of a log."""
         if not 1 <= params.limit <= MAX_LOG_PART:
             message = f"limit must be 1 to {MAX_LOG_PART} bytes, not {params.limit}"
@@ -59,7 +59,7 @@ class Output:
         complete = (over or end is not None) and base + offset + len(data) >= (part.size if end is None else end)
         text, encoding = encoded(data, more=not complete)
         used = len(text.encode()) if encoding == "utf-8" else len(data)
-        return api.LogPart(offset, text, encoding, offset + used, complete)
+        return LogPart(offset, text, encoding, offset + used, complete)
 
     def _alive(self, build: str, attempt: int) -> bool:
         """Whether more output of an attempt may come."""

@@ -2,7 +2,11 @@
 
 from typing import cast
 
-from ...core import api, views
+from ...core import views
+from ...core.api import pins as api
+from ...core.api.builds import ById, PinBuild
+from ...core.api.pipelines import ByPipeline, PinPipeline
+from ...core.api.tasks import OneTask
 from ...core.commands import PinBuilds, UnpinBuilds
 from ...core.errors import InvalidInput, NotFound
 from ...core.model import Build, Pin
@@ -21,12 +25,12 @@ class Pins:
         self._records = records
         self._pipelines = pipelines
 
-    async def builds_pin(self, params: api.PinBuild) -> api.OneTask:
+    async def builds_pin(self, params: PinBuild) -> OneTask:
         """Keep a build, whatever its age."""
         build = await self._desk.find.build(params.id)
         return await self._pin(build.id, [build], params.note, "builds.pin")
 
-    async def pipelines_pin(self, params: api.PinPipeline) -> api.OneTask:
+    async def pipelines_pin(self, params: PinPipeline) -> OneTask:
         """Keep all builds of a pipeline, whatever their age."""
         found = await self._desk.find.pipeline(params.id)
         builds = await self._pipelines.members(found)
@@ -35,7 +39,7 @@ class Pins:
             raise NotFound(message)
         return await self._pin(found.id, builds, params.note, "pipelines.pin")
 
-    async def _pin(self, target: str, builds: list[Build], note: str, kind: str) -> api.OneTask:
+    async def _pin(self, target: str, builds: list[Build], note: str, kind: str) -> OneTask:
         if len(note) > MAX_NOTE:
             message = f"the note has {len(note)} characters; {MAX_NOTE} are the most"
             raise InvalidInput(message)
@@ -43,19 +47,19 @@ class Pins:
         at, requester = self._desk.master.time(), self._desk.requester
         return await self._desk.task(PinBuilds(at, requester, target, labels, " ".join(note.split()), kind))
 
-    async def builds_unpin(self, params: api.ById) -> api.OneTask:
+    async def builds_unpin(self, params: ById) -> OneTask:
         """Let a build go again when its time has come."""
         # a pin may be of a build that this agent's history does not have
         pinned = params.id in self._desk.replica.ledger.pinning.pins
         build = params.id if pinned else (await self._desk.find.build(params.id)).id
         return await self._unpin(build, (build,), "builds.unpin")
 
-    async def pipelines_unpin(self, params: api.ByPipeline) -> api.OneTask:
+    async def pipelines_unpin(self, params: ByPipeline) -> OneTask:
         """Let the builds of a pipeline go again when their time has come."""
         found = await self._desk.find.pipeline(params.id)
         return await self._unpin(found.id, views.builds_of(found), "pipelines.unpin")
 
-    async def _unpin(self, target: str, builds: tuple[str, ...], kind: str) -> api.OneTask:
+    async def _unpin(self, target: str, builds: tuple[str, ...], kind: str) -> OneTask:
         at, requester = self._desk.master.time(), self._desk.requester
         return await self._desk.task(UnpinBuilds(at, requester, target, builds, kind))
 

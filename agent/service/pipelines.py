@@ -2,7 +2,11 @@
 
 from typing import cast
 
-from ...core import api, views
+from ...core import views
+from ...core.api import pipelines as api
+from ...core.api.builds import BuildsList
+from ...core.api.submitting import Submitted
+from ...core.api.tasks import OneTask
 from ...core.changes import Changes
 from ...core.commands import StopPipeline, Submit
 from ...core.definition import Spec
@@ -39,7 +43,7 @@ class Pipelines:
         """Return a pipeline."""
         return self._shown(await self._desk.find.pipeline(params.id))
 
-    async def pipelines_list(self, params: api.BuildsList) -> api.Pipelines:
+    async def pipelines_list(self, params: BuildsList) -> api.Pipelines:
         """Return a page of pipelines."""
         page = await self._records.page("pipelines", params.where, params.order, params.limit, params.after)
         return api.Pipelines([views.pipeline_line(cast("Pipeline", row)) for row in page.rows], page.next)
@@ -51,22 +55,22 @@ class Pipelines:
             await self._endings.wait(found.id, f"pipeline {found.id}", params.timeout)
         return self._shown(await self._desk.find.pipeline(found.id))
 
-    async def pipelines_abort(self, params: api.ByPipeline) -> api.OneTask:
+    async def pipelines_abort(self, params: api.ByPipeline) -> OneTask:
         """Stop all builds of a pipeline."""
         return await self._stop(params, Stop.ABORT)
 
-    async def pipelines_cancel(self, params: api.ByPipeline) -> api.OneTask:
+    async def pipelines_cancel(self, params: api.ByPipeline) -> OneTask:
         """Withdraw the builds of a pipeline that have not started."""
         return await self._stop(params, Stop.CANCEL)
 
-    async def _stop(self, params: api.ByPipeline, how: Stop) -> api.OneTask:
+    async def _stop(self, params: api.ByPipeline, how: Stop) -> OneTask:
         found = await self._desk.find.pipeline(params.id)
         if found.state is not PipelineState.RUNNING:
             message = f"{found.id} has already ended: {found.state}"
             raise Conflict(message)
         return await self._desk.task(StopPipeline(self._desk.master.time(), self._desk.requester, found.id, how))
 
-    async def pipelines_rerun(self, params: api.PipelineRerun) -> api.Submitted:
+    async def pipelines_rerun(self, params: api.PipelineRerun) -> Submitted:
         """Run a pipeline once more, as it was defined then."""
         found = await self._desk.find.pipeline(params.id)
         by_job: dict[str, list[Build]] = {}

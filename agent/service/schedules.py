@@ -3,7 +3,10 @@
 from itertools import islice
 from typing import cast
 
-from ...core import api, views
+from ...core import views
+from ...core.api import schedules as api
+from ...core.api.submitting import Submitted
+from ...core.api.tasks import OneTask
 from ...core.commands import Fire, SetSchedule
 from ...core.definition import Schedule
 from ...core.errors import InvalidInput, NotFound
@@ -54,13 +57,13 @@ class Schedules:
             return live
         return cast("Build | None", await self._desk.history.read(self._desk.history.store.get, "builds", identity))
 
-    async def schedules_set(self, params: api.ScheduleSet) -> api.OneTask:
+    async def schedules_set(self, params: api.ScheduleSet) -> OneTask:
         """Switch one on or off."""
         one = self._find(params.schedule)
         at, requester = self._desk.master.time(), self._desk.requester
         return await self._desk.task(SetSchedule(at, requester, one.project, one.name, params.enabled))
 
-    async def schedules_fire(self, params: api.ScheduleFire) -> api.Submitted:
+    async def schedules_fire(self, params: api.ScheduleFire) -> Submitted:
         """Submit now what one submits; its turns are not touched."""
         one = self._find(params.schedule)
         self._desk.check_room()

@@ -1,6 +1,8 @@
 """Answers `secrets.*`: values come in, and never out again."""
 
-from ...core import api, views
+from ...core import views
+from ...core.api import secrets as api
+from ...core.api.tasks import OneTask
 from ...core.commands import RemoveSecret
 from ...core.errors import InvalidInput
 from ...core.secrecy import check
@@ -16,7 +18,7 @@ class Secrets:
         self._desk = desk
         self._vault = vault
 
-    async def secrets_set(self, params: api.SecretSet) -> api.OneTask:
+    async def secrets_set(self, params: api.SecretSet) -> OneTask:
         """Keep a secret."""
         check(params.name, params.value)
         if not params.project or "/" in params.project:
@@ -26,7 +28,7 @@ class Secrets:
         task = await self._vault.keep(self._desk.requester, params.project, params.name, params.value)
         return await self._desk.line(task)
 
-    async def secrets_remove(self, params: api.SecretName) -> api.OneTask:
+    async def secrets_remove(self, params: api.SecretName) -> OneTask:
         """Forget a secret."""
         command = RemoveSecret(self._desk.master.time(), self._desk.requester, params.project, params.name)
         return await self._desk.task(command)

@@ -3,7 +3,7 @@
 A shipped directory is held by the network by then, and of a repository it is known what its branch is.
 """
 
-from ...core import api
+from ...core.api.submitting import SourceParam, Submit
 from ...core.definition import Source
 from ...core.errors import InvalidInput, NotFound
 from ...core.model import Context
@@ -23,7 +23,7 @@ class Sources:
         self._keeper = keeper
         self._trees = trees
 
-    async def prepare(self, wish: api.Submit) -> None:
+    async def prepare(self, wish: Submit) -> None:
         """Do what must be done at the client's own agent before the master decides: let the network hold a source."""
         if wish.source is not None:
             if not self._trees.has(wish.source.archive):
@@ -39,7 +39,7 @@ class Sources:
             raise NotFound(message)
 
 
-def source_of(given: api.SourceParam | None) -> Source:
+def source_of(given: SourceParam | None) -> Source:
     """Return a source as a build has it. Raises InvalidInput where it begins outside of it."""
     if given is None:
         return Source()

@@ -3,7 +3,10 @@
 import time
 from datetime import UTC, datetime
 
-from ...core import api, views
+from ...core import views
+from ...core.api.agents import AgentsUsage
+from ...core.api.jobs import JobsDurations, JobsTallies
+from ...core.api.method import NoParams
 from ...core.browsing import (
     DurationsList,
     DurationsView,
@@ -29,12 +32,12 @@ class Summary:
         """Read from the desk's store."""
         self._desk = desk
 
-    async def jobs_tallies(self, params: api.JobsTallies) -> TalliesView:
+    async def jobs_tallies(self, params: JobsTallies) -> TalliesView:
         """Return how many builds of each job are in each state."""
         found = await self._desk.read("tallies", params.project)
         return TalliesView([TallyView(one.project, one.job, one.state, one.builds, one.last) for one in found])
 
-    async def jobs_durations(self, params: api.JobsDurations) -> DurationsList:
+    async def jobs_durations(self, params: JobsDurations) -> DurationsList:
         """Return how long builds of some jobs usually take."""
         if len(params.jobs) > MAX_JOBS:
             message = f"`jobs` takes up to {MAX_JOBS} names, not {len(params.jobs)}; ask for the others separately"
@@ -49,12 +52,12 @@ class Summary:
             found.append(durations_view(one))
         return DurationsList(found)
 
-    async def jobs_failing(self, _: api.NoParams) -> FailingList:
+    async def jobs_failing(self, _: NoParams) -> FailingList:
         """Return the jobs that fail, and since when."""
         found = await self._desk.read("failing")
         return FailingList([failing_view(one) for one in found])
 
-    async def agents_usage(self, params: api.AgentsUsage) -> UsageList:
+    async def agents_usage(self, params: AgentsUsage) -> UsageList:
         """Return what agents did, by day."""
         since = _instant(params.since)
         until = time.time_ns() // 1_000_000 if params.until is None else _instant(params.until)

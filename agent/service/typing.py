@@ -8,7 +8,8 @@ import binascii
 
 from msgspec.structs import replace
 
-from ...core import api
+from ...core.api.builds import BuildsInput, BuildsResize, InputTaken, WindowResized
+from ...core.api.submitting import Submit, TerminalParam
 from ...core.errors import InvalidInput
 from ...core.messages import Resized, Typed
 from ...core.model import Context, Terminal
@@ -34,7 +35,7 @@ class Typing:
         self._desk = desk
         self._sittings = sittings
 
-    async def builds_input(self, params: api.BuildsInput) -> api.InputTaken:
+    async def builds_input(self, params: BuildsInput) -> InputTaken:
         """Type for a build."""
         data = decoded(params.data, params.encoding)
         if len(data) > MAX_BYTES:
@@ -43,16 +44,16 @@ class Typing:
             raise InvalidInput(f"offset must be 0 or more, and stream a text of 1 to {MAX_STREAM} characters")
         wait = min(max(params.wait, 0.0), MAX_WAIT_S)
         typed = Typed("", params.stream, params.offset, data, params.over, self._desk.requester, wait, params.bound)
-        return api.InputTaken((await self._sittings.type(params.id, typed)).next)
+        return InputTaken((await self._sittings.type(params.id, typed)).next)
 
-    async def builds_resize(self, params: api.BuildsResize) -> api.WindowResized:
+    async def builds_resize(self, params: BuildsResize) -> WindowResized:
         """Tell a build's terminal the size of its window."""
-        found = terminal(api.TerminalParam(params.columns, params.rows))
+        found = terminal(TerminalParam(params.columns, params.rows))
         await self._sittings.resize(params.id, Resized("", found.columns, found.rows, self._desk.requester))
-        return api.WindowResized(found.columns, found.rows)
+        return WindowResized(found.columns, found.rows)
 
 
-def interactive(found: Plan, params: api.Submit) -> Plan:
+def interactive(found: Plan, params: Submit) -> Plan:
     """Return a plan whose build, if it is only one, has a terminal like its client's and reads what that types."""
     if (params.terminal is None and not params.input) or len(found.builds) != 1:
         return found
@@ -62,7 +63,7 @@ def interactive(found: Plan, params: api.Submit) -> Plan:
     return replace(found, builds=(replace(new, context=context),))
 
 
-def terminal(given: api.TerminalParam) -> Terminal:
+def terminal(given: TerminalParam) -> Terminal:
     """Return a client's terminal. Raises InvalidInput for one that cannot be."""
     if not (1 <= given.columns <= MAX_SIDE and 1 <= given.rows <= MAX_SIDE):
         raise InvalidInput(f"a terminal has 1 to {MAX_SIDE} columns and rows, not {given.columns} and {given.rows}")

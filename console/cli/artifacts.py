@@ -7,7 +7,7 @@ import click
 from msgspec.structs import replace
 
 from ...agent.client import Returning
-from ...core import api
+from ...core.api.artifacts import Artifacts
 from ...core.errors import Exit, NotFound, StorageError
 from ..format import ago, now, size
 from .output import show_json, show_table
@@ -29,11 +29,11 @@ def artifacts() -> None:
 @with_agent
 def list_(net: Client, build: str, glob: str, as_json: bool) -> None:
     """List the files that BUILD kept, or those whose path fits GLOB."""
-    found: api.Artifacts = net.call("artifacts.list", id=build, glob=glob, limit=_PAGE)
+    found: Artifacts = net.call("artifacts.list", id=build, glob=glob, limit=_PAGE)
     files, after = found.files, found.next
     while after is not None:  # of the same attempt, if another one has ended meanwhile
         where = {"id": found.build, "attempt": found.attempt, "glob": glob}
-        page: api.Artifacts = net.call("artifacts.list", **where, limit=_PAGE, after=after)
+        page: Artifacts = net.call("artifacts.list", **where, limit=_PAGE, after=after)
         files += page.files
         after = page.next
     found = replace(found, files=files, next=None)
@@ -58,7 +58,7 @@ def list_(net: Client, build: str, glob: str, as_json: bool) -> None:
 @with_agent
 def get(net: Client, build: str, glob: Sequence[str], out: Path, force: bool) -> int:
     """Get the files that BUILD kept, or those whose paths fit a GLOB, with the directories that they lie in."""
-    found: api.Artifacts = net.call("artifacts.list", id=build, limit=1)
+    found: Artifacts = net.call("artifacts.list", id=build, limit=1)
     if not found.tree:
         message = f"{build} kept nothing; `artifacts` in its job says what is kept"
         raise NotFound(message)

@@ -2,7 +2,7 @@
 
 import click
 
-from ...core import api
+from ...core.api.caches import Caches, CachesRemoved
 from ..format import ago, now, plain, size
 from .output import say, show_json, show_table
 from .session import Client, Listing, json_option, with_agent
@@ -19,7 +19,7 @@ def caches() -> None:
 @with_agent
 def list_(net: Client, project: str | None, as_json: bool) -> None:
     """List caches, with the agents that have them, the last used first."""
-    found: api.Caches = net.call("caches.list", project=project)
+    found: Caches = net.call("caches.list", project=project)
     if as_json:
         show_json(found)
         return
@@ -44,7 +44,7 @@ def remove(net: Client, project: str, key: str, as_json: bool) -> None:
 
     The next build that asks for one begins without, and leaves it anew. An agent that is away keeps what it has.
     """
-    found: api.CachesRemoved = net.call("caches.remove", project=project, key=key)
+    found: CachesRemoved = net.call("caches.remove", project=project, key=key)
     if as_json:
         show_json(found)
     else:

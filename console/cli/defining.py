@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from ...core import api
+from ...core.api import table
+from ...core.api.jobs import Applied, Jobs, OneJob
 from ...core.errors import InvalidInput
 from ...core.views import DefinitionView, JobView, ParameterDefinition
 from ..format import plain
@@ -45,7 +46,7 @@ def apply(net: Client, check: bool, file: Path, as_json: bool) -> None:
 
     Builds that were submitted before keep the definitions they had.
     """
-    found: api.Applied = net.call("jobs.apply", file=_text(file), filename=str(file), check=check or None)
+    found: Applied = net.call("jobs.apply", file=_text(file), filename=str(file), check=check or None)
     if as_json:
         show_json(found)
         return
@@ -70,7 +71,7 @@ def validate(file: Path, as_json: bool) -> None:
     from ...core import jobfile
 
     parsed = jobfile.parse(_text(file), filename=str(file))
-    found = api.Applied(parsed.project, [job.name for job in parsed.jobs], changed=False)
+    found = Applied(parsed.project, [job.name for job in parsed.jobs], changed=False)
     if as_json:
         show_json(found)
     else:
@@ -83,7 +84,7 @@ def schema(of_api: bool) -> None:
     """Print the JSON Schema of job files, for completion and checks in an editor."""
     from ...core import jobfile
 
-    found = api.schema() if of_api else jobfile.schema()
+    found = table.schema() if of_api else jobfile.schema()
     click.echo(msgspec.json.format(msgspec.json.encode(found)))
 
 
@@ -108,7 +109,7 @@ def jobs() -> None:
 @with_agent
 def list_jobs(net: Client, project: str | None, as_json: bool) -> None:
     """List the jobs, of one PROJECT if given."""
-    found: api.Jobs = net.call("jobs.list", project=project)
+    found: Jobs = net.call("jobs.list", project=project)
     if as_json:
         show_json(found)
         return
@@ -135,7 +136,7 @@ def list_jobs(net: Client, project: str | None, as_json: bool) -> None:
 @with_agent
 def show_job(net: Client, job: str, as_json: bool) -> None:
     """Show how a job is defined."""
-    found: api.OneJob = net.call("jobs.get", job=job)
+    found: OneJob = net.call("jobs.get", job=job)
     if as_json:
         show_json(found)
         return

@@ -5,7 +5,7 @@ import sys
 import click
 
 from ...agent.client import log_bytes
-from ...core import api
+from ...core.api.builds import LogPart, OneBuild
 from ...core.errors import Exit, NotFound
 from ...core.model import BuildState
 from ...core.views import BuildView
@@ -51,7 +51,7 @@ def logs(  # noqa: PLR0913, PLR0917 - the options of the command
     net: Client, build: str, follow: bool, lines: int | None, step: str | None, offset: int
 ) -> None:
     """Print the log of BUILD, byte for byte; on a terminal, escapes other than colours are shown, not obeyed."""
-    found: api.OneBuild = net.call("builds.get", id=build)
+    found: OneBuild = net.call("builds.get", id=build)
     build = found.build.id
     if lines is not None:
         offset = net.call("builds.log", id=build, line=-lines, limit=1).offset
@@ -61,7 +61,7 @@ def logs(  # noqa: PLR0913, PLR0917 - the options of the command
     out = sys.stdout.buffer
     filtering = Neutraliser() if sys.stdout.isatty() else None
     while True:
-        part: api.LogPart = net.call("builds.log", id=build, offset=offset, limit=1 << 20, step=step)
+        part: LogPart = net.call("builds.log", id=build, offset=offset, limit=1 << 20, step=step)
         data = log_bytes(part)
         out.write(filtering.feed(data) if filtering else data)
         if part.complete or not data:
@@ -99,7 +99,7 @@ def watch(net: Client, build: str, as_json: bool) -> int:
             if event["build"]["id"] == build:
                 break
     if as_json:
-        show_json(api.OneBuild(found))
+        show_json(OneBuild(found))
     else:
         tell_end(found)
     return exit_code(found)

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import NoReturn
 
 from ...agent.client import connect
-from ...core import api
+from ...core.api.builds import Builds
 from ...core.errors import Exit, OrchestraError
 from ...core.model import BuildState, PipelineState
 from ...core.views import BuildSummary, PipelineView
@@ -109,9 +109,7 @@ def members(net: Client, pipeline: str) -> list[BuildSummary]:
     found: list[BuildSummary] = []
     after: str | None = None
     while True:
-        page: api.Builds = net.call(
-            "builds.list", where={"pipeline": pipeline}, order="serial", limit=_PAGE, after=after
-        )
+        page: Builds = net.call("builds.list", where={"pipeline": pipeline}, order="serial", limit=_PAGE, after=after)
         found += page.builds
         after = page.next
         if after is None:

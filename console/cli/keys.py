@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 from ...agent.client import AsyncClient
-from ...core import api
+from ...core.api.builds import InputTaken
 from ...core.errors import Conflict, NotFound, Unavailable
 from . import terminal
 from .inputs import Keys
@@ -159,7 +159,7 @@ class Typing:
         self._news.clear()
         return True
 
-    async def _give(self, data: bytes, *, over: bool) -> api.InputTaken:
+    async def _give(self, data: bytes, *, over: bool) -> InputTaken:
         """Send what comes next. What is piped in is bound to this client: nobody else has the rest of it."""
         return await self._net.call(
             "builds.input",

@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
-from ...core import api
+from ...core.api.agents import Agents
+from ...core.api.builds import Builds, OneBuild, OneDefinition, Why
+from ...core.api.network import Status
+from ...core.api.tasks import Tasks
 from ...core.errors import InvalidInput
 from ...core.model import LIVE_STATES, BuildState
 from ...core.views import BuildSummary, BuildView, StepView
@@ -22,7 +25,7 @@ from .session import Client, json_option, with_agent
 @with_agent
 def status(net: Client, as_json: bool) -> None:
     """Show how the network stands."""
-    found: api.Status = net.call("network.status")
+    found: Status = net.call("network.status")
     if as_json:
         show_json(found)
         return
@@ -50,7 +53,7 @@ def status(net: Client, as_json: bool) -> None:
 @with_agent
 def agents(net: Client, as_json: bool) -> None:
     """List the agents."""
-    found: api.Agents = net.call("agents.list")
+    found: Agents = net.call("agents.list")
     if as_json:
         show_json(found)
         return
@@ -104,7 +107,7 @@ def builds(  # noqa: PLR0913, PLR0917 - the options of the command
         where["state"] = _states(states)
     if agent:
         where["agent"] = agent
-    found: api.Builds = net.call("builds.list", where=where, order=order, limit=limit, after=after)
+    found: Builds = net.call("builds.list", where=where, order=order, limit=limit, after=after)
     if as_json:
         show_json(found)
         return
@@ -165,7 +168,7 @@ def _states(words: Sequence[str]) -> list[str]:
 def show(net: Client, build: str, definition: bool, as_json: bool) -> None:
     """Show BUILD: state, steps, results, attempts; or a PIPELINE (p-NUMBER): its jobs and their builds."""
     if definition:
-        ran: api.OneDefinition = net.call("builds.definition", id=build)
+        ran: OneDefinition = net.call("builds.definition", id=build)
         if as_json:
             show_json(ran)
         else:
@@ -174,7 +177,7 @@ def show(net: Client, build: str, definition: bool, as_json: bool) -> None:
     if is_pipeline(build):
         show_pipeline(net, build, as_json)
         return
-    found: api.OneBuild = net.call("builds.get", id=build)
+    found: OneBuild = net.call("builds.get", id=build)
     if as_json:
         show_json(found)
         return
@@ -233,7 +236,7 @@ def how_it_ended(step: StepView) -> str:
 @with_agent
 def explain(net: Client, build: str, as_json: bool) -> None:
     """Say why BUILD is in its state; for one that waits, agent by agent."""
-    found: api.Why = net.call("builds.explain", id=build)
+    found: Why = net.call("builds.explain", id=build)
     if as_json:
         show_json(found)
         return
@@ -249,7 +252,7 @@ def explain(net: Client, build: str, as_json: bool) -> None:
 @with_agent
 def tasks(net: Client, limit: int, after: str | None, as_json: bool) -> None:
     """List what was asked of the network, by whom, and what came of it."""
-    found: api.Tasks = net.call("tasks.list", limit=limit, after=after)
+    found: Tasks = net.call("tasks.list", limit=limit, after=after)
     if as_json:
         show_json(found)
         return

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ...agent.client import belongs, check_agent, connect, socket_path
-from ...core import api
+from ...core.api.agent import Stopping
 from ...core.errors import NoAgent, TimedOut
 from .output import say
 from .session import data_option
@@ -48,7 +48,7 @@ def down(data: Path | None, builds: str | None) -> None:
     path = socket_path(data)
     with connect(data) as net:
         try:
-            found: api.Stopping = net.call("agent.stop", builds=builds or "refuse")
+            found: Stopping = net.call("agent.stop", builds=builds or "refuse")
         except NoAgent:
             say("The agent is down.")
             return

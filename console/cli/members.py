@@ -4,7 +4,8 @@ import time
 
 import click
 
-from ...core import api
+from ...core.api.network import Invitation, JoinRequests, Links
+from ...core.api.tasks import OneTask
 from ...core.durations import parse_duration
 from ...core.errors import InvalidInput, TimedOut
 from ..format import duration, plain
@@ -40,7 +41,7 @@ def invite(net: Client, lasting: str, role: str, requests: bool, as_json: bool) 
     except ValueError as error:
         message = f"--for: {lasting[:40]!r} {error}"
         raise InvalidInput(message) from None
-    found: api.Invitation = net.call("network.invite", seconds=seconds, role=role)
+    found: Invitation = net.call("network.invite", seconds=seconds, role=role)
     if as_json:
         show_json(found)
         return
@@ -48,7 +49,7 @@ def invite(net: Client, lasting: str, role: str, requests: bool, as_json: bool) 
     say(f"Good for one machine, until {found.expires}. There: orchestra join TOKEN")
 
 
-def _show_requests(found: api.JoinRequests, *, as_json: bool) -> None:
+def _show_requests(found: JoinRequests, *, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
@@ -62,7 +63,7 @@ def _show_requests(found: api.JoinRequests, *, as_json: bool) -> None:
 @with_agent
 def approve(net: Client, code: str, as_json: bool) -> None:
     """Let the machine in that shows CODE (as 482-913). A wrong code refuses all that wait."""
-    found: api.OneTask = net.call("network.approve", code=code)
+    found: OneTask = net.call("network.approve", code=code)
     if as_json:
         show_json(found)
     else:
@@ -80,7 +81,7 @@ def remove(net: Client, agent: str, no_wait: bool, as_json: bool) -> None:
     Its connections are closed, and its key lets it in no more. An agent that is up can leave by itself instead, when
     its builds have ended: `orchestra leave --wait` there.
     """
-    found: api.OneTask = net.call("agents.remove", agent=agent)
+    found: OneTask = net.call("agents.remove", agent=agent)
     target = found.task.target
     deadline = time.monotonic() + REMOVED_S
     while not no_wait and any(one.id == target for one in net.call("agents.list").agents):
@@ -104,7 +105,7 @@ def remove(net: Client, agent: str, no_wait: bool, as_json: bool) -> None:
 @with_agent
 def network(net: Client, as_json: bool) -> None:
     """Show how this machine's agent sees the others: addresses, versions, round trips, clocks; and what it dropped."""
-    found: api.Links = net.call("network.links")
+    found: Links = net.call("network.links")
     if as_json:
         show_json(found)
         return

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from ...core import api
+from ...core.api.tasks import OneTask
 from ...core.durations import parse_duration
 from ...core.errors import InvalidInput, NotFound
 from ...core.views import AgentView
@@ -61,7 +61,7 @@ def offer(  # noqa: PLR0913, PLR0917 - the options of the command
         "nice": nice,
     }
     if reset or any(one is not None for one in change.values()):
-        found: api.OneTask = net.call("agents.offer", agent=name, reset=reset or None, **change)
+        found: OneTask = net.call("agents.offer", agent=name, reset=reset or None, **change)
         if as_json:
             show_json(found)
         else:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from ...core import api
+from ...core.api.pins import Pins
 from ..format import ago, now
 from .output import say, show_json, show_table
 from .pipelines import is_pipeline
@@ -46,7 +46,7 @@ def unpin(net: Client, builds: Sequence[str], as_json: bool) -> None:
 @with_agent
 def pins(net: Client, limit: int, after: str | None, as_json: bool) -> None:
     """List what is kept whatever its age, the newest pin first."""
-    found: api.Pins = net.call("pins.list", limit=limit, after=after)
+    found: Pins = net.call("pins.list", limit=limit, after=after)
     if as_json:
         show_json(found)
         return

@@ -2,7 +2,7 @@
 
 import click
 
-from ...core import api
+from ...core.api.pipelines import OnePipeline, Pipelines
 from ...core.views import NodeView
 from ..format import ago, between, duration, now, plain
 from .interleaving import members, name_of
@@ -24,7 +24,7 @@ def is_pipeline(text: str) -> bool:
 def pipelines(net: Client, project: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """List pipelines, newest first; of one PROJECT if given."""
     where = {"project": project} if project else {}
-    found: api.Pipelines = net.call("pipelines.list", where=where, limit=limit, after=after)
+    found: Pipelines = net.call("pipelines.list", where=where, limit=limit, after=after)
     if as_json:
         show_json(found)
         return
@@ -55,7 +55,7 @@ def show_pipeline(net: Client, pipeline: str, as_json: bool) -> None:
     """Show a pipeline: its jobs in their order, what each waits for, and its builds."""
     found = net.call("pipelines.get", id=pipeline).pipeline
     if as_json:
-        show_json(api.OnePipeline(found))
+        show_json(OnePipeline(found))
         return
     moment = now()
     took = duration(between(found.created, found.finished, moment))

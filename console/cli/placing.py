@@ -3,7 +3,7 @@
 import asyncio
 
 from ...agent.client import AsyncClient
-from ...core import api
+from ...core.api.builds import Why
 from ...core.model import BuildState
 from ...core.views import BuildView
 from .fallback import Fallback, Nowhere
@@ -29,7 +29,7 @@ async def placed(net: AsyncClient, build: str, fallback: Fallback, *, aborts: bo
                 await net.next_event()
         except TimeoutError:
             patience = None
-            why: api.Why = await net.call("builds.explain", build)
+            why: Why = await net.call("builds.explain", build)
             told = _tell(why, fallback, told, "withdraws it" if aborts else "leaves it to itself")
     if not view.state.ended:
         why = await net.call("builds.explain", build)
@@ -38,7 +38,7 @@ async def placed(net: AsyncClient, build: str, fallback: Fallback, *, aborts: bo
     return view
 
 
-def _tell(why: api.Why, fallback: Fallback, told: str, interrupted: str) -> str:
+def _tell(why: Why, fallback: Fallback, told: str, interrupted: str) -> str:
     """Say why a build waits, if that is news; return what was said."""
     if why.state != BuildState.PENDING:
         return told

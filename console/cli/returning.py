@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 import click
 
 from ...agent.client import Returning
-from ...core import api
+from ...core.api.artifacts import Artifacts
 from ...core.globs import Globs, literal
 from ..format import plain
 from .output import say
@@ -40,7 +40,7 @@ class Return(NamedTuple):
         if not net.call("builds.get", id=build).build.state.ended:
             say(f"When it has ended, what it leaves can be had: orchestra artifacts get {build}")
             return
-        found: api.Artifacts = net.call("artifacts.list", id=build, limit=1)
+        found: Artifacts = net.call("artifacts.list", id=build, limit=1)
         if not found.tree:
             say(f"The build left nothing that fits {' '.join(self.globs)}.")
             return

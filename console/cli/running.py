@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ...agent.client import connect
-from ...core import api
+from ...core.api.submitting import Submitted
 from ...core.errors import Exit, NoAgent
 from . import terminal
 from .fallback import Fallback, Nowhere
@@ -129,7 +129,7 @@ def _run(  # noqa: PLR0913 - what run was told
     net: Client, params: dict[str, Any], keys: Keys, policy: Fallback, *, detach: bool, coming: Return | None
 ) -> int:
     """Submit it, and stay with it unless it is left to itself from the beginning. Raises Nowhere; see sit."""
-    found: api.Submitted = net.call("builds.submit", **params)
+    found: Submitted = net.call("builds.submit", **params)
     if found.pipeline is not None:
         from .submitting import see_pipeline_through
 

@@ -2,7 +2,9 @@
 
 import click
 
-from ...core import api
+from ...core.api.schedules import Schedules
+from ...core.api.submitting import Submitted
+from ...core.api.tasks import OneTask
 from ..format import ago, now, plain
 from .output import say, show_json, show_table
 from .session import Client, Listing, json_option, with_agent
@@ -22,7 +24,7 @@ def schedules() -> None:
 @with_agent
 def list_(net: Client, project: str | None, as_json: bool) -> None:
     """List schedules: when they fire next, and what came of it last."""
-    found: api.Schedules = net.call("schedules.list", project=project)
+    found: Schedules = net.call("schedules.list", project=project)
     if as_json:
         show_json(found)
         return
@@ -49,7 +51,7 @@ def list_(net: Client, project: str | None, as_json: bool) -> None:
 @with_agent
 def next_(net: Client, schedule: str, count: int, as_json: bool) -> None:
     """Print when SCHEDULE fires next, in UTC."""
-    found: api.Schedules = net.call("schedules.list", schedule=schedule, next=count)
+    found: Schedules = net.call("schedules.list", schedule=schedule, next=count)
     if as_json:
         show_json(found)
         return
@@ -66,7 +68,7 @@ def next_(net: Client, schedule: str, count: int, as_json: bool) -> None:
 @with_agent
 def run(net: Client, schedule: str, as_json: bool) -> None:
     """Submit now what SCHEDULE submits, whether it is enabled or not. Its turns are not touched."""
-    found: api.Submitted = net.call("schedules.fire", schedule=schedule)
+    found: Submitted = net.call("schedules.fire", schedule=schedule)
     if as_json:
         show_json(found)
         return
@@ -82,7 +84,7 @@ def _switch(name: str, summary: str, *, enabled: bool) -> click.Command:
     @json_option
     @with_agent
     def command(net: Client, schedule: str, as_json: bool) -> None:
-        found: api.OneTask = net.call("schedules.set", schedule=schedule, enabled=enabled)
+        found: OneTask = net.call("schedules.set", schedule=schedule, enabled=enabled)
         if as_json:
             show_json(found)
         else:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from ...core import api
+from ...core.api.secrets import Secrets
+from ...core.api.tasks import OneTask
 from ...core.errors import InvalidInput, OrchestraError
 from ..format import ago, now, plain
 from .output import say, show_json, show_table
@@ -37,7 +38,7 @@ def set_(net: Client, name: str, project: str | None, as_json: bool) -> None:
     Whoever may define jobs in the project can use it, and so get to know it.
     """
     of = _project_of(project)
-    found: api.OneTask = net.call("secrets.set", project=of, name=name, value=_value(name))
+    found: OneTask = net.call("secrets.set", project=of, name=name, value=_value(name))
     if as_json:
         show_json(found)
     else:
@@ -50,7 +51,7 @@ def set_(net: Client, name: str, project: str | None, as_json: bool) -> None:
 @with_agent
 def list_(net: Client, project: str | None, as_json: bool) -> None:
     """List the names of secrets, and which jobs ask for them."""
-    found: api.Secrets = net.call("secrets.list", project=project)
+    found: Secrets = net.call("secrets.list", project=project)
     if as_json:
         show_json(found)
         return
@@ -77,7 +78,7 @@ def list_(net: Client, project: str | None, as_json: bool) -> None:
 def remove(net: Client, name: str, project: str | None, as_json: bool) -> None:
     """Forget the secret NAME. Builds that run keep what they were given."""
     of = _project_of(project)
-    found: api.OneTask = net.call("secrets.remove", project=of, name=name)
+    found: OneTask = net.call("secrets.remove", project=of, name=name)
     if as_json:
         show_json(found)
     else:

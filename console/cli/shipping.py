@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...agent.client import Shipment, ship
-from ...core import api
+from ...core.api.submitting import SourceParam
 from ..format import plain, size
 from .output import say
 from .session import Client
@@ -28,7 +28,7 @@ QUIET_S = 1.0
 class Shipped(NamedTuple):
     """A directory that was packed for the agent."""
 
-    source: api.SourceParam  # what builds.submit takes
+    source: SourceParam  # what builds.submit takes
     owning: "Owning"  # which of its files are people's own
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from ...agent.client import AsyncClient, log_bytes
-from ...core import api
+from ...core.api.builds import LogPart
 from ...core.errors import Conflict, NoAgent, NotAllowed, NotFound, OrchestraError, Unavailable
 from ...core.model import BuildState
 from ...core.views import BuildView
@@ -148,7 +148,7 @@ class Sitting:
 
     async def _come_back(self, offset: int) -> int:
         """Set the screen up as what was written before `offset` did; return the offset behind all that is there."""
-        part: api.LogPart = await self._net.call("builds.log", self._build, offset=-1, limit=1)
+        part: LogPart = await self._net.call("builds.log", self._build, offset=-1, limit=1)
         if self._screen is not None and offset:
             begin = max(0, offset - PART_BYTES)
             before = await self._net.call("builds.log", self._build, offset=begin, limit=offset - begin)
@@ -161,7 +161,7 @@ class Sitting:
         while True:
             limit = min(PART_BYTES, now - offset) if offset < now else PART_BYTES
             try:
-                part: api.LogPart = await self._net.call(
+                part: LogPart = await self._net.call(
                     "builds.log", self._build, offset=offset, limit=limit, wait=20.0, attempt=attempt
                 )
             except NoAgent:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from ...core import api
+from ...core.api.tasks import OneTask
 from .output import say, show_json
 from .pipelines import is_pipeline
 from .session import Client, json_option, with_agent
@@ -45,7 +45,7 @@ disable = _on_agent("disable", "Let AGENT take no new builds.", enabled=False)
 drain = _on_agent("drain", "Let AGENT finish what it has and take nothing new.", draining=True)
 
 
-def tell(found: api.OneTask, as_json: bool) -> None:
+def tell(found: OneTask, as_json: bool) -> None:
     """Print what came of a request."""
     if as_json:
         show_json(found)

@@ -17,7 +17,7 @@ import msgspec
 import zstandard
 
 from ...agent import storekeeping
-from ...core import api
+from ...core.browsing import Rows
 from ...core.durations import parse_duration
 from ...core.errors import InvalidInput, Unfinished
 from ...store import asking, query, retention, transfer
@@ -88,7 +88,7 @@ def query_(  # noqa: PLR0913, PLR0917 - the options of the command
     wanted = query.Query(collection, tuple(conditions), asking.orders(order), limit, after)
     with storekeeping.opened(storekeeping.store_url(data, url)) as opened:
         page = opened.find(wanted)
-    show_json(api.Rows(collection, [msgspec.to_builtins(one) for one in page.rows], page.next))
+    show_json(Rows(collection, [msgspec.to_builtins(one) for one in page.rows], page.next))
 
 
 def _pair(word: str) -> tuple[str, str]:

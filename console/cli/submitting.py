@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import click
 
-from ...core import api
+from ...core.api.builds import OneBuild
+from ...core.api.pipelines import OnePipeline
+from ...core.api.submitting import Submitted
 from ...core.errors import Exit
 from .attending import follow
 from .following import exit_code, tell_end
@@ -62,7 +64,7 @@ def rerun(net: Client, build: str, failed: bool, wait: bool, following: bool, as
     return _see_through(net, found, wait, following, as_json)
 
 
-def _see_through(net: Client, found: api.Submitted, wait: bool, following: bool, as_json: bool) -> int:
+def _see_through(net: Client, found: Submitted, wait: bool, following: bool, as_json: bool) -> int:
     """Tell of new builds and, if asked, stay until they have ended."""
     if found.pipeline is not None:
         return see_pipeline_through(net, found, wait, following, as_json)
@@ -77,13 +79,13 @@ def _see_through(net: Client, found: api.Submitted, wait: bool, following: bool,
         return int(Exit.OK)
     end = follow(net, build.id) if following else net.call("builds.wait", id=build.id).build
     if as_json:
-        show_json(api.OneBuild(end))
+        show_json(OneBuild(end))
     else:
         tell_end(end)
     return exit_code(end)
 
 
-def see_pipeline_through(net: Client, found: api.Submitted, wait: bool, following: bool, as_json: bool) -> int:
+def see_pipeline_through(net: Client, found: Submitted, wait: bool, following: bool, as_json: bool) -> int:
     """Tell of a new pipeline and, if asked, stay until it has ended."""
     pipeline = found.pipeline or ""
     if not as_json:
@@ -97,7 +99,7 @@ def see_pipeline_through(net: Client, found: api.Submitted, wait: bool, followin
         return int(Exit.OK)
     end = see_pipeline(net, pipeline) if following else net.call("pipelines.wait", id=pipeline).pipeline
     if as_json:
-        show_json(api.OnePipeline(end))
+        show_json(OnePipeline(end))
     else:
         tell_pipeline(net, end)
     return pipeline_code(end)

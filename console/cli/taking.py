@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ...core import api, resources
+from ...core import resources
+from ...core.api.submitting import LockParam
 from ...core.definition import Backoff
 from ...core.durations import parse_duration
 from ...core.errors import InvalidInput
@@ -92,9 +93,9 @@ def _seconds(name: str, text: str | None) -> float | None:
         raise InvalidInput(message) from None
 
 
-def _lock(word: str) -> api.LockParam:
+def _lock(word: str) -> LockParam:
     name, equals, count = word.partition("=")
     if equals and not count.isdecimal():
         message = f"{word!r} is no lock; write its name, or NAME=N where there are N of it"
         raise InvalidInput(message)
-    return api.LockParam(name, int(count) if equals else 1)
+    return LockParam(name, int(count) if equals else 1)

@@ -8,7 +8,7 @@ import termios
 import tty
 from collections.abc import Iterator
 
-from ...core import api
+from ...core.api.submitting import TerminalParam
 
 KEYS, SCREEN = 0, 1  # descriptors of standard input and output
 
@@ -27,11 +27,11 @@ def at_keys() -> bool:
     return False
 
 
-def own() -> api.TerminalParam | None:
+def own() -> TerminalParam | None:
     """Return what a build's terminal should be like; None: the output goes elsewhere."""
     if not at_screen():
         return None
-    return api.TerminalParam(*size(), os.environ.get("TERM") or "dumb")
+    return TerminalParam(*size(), os.environ.get("TERM") or "dumb")
 
 
 def size() -> tuple[int, int]:

@@ -15,7 +15,16 @@ from typing import Any, cast
 
 import msgspec
 
-from ...core import api, browsing, views
+from ...core import browsing, views
+from ...core.api.agents import Agents
+from ...core.api.builds import Builds, BuildsList, ById, OneBuild
+from ...core.api.jobs import Jobs, JobsDurations, JobsGet, JobsList, OneJob
+from ...core.api.method import NoParams
+from ...core.api.pipelines import ByPipeline, OnePipeline, Pipelines
+from ...core.api.schedules import Schedules, SchedulesList
+from ...core.api.store import StoreCount, StoreQuery
+from ...core.api.table import METHODS
+from ...core.api.tasks import Tasks, TasksList
 from ...core.errors import InvalidInput, NotFound
 from ...core.model import AgentRecord, Build, BuildState, Pin, Pipeline, ScheduleRecord, Task
 from ...core.timetable import firings
@@ -83,7 +92,7 @@ class StoreFeed:
             raise InvalidInput(f"{method} takes an agent; this is the store {plain(self._store.url)} alone")
         given = {name: value for name, value in params.items() if value is not None}
         try:
-            wish = msgspec.convert(given, api.METHODS[method].params)
+            wish = msgspec.convert(given, METHODS[method].params)
         except msgspec.ValidationError as error:
             raise InvalidInput(f"wrong parameters for {method}: {error}") from None
         found = await asyncio.get_running_loop().run_in_executor(self._reader, answer, wish)
@@ -100,67 +109,67 @@ class StoreFeed:
         where = tuple(conditions(wish.where))
         return self._store.find(Query(collection, where, orders(order), wish.limit, wish.after, wish.search))
 
-    def _builds_list(self, wish: api.BuildsList) -> api.Builds:
+    def _builds_list(self, wish: BuildsList) -> Builds:
         page = self._page("builds", wish, wish.order)
         pins = self._pins([one.id for one in page.rows])
-        return api.Builds([views.summary(one, pins.get(one.id)) for one in page.rows], page.next)
+        return Builds([views.summary(one, pins.get(one.id)) for one in page.rows], page.next)
 
     def _pins(self, builds: Sequence[str]) -> dict[str, Pin]:
         """Return the pins of some builds."""
         query = Query("pins", (Filter("build", Operator.IN, tuple(builds)),), limit=MAX_LIMIT)
         return {one.build: one for one in cast("Sequence[Pin]", self._store.find(query).rows)} if builds else {}
 
-    def _builds_get(self, wish: api.ById) -> api.OneBuild:
+    def _builds_get(self, wish: ById) -> OneBuild:
         build = cast("Build | None", self._store.get("builds", wish.id))
         if build is None:
             raise NotFound(f"no build {wish.id[:60]} in this store")
-        attempts = self._page("attempts", api.StoreQuery("attempts", {"build": build.id}, limit=1000), "number")
-        return api.OneBuild(views.whole(build, attempts.rows, self._pins([build.id]).get(build.id)))
+        attempts = self._page("attempts", StoreQuery("attempts", {"build": build.id}, limit=1000), "number")
+        return OneBuild(views.whole(build, attempts.rows, self._pins([build.id]).get(build.id)))
 
-    def _pipelines_list(self, wish: api.BuildsList) -> api.Pipelines:
+    def _pipelines_list(self, wish: BuildsList) -> Pipelines:
         page = self._page("pipelines", wish, wish.order)
-        return api.Pipelines([views.pipeline_line(one) for one in page.rows], page.next)
+        return Pipelines([views.pipeline_line(one) for one in page.rows], page.next)
 
-    def _pipelines_get(self, wish: api.ByPipeline) -> api.OnePipeline:
+    def _pipelines_get(self, wish: ByPipeline) -> OnePipeline:
         found = cast("Pipeline | None", self._store.get("pipelines", wish.id))
         if found is None:
             raise NotFound(f"no pipeline {wish.id[:60]} in this store")
         mine = {"pipeline": found.id, "state": [one for one in BuildState if not one.ended]}
-        live = self._page("builds", api.StoreQuery("builds", mine, limit=1000), "serial")
-        return api.OnePipeline(views.pipeline(found, {one.id: one for one in live.rows}))
+        live = self._page("builds", StoreQuery("builds", mine, limit=1000), "serial")
+        return OnePipeline(views.pipeline(found, {one.id: one for one in live.rows}))
 
-    def _tasks_list(self, wish: api.TasksList) -> api.Tasks:
+    def _tasks_list(self, wish: TasksList) -> Tasks:
         page = self._page("tasks", wish, "-id")
-        return api.Tasks([views.task(cast("Task", one)) for one in page.rows], page.next)
+        return Tasks([views.task(cast("Task", one)) for one in page.rows], page.next)
 
-    def _agents_list(self, _: api.NoParams) -> api.Agents:
+    def _agents_list(self, _: NoParams) -> Agents:
         records: list[AgentRecord] = list(self._store.scan("agents"))
         shown = [views.agent(one, reachable=False, used=0, roles=(), addresses=one.addresses) for one in records]
-        return api.Agents([msgspec.structs.replace(one, state="recorded") for one in shown])
+        return Agents([msgspec.structs.replace(one, state="recorded") for one in shown])
 
-    def _jobs_list(self, wish: api.JobsList) -> api.Jobs:
+    def _jobs_list(self, wish: JobsList) -> Jobs:
         found = [views.job(one) for one in self._store.scan("jobs")]
-        return api.Jobs([one for one in found if wish.project in {None, one.project}])
+        return Jobs([one for one in found if wish.project in {None, one.project}])
 
-    def _jobs_get(self, wish: api.JobsGet) -> api.OneJob:
+    def _jobs_get(self, wish: JobsGet) -> OneJob:
         found = self._store.get("jobs", tuple(wish.job.split("/", 1)))
         if found is None:
             raise NotFound(f"no job {wish.job[:60]} in this store")
-        return api.OneJob(views.job(found))
+        return OneJob(views.job(found))
 
-    def _jobs_durations(self, wish: api.JobsDurations) -> browsing.DurationsList:
+    def _jobs_durations(self, wish: JobsDurations) -> browsing.DurationsList:
         found = [self._store.durations(*name.split("/", 1)) for name in wish.jobs]
         return browsing.DurationsList([durations_view(one) for one in found])
 
-    def _jobs_failing(self, _: api.NoParams) -> browsing.FailingList:
+    def _jobs_failing(self, _: NoParams) -> browsing.FailingList:
         return browsing.FailingList([failing_view(one) for one in self._store.failing()])
 
-    def _schedules_list(self, wish: api.SchedulesList) -> api.Schedules:
+    def _schedules_list(self, wish: SchedulesList) -> Schedules:
         found: list[ScheduleRecord] = list(self._store.scan("schedules"))
         wanted = [one for one in found if wish.project in {None, one.project}]
         if wish.schedule is not None:
             wanted = [one for one in wanted if wish.schedule in {one.full_name, one.name}]
-        return api.Schedules([self._schedule(one, wish.next) for one in sorted(wanted, key=lambda one: one.full_name)])
+        return Schedules([self._schedule(one, wish.next) for one in sorted(wanted, key=lambda one: one.full_name)])
 
     def _schedule(self, found: ScheduleRecord, count: int) -> views.ScheduleView:
         """Return a schedule with the firings that its network, if it still goes on, has ahead."""
@@ -169,14 +178,14 @@ class StoreFeed:
         last = [cast("Build | None", self._store.get("builds", one)) for one in found.builds]
         return views.recorded_schedule(found, ahead, [one for one in last if one is not None])
 
-    def _store_describe(self, _: api.NoParams) -> browsing.StoreView:
+    def _store_describe(self, _: NoParams) -> browsing.StoreView:
         return store_view(self._store.describe())
 
-    def _store_query(self, wish: api.StoreQuery) -> browsing.Rows:
+    def _store_query(self, wish: StoreQuery) -> browsing.Rows:
         page = self._page(wish.collection, wish, wish.order)
         rows = [msgspec.json.decode(msgspec.json.encode(one)) for one in page.rows]  # as over a socket
         return browsing.Rows(wish.collection, rows, page.next)
 
-    def _store_count(self, wish: api.StoreCount) -> browsing.Counting:
+    def _store_count(self, wish: StoreCount) -> browsing.Counting:
         found = self._store.count(Query(wish.collection, tuple(conditions(wish.where)), search=wish.search))
         return browsing.Counting(found.rows, found.counted is Counted.EXACT)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from ...core import api
+from ...core.api.network import Status
 
 
 class Link(StrEnum):
@@ -27,7 +27,7 @@ class Standing(msgspec.Struct, frozen=True):
 
     link: Link  # see there
     source: str = ""  # who or what is spoken to, for people
-    status: api.Status | None = None  # the last that was told of the network; None: nothing yet, or there is none
+    status: Status | None = None  # the last that was told of the network; None: nothing yet, or there is none
     heard: float | None = None  # when the source last answered, by the feed's clock; None: never
     round_trip: float | None = None  # seconds that the last look at the network took
     problem: str = ""  # why nobody answers, with the remedy
@@ -41,7 +41,7 @@ class Standing(msgspec.Struct, frozen=True):
 class Heard(msgspec.Struct, frozen=True):
     """Something happened."""
 
-    kind: str  # one of api.EVENT_KINDS, or `standing`: how the feed stands has changed
+    kind: str  # one of EVENT_KINDS, or `standing`: how the feed stands has changed
     payload: dict[str, Any] = {}  # as in the notification; of `standing`: nothing
 
 
@@ -65,7 +65,7 @@ class Feed(Protocol):
 
     @property
     def methods(self) -> AbstractSet[str]:
-        """Which methods of core/api.py can be answered at all."""
+        """Which methods of core/api can be answered at all."""
         ...
 
     def clock(self) -> float:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
-from ...core import api
+from ...core.api.method import Permission
+from ...core.api.network import Status
+from ...core.api.table import METHODS
 from ...core.errors import NoAgent, OrchestraError, TimedOut
 from ..format import plain
 from .contract import Heard, Link, Listener, Remembered, Standing
@@ -74,14 +76,14 @@ class LiveFeed:
     ) -> None:
         """Speak to `home`, or else, once the network is known, to an agent of it at one of `others()`."""
         self.clock = clock
-        self.methods: AbstractSet[str] = frozenset(api.METHODS)
+        self.methods: AbstractSet[str] = frozenset(METHODS)
         self._home = home
         self._others = others
         self._standing = Standing(Link.SEEKING, source=home.label)
         self._memory = Memory()
         self._listeners = Listeners()
         self._client: Connection | None = None
-        self._seen: tuple[api.Status, float, float] | None = None  # the last look: status, when, how long it took
+        self._seen: tuple[Status, float, float] | None = None  # the last look: status, when, how long it took
 
     @property
     def standing(self) -> Standing:
@@ -106,7 +108,7 @@ class LiveFeed:
                 answer = await self._client.call(method, **params)
         except TimeoutError:
             raise TimedOut(f"{method} was not answered in time; ctrl+r asks again") from None
-        if api.METHODS[method].permission is api.Permission.READ and method not in _UNKEPT:
+        if METHODS[method].permission is Permission.READ and method not in _UNKEPT:
             self._memory.keep(method, params, answer, self.clock())
         return answer
 
@@ -156,12 +158,12 @@ class LiveFeed:
         )
         return None
 
-    async def _look(self, client: Connection) -> api.Status:
+    async def _look(self, client: Connection) -> Status:
         """Ask how the network stands. Raises NoAgent when that takes too long."""
         began = self.clock()
         try:
             async with asyncio.timeout(SILENT_S):
-                status: api.Status = await client.call("network.status")
+                status: Status = await client.call("network.status")
         except TimeoutError:
             raise NoAgent(f"the agent has not answered for {SILENT_S:g} s; orchestra doctor may say why") from None
         now = self.clock()

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 
 from ...agent.client import log_bytes
-from ...core import api
+from ...core.api.builds import LogPart
 from .contract import Feed
 
 CHUNK = 128 << 10
@@ -118,7 +118,7 @@ class LogBytes:
         """Return a range, past the chunks in memory."""
         return log_bytes(await self._ask(offset, limit))
 
-    async def _ask(self, offset: int, limit: int, wait_s: float = 0.0) -> api.LogPart:
+    async def _ask(self, offset: int, limit: int, wait_s: float = 0.0) -> LogPart:
         wish: dict[str, object] = {"id": self.build, "offset": offset, "limit": limit}
         if self.attempt is not None:
             wish["attempt"] = self.attempt
@@ -126,7 +126,7 @@ class LogBytes:
             wish["wait"] = wait_s
         return await self._feed.call("builds.log", **wish)
 
-    def _take(self, part: api.LogPart) -> int:
+    def _take(self, part: LogPart) -> int:
         """Put bytes where they belong; return how many they were."""
         data = log_bytes(part)
         offset = part.offset

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from ...core import api
+from ...core.api.method import Permission
+from ...core.api.table import METHODS
 from ...core.errors import NotAllowed
 from .contract import Feed, Listener, Remembered, Standing
 
@@ -15,7 +16,7 @@ class LookingFeed:
     def __init__(self, feed: Feed) -> None:
         """Pass on what only looks to `feed`."""
         self._feed = feed
-        looks = (name for name in feed.methods if api.METHODS[name].permission is api.Permission.READ)
+        looks = (name for name in feed.methods if METHODS[name].permission is Permission.READ)
         self.methods: AbstractSet[str] = frozenset(looks)
 
     @property
@@ -33,7 +34,7 @@ class LookingFeed:
 
     async def call(self, method: str, **params: object) -> Any:  # noqa: ANN401 - the method decides the type
         """See Feed. Raises NotAllowed for what changes something."""
-        if method in api.METHODS and api.METHODS[method].permission is not api.Permission.READ:
+        if method in METHODS and METHODS[method].permission is not Permission.READ:
             raise NotAllowed(f"{method} changes something, and this only looks: start without --readonly")
         return await self._feed.call(method, **params)
 

@@ -13,7 +13,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from ...core import api
+from ...core.api.network import Status
 from ...core.errors import OrchestraError
 from ...core.views import AgentView
 from ..feed.contract import Feed, Heard, Link
@@ -90,7 +90,7 @@ class Console(App[None]):
         self._kinds: set[str] = set()
         self._builds: set[str] = set()
         self._waiting = False
-        self._stood: tuple[Link, api.Status | None] = (Link.SEEKING, None)  # as the feed was told to stand last
+        self._stood: tuple[Link, Status | None] = (Link.SEEKING, None)  # as the feed was told to stand last
         for theme in THEMES.values():
             self.register_theme(theme)
         wanted = "terminal" if self.no_color else self.session.state.theme

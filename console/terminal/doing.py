@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from ...core import api
+from ...core.api.builds import Why
 from ...core.views import BuildSummary
 from . import commands
 from .cells import clean
@@ -96,7 +96,7 @@ class BuildActions(Place):
             build = found[0]
             self.do(self.feed.call("builds.explain", id=build.id), lambda why: self._tell_why(build, why))
 
-    def _tell_why(self, build: BuildSummary, why: api.Why) -> None:
+    def _tell_why(self, build: BuildSummary, why: Why) -> None:
         self.app.notify(
             "\n".join(clean(one) for one in why.reasons),
             title=f"{label(build)} is {why.state}",

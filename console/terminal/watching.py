@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...core import api
+from ...core.api.builds import OneBuild
 from ...core.errors import NotFound, OrchestraError
 from ..feed.contract import Feed
 from .session import Session
@@ -46,7 +46,7 @@ class Watcher:
         """Look at all that are watched: they may have ended while nobody told."""
         for identity in list(self.builds):
             try:
-                found: api.OneBuild = await self._feed.call("builds.get", id=identity)
+                found: OneBuild = await self._feed.call("builds.get", id=identity)
             except NotFound:
                 self.builds.remove(identity)
                 continue

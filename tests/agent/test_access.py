@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from job_orchestra.agent.logreading import MAX_PART
 from job_orchestra.agent.routing import HERE
-from job_orchestra.core import api
+from job_orchestra.core.api.method import Permission
+from job_orchestra.core.api.table import METHODS
 from job_orchestra.core.errors import (
     InvariantError,
     LimitReached,
@@ -137,12 +138,12 @@ async def stop(s: Scene) -> None:
 
 async def client(s: Scene) -> None:
     """A member passes on what its clients want; whoever decides decides alone, and nobody ends another's agent."""
-    for method in api.METHODS.values():
+    for method in METHODS.values():
         wish = ClientCall(method.name, b"{}", "eve@other")
         if method.name in HERE:
             with pytest.raises(InvariantError, match="cannot be passed on"):
                 await s.call(s.other, s.worker, Call.CLIENT, wish)
-        elif method.permission is not api.Permission.READ:
+        elif method.permission is not Permission.READ:
             with pytest.raises(NotLeading):
                 await s.call(s.other, s.worker, Call.CLIENT, wish)
     wish = ClientCall("builds.list", b"{}", "eve@other")

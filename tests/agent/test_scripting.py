@@ -8,7 +8,8 @@ import pytest
 import zmq
 
 from job_orchestra import connect_async
-from job_orchestra.core import api, views
+from job_orchestra.core import views
+from job_orchestra.core.api.table import METHODS
 from job_orchestra.core.model import BuildState
 from tests.kit.agents import AgentProcess
 
@@ -206,7 +207,7 @@ def test_what_there_is_to_browse_is_described(req: "zmq.Socket[bytes]") -> None:
 
 
 def test_every_method_of_the_table_is_answered(req: "zmq.Socket[bytes]") -> None:
-    for name in api.METHODS.keys() - {"agent.stop", "agent.leave", "builds.wait"}:
+    for name in METHODS.keys() - {"agent.stop", "agent.leave", "builds.wait"}:
         answer = call(req, name)
         assert "result" in answer or answer["error"]["code"] == -32602, name  # type: ignore[index]
 

@@ -16,11 +16,11 @@ ECHO = 'echo ready; read -r line; echo "got $line"; stty size'
 TERMINAL = {"columns": 90, "rows": 30, "term": "xterm"}
 
 
-async def submit(at: Citizen, text: str = ECHO, **params: Any) -> str:  # noqa: ANN401 - as in api.Submit
+async def submit(at: Citizen, text: str = ECHO, **params: Any) -> str:  # noqa: ANN401 - as in Submit
     return await at.submit("sh", "-c", text, **{"terminal": TERMINAL, "input": True, **params})
 
 
-async def type_at(at: Citizen, build: str, offset: int, data: str, **params: Any) -> int:  # noqa: ANN401 - as in api.BuildsInput
+async def type_at(at: Citizen, build: str, offset: int, data: str, **params: Any) -> int:  # noqa: ANN401 - as in BuildsInput
     return (await at.ask("builds.input", id=build, stream="me", offset=offset, data=data, **params))["next"]
 
 

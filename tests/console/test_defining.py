@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from job_orchestra.core import api
+from job_orchestra.core.api.submitting import LockParam
 from job_orchestra.core.differences import Difference
 from job_orchestra.core.model import BuildState
 from tests.kit.agents import AgentProcess
@@ -90,7 +90,7 @@ def test_a_build_keeps_the_definition_it_was_submitted_with(running_agent: Agent
     wait = f"until test -e {tmp_path}/go; do sleep 0.1; done"
     file = "project: late\njobs:\n  job: { run: echo WHAT, lock: l, env: { B: WHAT } }\n"
     with running_agent.client() as net:
-        hold = net.builds.submit(["sh", "-c", wait], locks=[api.LockParam("l")])[0]
+        hold = net.builds.submit(["sh", "-c", wait], locks=[LockParam("l")])[0]
         net.jobs.apply(file.replace("WHAT", "old"))
         build = net.builds.submit("late/job")[0]
         assert "lock" in net.builds.explain(build.id).reasons[0]

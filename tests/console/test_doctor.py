@@ -14,15 +14,17 @@ from msgspec.structs import replace
 
 from job_orchestra.console.cli.checks import Finding, machine, network
 from job_orchestra.console.cli.checks.network import tcp_answers
-from job_orchestra.core import api, views
+from job_orchestra.core import views
+from job_orchestra.core.api.agents import Agents
+from job_orchestra.core.api.network import Identity, Link, Links, Status
 from job_orchestra.core.model import AgentRecord
 from job_orchestra.core.version import VERSION
 from job_orchestra.core.views import AgentView
 from tests.kit.agents import AgentProcess, agent_in
 
-ME, BEE = api.Identity("a1", "ant"), api.Identity("a2", "bee")
-STATUS = api.Status(
-    network=api.Identity("n", "lab"),
+ME, BEE = Identity("a1", "ant"), Identity("a2", "bee")
+STATUS = Status(
+    network=Identity("n", "lab"),
     agent=ME,
     master=BEE,
     term=3,
@@ -34,7 +36,7 @@ STATUS = api.Status(
     store="sqlite:///x",
     notices=[],
 )
-LINK = api.Link(
+LINK = Link(
     id="a2",
     name="bee",
     addresses=["192.0.2.2:7711"],
@@ -45,7 +47,7 @@ LINK = api.Link(
     skew=0.01,
     ports={"bulk": 7712, "door": 7713},
 )
-LINKS = api.Links(
+LINKS = Links(
     links=[LINK],
     counters={},
     addresses=["192.0.2.1:7711"],
@@ -56,12 +58,10 @@ LINKS = api.Links(
 )
 
 
-def look(
-    status: api.Status = STATUS, links: api.Links = LINKS, closed: tuple[tuple[str, int], ...] = ()
-) -> list[Finding]:
+def look(status: Status = STATUS, links: Links = LINKS, closed: tuple[tuple[str, int], ...] = ()) -> list[Finding]:
     """Return what is found; `closed` are the places that do not answer."""
     agents = [_agent("ant"), _agent("bee")]
-    return list(network(status, api.Agents(agents), links, lambda host, port: (host, port) not in closed))
+    return list(network(status, Agents(agents), links, lambda host, port: (host, port) not in closed))
 
 
 def _agent(name: str) -> AgentView:

@@ -2,13 +2,18 @@
 
 import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
 import pytest
 
-from job_orchestra.core import api
-from job_orchestra.core.api import METHODS, Method, Params, Permission
+from job_orchestra.core.api import nouns, table
+from job_orchestra.core.api.events import EVENT_KINDS
+from job_orchestra.core.api.method import Method, Params, Permission
+from job_orchestra.core.api.submitting import Submit
+from job_orchestra.core.api.table import METHODS
 from job_orchestra.core.errors import OrchestraError
 from job_orchestra.core.views import SCHEMA_VERSION
 
@@ -17,6 +22,19 @@ EACH = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
 
 def shapes(kind: type[Params]) -> list[type[Params]]:
     return [kind, *(deeper for one in kind.__subclasses__() for deeper in shapes(one))]
+
+
+def test_each_method_is_found_by_its_name_among_those_of_its_noun() -> None:
+    assert all(nouns.method(name) is method for name, method in METHODS.items())
+    assert all(name.partition(".")[0] == noun for noun in nouns.NOUNS for name in nouns.rows(noun))
+    assert nouns.method("builds.nope") is nouns.method("method.submit") is nouns.method("") is None
+
+
+def test_one_method_is_found_without_the_shapes_of_all() -> None:
+    code = "import sys; from job_orchestra.core.api import nouns; nouns.method('agent.stop'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert "job_orchestra.core.api.agent" in loaded
+    assert not {"job_orchestra.core.api.store", "job_orchestra.core.api.table"}.intersection(loaded)
 
 
 def test_methods_are_named_noun_verb() -> None:
@@ -98,7 +116,7 @@ def references(value: object) -> set[str]:
 
 
 def test_the_schema_is_json_with_every_method() -> None:
-    schema = json.loads(json.dumps(api.schema()))
+    schema = json.loads(json.dumps(table.schema()))
     assert schema["schema_version"] == SCHEMA_VERSION
     assert [one["name"] for one in schema["methods"]] == list(METHODS)
     assert references(schema) <= {f"#/definitions/{name}" for name in schema["definitions"]}
@@ -110,14 +128,14 @@ def test_the_schema_is_json_with_every_method() -> None:
 
 
 def test_the_schema_says_that_unknown_parameters_are_refused() -> None:
-    schema = api.schema()
+    schema = table.schema()
     for one in schema["methods"]:
         definition = schema["definitions"][one["params"]["$ref"].removeprefix("#/definitions/")]
         assert definition["additionalProperties"] is False
     submit = schema["definitions"]["Submit"]
-    assert set(submit["properties"]) == set(api.Submit.__struct_fields__)
+    assert set(submit["properties"]) == set(Submit.__struct_fields__)
     assert "required" not in submit or not submit["required"]
 
 
 def test_what_events_tell_of() -> None:
-    assert set(api.EVENT_KINDS) == {"build", "pipeline", "task", "job", "agent", "schedule", "pin"}
+    assert set(EVENT_KINDS) == {"build", "pipeline", "task", "job", "agent", "schedule", "pin"}

@@ -16,7 +16,20 @@ from msgspec.structs import replace
 from job_orchestra.agent.service.output import encoded
 from job_orchestra.console.feed.contract import Heard, Link, Listener, Remembered, Standing
 from job_orchestra.console.feed.memory import Listeners, Memory
-from job_orchestra.core import api, browsing, views
+from job_orchestra.core import browsing, views
+from job_orchestra.core.api import network, table
+from job_orchestra.core.api.agents import AgentOffer, Agents, AgentSet, ByAgent
+from job_orchestra.core.api.artifacts import Artifact, ArtifactPart, Artifacts, ArtifactsGet, ArtifactsList
+from job_orchestra.core.api.builds import Builds, BuildsList, BuildsLog, ById, LogPart, OneBuild, Why
+from job_orchestra.core.api.events import Subscribe, Subscribed
+from job_orchestra.core.api.jobs import Jobs, JobsDurations, JobsGet, JobsList, OneJob
+from job_orchestra.core.api.method import NoParams, Permission
+from job_orchestra.core.api.network import Approve, Invitation, Invite, JoinRequest, JoinRequests, Links, Status
+from job_orchestra.core.api.pipelines import ByPipeline, OnePipeline, PipelineRerun, Pipelines
+from job_orchestra.core.api.schedules import ScheduleFire, Schedules, ScheduleSet, SchedulesList
+from job_orchestra.core.api.store import StoreCount, StoreQuery
+from job_orchestra.core.api.submitting import Submit, Submitted
+from job_orchestra.core.api.tasks import OneTask, Tasks, TasksList
 from job_orchestra.core.errors import Conflict, InvalidInput, NoAgent, NotFound, OrchestraError
 from job_orchestra.core.model import Attempt, Build, BuildState, Task, TaskState
 from job_orchestra.store.asking import conditions, orders
@@ -25,13 +38,13 @@ from job_orchestra.store.memory import MemoryStore
 from job_orchestra.store.query import Counted, Filter, Operator, Query
 from job_orchestra.store.showing import durations_view, failing_view, store_view
 
-METHODS = frozenset(api.METHODS) - {"builds.wait", "pipelines.wait", "agent.stop", "agent.leave", "network.digest"}
+METHODS = frozenset(table.METHODS) - {"builds.wait", "pipelines.wait", "agent.stop", "agent.leave", "network.digest"}
 
 
 class FakeFeed:
     """Answers from what `put` put in."""
 
-    def __init__(self, status: api.Status) -> None:
+    def __init__(self, status: Status) -> None:
         """Begin with an agent that answers, and nothing else."""
         self.methods = METHODS
         self.store = MemoryStore()
@@ -39,7 +52,7 @@ class FakeFeed:
         self.jobs: list[views.JobView] = []
         self.schedules: list[views.ScheduleView] = []
         self.pipelines: list[views.PipelineView] = []  # newest first
-        self.requests: list[api.JoinRequest] = []
+        self.requests: list[JoinRequest] = []
         self.logs: dict[str, bytes] = {}  # attempt's key -> what it wrote
         self.files: dict[str, tuple[str, bytes]] = {}  # what every build kept: path -> mode, content
         self.reasons: dict[str, list[str]] = {}  # build id -> what builds.explain says
@@ -117,104 +130,105 @@ class FakeFeed:
             await self.slow.wait()
         if self.problem is not None:
             raise self.problem
-        row = api.METHODS[method]
+        row = table.METHODS[method]
         given = {name: value for name, value in params.items() if value is not None}
         try:
             wish = msgspec.convert(given, row.params)
         except msgspec.ValidationError as error:
             raise InvalidInput(f"wrong parameters for {method}: {error}") from None
-        if row.permission is not api.Permission.READ:
+        if row.permission is not Permission.READ:
             self.asked.append((method, given))
         answer = getattr(self, f"_{method.replace('.', '_')}")(wish)
         if isinstance(answer, Awaitable):
             answer = await cast("Awaitable[Any]", answer)
         found = msgspec.json.decode(msgspec.json.encode(answer), type=row.result)  # as over a socket
-        if row.permission is api.Permission.READ:
+        if row.permission is Permission.READ:
             self._memory.keep(method, params, found, self.clock())
         return found
 
     # -- methods
 
-    def _network_status(self, _: api.NoParams) -> api.Status:
+    def _network_status(self, _: NoParams) -> Status:
         assert self._standing.status is not None
         return self._standing.status
 
-    def _agents_list(self, _: api.NoParams) -> api.Agents:
-        return api.Agents(self.agents)
+    def _agents_list(self, _: NoParams) -> Agents:
+        return Agents(self.agents)
 
-    def _network_links(self, _: api.NoParams) -> api.Links:
+    def _network_links(self, _: NoParams) -> Links:
+        known, took = ["192.0.2.7:7711"], 0.0013
         links = [
-            api.Link(one.id, one.name, ["192.0.2.7:7711"], one.version, one.state != "unreachable", 0.4, 0.0013, 0.002)
+            network.Link(one.id, one.name, known, one.version, one.state != "unreachable", 0.4, took, 0.002)
             for one in self.agents[1:]
         ]
-        return api.Links(links, {"sent": 12}, ["192.0.2.5:7711"])
+        return Links(links, {"sent": 12}, ["192.0.2.5:7711"])
 
-    def _agents_set(self, wish: api.AgentSet) -> api.OneTask:
+    def _agents_set(self, wish: AgentSet) -> OneTask:
         agent = next((one for one in self.agents if wish.agent in {one.id, one.name}), None)
         if agent is None:
             raise NotFound(f"no agent {wish.agent}")
         return self._task("agents.set", agent.id, "set")
 
-    def _agents_offer(self, wish: api.AgentOffer) -> api.OneTask:
+    def _agents_offer(self, wish: AgentOffer) -> OneTask:
         if wish.agent not in {one.id for one in self.agents}:
             raise NotFound(f"no agent {wish.agent}")
         return self._task("agents.offer", wish.agent, f"{wish.slots} slots")
 
-    def _artifacts_list(self, wish: api.ArtifactsList) -> api.Artifacts:
+    def _artifacts_list(self, wish: ArtifactsList) -> Artifacts:
         files = [
-            api.Artifact(path, len(data), mode, sha256(data).hexdigest(), views.stamp(1_795_463_900_000))
+            Artifact(path, len(data), mode, sha256(data).hexdigest(), views.stamp(1_795_463_900_000))
             for path, (mode, data) in sorted(self.files.items())
         ]
         total, first = sum(one.size for one in files), int(wish.after or 0)
         page = files[first : first + 2]  # few, so that there are several pages
         more = str(first + len(page)) if first + len(page) < len(files) else None
         tree = "d" * 64 if files else ""
-        return api.Artifacts(self._build(wish.id).id, 1, tree, "a1", page, total, len(files), more)
+        return Artifacts(self._build(wish.id).id, 1, tree, "a1", page, total, len(files), more)
 
-    def _artifacts_get(self, wish: api.ArtifactsGet) -> api.ArtifactPart:
+    def _artifacts_get(self, wish: ArtifactsGet) -> ArtifactPart:
         if wish.path not in self.files:
             raise NotFound(f"it kept no file {wish.path}")
         data = self.files[wish.path][1]
         part = data[wish.offset : wish.offset + wish.limit]
-        return api.ArtifactPart(wish.offset, b64encode(part).decode(), len(data), wish.offset + len(part) >= len(data))
+        return ArtifactPart(wish.offset, b64encode(part).decode(), len(data), wish.offset + len(part) >= len(data))
 
-    def _agents_remove(self, wish: api.ByAgent) -> api.OneTask:
+    def _agents_remove(self, wish: ByAgent) -> OneTask:
         return self._task("agents.remove", wish.agent, f"{wish.agent} is being removed")
 
-    def _network_invite(self, _: api.Invite) -> api.Invitation:
-        return api.Invitation("orch1-made-up", "2026-11-23T21:00:00.000Z")
+    def _network_invite(self, _: Invite) -> Invitation:
+        return Invitation("orch1-made-up", "2026-11-23T21:00:00.000Z")
 
-    def _network_requests(self, _: api.NoParams) -> api.JoinRequests:
-        return api.JoinRequests(self.requests)
+    def _network_requests(self, _: NoParams) -> JoinRequests:
+        return JoinRequests(self.requests)
 
-    def _network_approve(self, wish: api.Approve) -> api.OneTask:
+    def _network_approve(self, wish: Approve) -> OneTask:
         if wish.code != "482-913":
             raise NotFound("no machine that waits shows this code; all that waited are refused")
         return self._task("network.approve", "dora", "dora is a member now")
 
-    def _jobs_list(self, wish: api.JobsList) -> api.Jobs:
-        return api.Jobs([one for one in self.jobs if wish.project in {None, one.project}])
+    def _jobs_list(self, wish: JobsList) -> Jobs:
+        return Jobs([one for one in self.jobs if wish.project in {None, one.project}])
 
-    def _jobs_get(self, wish: api.JobsGet) -> api.OneJob:
+    def _jobs_get(self, wish: JobsGet) -> OneJob:
         found = next((one for one in self.jobs if f"{one.project}/{one.name}" == wish.job), None)
         if found is None:
             raise NotFound(f"no job {wish.job}")
-        return api.OneJob(found)
+        return OneJob(found)
 
-    def _builds_list(self, wish: api.BuildsList) -> api.Builds:
+    def _builds_list(self, wish: BuildsList) -> Builds:
         found = self._page("builds", wish, wish.order)
-        return api.Builds([views.summary(one) for one in found.rows], found.next)
+        return Builds([views.summary(one) for one in found.rows], found.next)
 
-    def _builds_get(self, wish: api.ById) -> api.OneBuild:
+    def _builds_get(self, wish: ById) -> OneBuild:
         build = self._build(wish.id)
-        attempts = self._page("attempts", api.StoreQuery("attempts", {"build": build.id}), "number").rows
-        return api.OneBuild(views.whole(build, attempts))
+        attempts = self._page("attempts", StoreQuery("attempts", {"build": build.id}), "number").rows
+        return OneBuild(views.whole(build, attempts))
 
-    def _builds_explain(self, wish: api.ById) -> api.Why:
+    def _builds_explain(self, wish: ById) -> Why:
         build = self._build(wish.id)
-        return api.Why(build.id, build.state, self.reasons.get(build.id, [f"it has ended: {build.state}"]))
+        return Why(build.id, build.state, self.reasons.get(build.id, [f"it has ended: {build.state}"]))
 
-    async def _builds_log(self, wish: api.BuildsLog) -> api.LogPart:
+    async def _builds_log(self, wish: BuildsLog) -> LogPart:
         build = self._build(wish.id)
         key = f"{build.id}.{wish.attempt or max(1, build.attempt)}"
         while wish.wait and wish.offset >= len(self.logs.get(key, b"")) and not build.state.ended:
@@ -227,70 +241,70 @@ class FakeFeed:
         text, encoding = encoded(part, more=not complete)
         used = len(text.encode()) if encoding == "utf-8" else len(part)
         assert encoding == "utf-8" or text == b64encode(part).decode()
-        return api.LogPart(offset, text, encoding, offset + used, complete)
+        return LogPart(offset, text, encoding, offset + used, complete)
 
-    def _builds_submit(self, wish: api.Submit) -> api.Submitted:
+    def _builds_submit(self, wish: Submit) -> Submitted:
         project, _, name = (wish.job or "run/command").partition("/")
-        return api.Submitted(None, [views.BuildLine("madeup00", project, name, 1, BuildState.PENDING)])
+        return Submitted(None, [views.BuildLine("madeup00", project, name, 1, BuildState.PENDING)])
 
-    def _builds_rerun(self, wish: api.ById) -> api.Submitted:
+    def _builds_rerun(self, wish: ById) -> Submitted:
         build = self._build(wish.id)
-        return api.Submitted(
+        return Submitted(
             None, [views.BuildLine("madeup00", build.project, build.job, build.number + 1, BuildState.PENDING)]
         )
 
-    def _builds_abort(self, wish: api.ById) -> api.OneTask:
+    def _builds_abort(self, wish: ById) -> OneTask:
         return self._stop(wish, "builds.abort")
 
-    def _builds_cancel(self, wish: api.ById) -> api.OneTask:
+    def _builds_cancel(self, wish: ById) -> OneTask:
         return self._stop(wish, "builds.cancel")
 
-    def _tasks_list(self, wish: api.TasksList) -> api.Tasks:
+    def _tasks_list(self, wish: TasksList) -> Tasks:
         found = self._page("tasks", wish, "-id")
-        return api.Tasks([views.task(one) for one in found.rows], found.next)
+        return Tasks([views.task(one) for one in found.rows], found.next)
 
-    def _store_query(self, wish: api.StoreQuery) -> browsing.Rows:
+    def _store_query(self, wish: StoreQuery) -> browsing.Rows:
         found = self._page(wish.collection, wish, wish.order)
         return browsing.Rows(wish.collection, [msgspec.to_builtins(row) for row in found.rows], found.next)
 
-    def _store_count(self, wish: api.StoreCount) -> browsing.Counting:
+    def _store_count(self, wish: StoreCount) -> browsing.Counting:
         if wish.collection == "pipelines":
             return browsing.Counting(len(self._wanted_pipelines(wish.where)), exact=True)
         filters = [self._named(one) for one in conditions(wish.where)]
         found = self.store.count(Query(wish.collection, tuple(filters), search=wish.search))
         return browsing.Counting(found.rows, found.counted is Counted.EXACT)
 
-    def _jobs_durations(self, wish: api.JobsDurations) -> browsing.DurationsList:
+    def _jobs_durations(self, wish: JobsDurations) -> browsing.DurationsList:
         found = [self.store.durations(*name.split("/", 1)) for name in wish.jobs]
         return browsing.DurationsList([durations_view(one) for one in found])
 
-    def _jobs_failing(self, _: api.NoParams) -> browsing.FailingList:
+    def _jobs_failing(self, _: NoParams) -> browsing.FailingList:
         return browsing.FailingList([failing_view(one) for one in self.store.failing()])
 
-    def _store_describe(self, _: api.NoParams) -> browsing.StoreView:
+    def _store_describe(self, _: NoParams) -> browsing.StoreView:
         return store_view(self.store.describe())
 
-    def _pipelines_list(self, wish: api.BuildsList) -> api.Pipelines:
+    def _pipelines_list(self, wish: BuildsList) -> Pipelines:
         found = self._wanted_pipelines(wish.where)
         found = found if wish.order.startswith("-") else found[::-1]
         fields = views.PipelineSummary.__struct_fields__
-        return api.Pipelines([views.PipelineSummary(*(getattr(one, name) for name in fields)) for one in found], None)
+        return Pipelines([views.PipelineSummary(*(getattr(one, name) for name in fields)) for one in found], None)
 
     def _wanted_pipelines(self, where: dict[str, Any]) -> list[views.PipelineView]:
         wanted = {name: value if isinstance(value, list) else [value] for name, value in where.items()}
         return [one for one in self.pipelines if all(getattr(one, name) in values for name, values in wanted.items())]
 
-    def _pipelines_get(self, wish: api.ByPipeline) -> api.OnePipeline:
-        return api.OnePipeline(self._pipeline(wish.id))
+    def _pipelines_get(self, wish: ByPipeline) -> OnePipeline:
+        return OnePipeline(self._pipeline(wish.id))
 
-    def _pipelines_abort(self, wish: api.ByPipeline) -> api.OneTask:
+    def _pipelines_abort(self, wish: ByPipeline) -> OneTask:
         return self._task("pipelines.abort", wish.id, f"{self._pipeline(wish.id).id} is being stopped")
 
-    def _pipelines_cancel(self, wish: api.ByPipeline) -> api.OneTask:
+    def _pipelines_cancel(self, wish: ByPipeline) -> OneTask:
         return self._task("pipelines.cancel", wish.id, f"what waits of {self._pipeline(wish.id).id} is withdrawn")
 
-    def _pipelines_rerun(self, wish: api.PipelineRerun) -> api.Submitted:
-        return api.Submitted(
+    def _pipelines_rerun(self, wish: PipelineRerun) -> Submitted:
+        return Submitted(
             "p-99", [views.BuildLine("madeup00", self._pipeline(wish.id).project, "test", 41, BuildState.PENDING)]
         )
 
@@ -300,30 +314,30 @@ class FakeFeed:
             raise NotFound(f"no pipeline {text}")
         return found
 
-    def _schedules_list(self, wish: api.SchedulesList) -> api.Schedules:
+    def _schedules_list(self, wish: SchedulesList) -> Schedules:
         found = [one for one in self.schedules if wish.schedule in {None, f"{one.project}/{one.name}"}]
-        return api.Schedules([replace(one, next=one.next[: wish.next]) for one in found])
+        return Schedules([replace(one, next=one.next[: wish.next]) for one in found])
 
-    def _schedules_set(self, wish: api.ScheduleSet) -> api.OneTask:
+    def _schedules_set(self, wish: ScheduleSet) -> OneTask:
         return self._task("schedules.set", wish.schedule, "enabled" if wish.enabled else "disabled")
 
-    def _schedules_fire(self, wish: api.ScheduleFire) -> api.Submitted:
+    def _schedules_fire(self, wish: ScheduleFire) -> Submitted:
         project, _, _ = wish.schedule.partition("/")
-        return api.Submitted(None, [views.BuildLine("madeup00", project, "test", 41, BuildState.PENDING)])
+        return Submitted(None, [views.BuildLine("madeup00", project, "test", 41, BuildState.PENDING)])
 
-    def _events_subscribe(self, _: api.Subscribe) -> api.Subscribed:
-        return api.Subscribed(subscribed=True)
+    def _events_subscribe(self, _: Subscribe) -> Subscribed:
+        return Subscribed(subscribed=True)
 
     # -- records
 
-    def _stop(self, wish: api.ById, kind: str) -> api.OneTask:
+    def _stop(self, wish: ById, kind: str) -> OneTask:
         build = self._build(wish.id)
         if build.state.ended:
             raise Conflict(f"{build.label} has already ended: {build.state}")
         return self._task(kind, build.id, f"{build.label} is being stopped")
 
-    def _task(self, kind: str, target: str, outcome: str) -> api.OneTask:
-        return api.OneTask(views.task(Task(99, kind, "ann@anna", 0, TaskState.DONE, target, outcome)))
+    def _task(self, kind: str, target: str, outcome: str) -> OneTask:
+        return OneTask(views.task(Task(99, kind, "ann@anna", 0, TaskState.DONE, target, outcome)))
 
     def _build(self, text: str) -> Build:
         found = self.store.get("builds", text)

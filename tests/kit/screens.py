@@ -19,7 +19,8 @@ from job_orchestra.console.terminal.app import Console
 from job_orchestra.console.terminal.header import PLACES
 from job_orchestra.console.terminal.screens.build import BuildScreen
 from job_orchestra.console.terminal.session import Session
-from job_orchestra.core import api, views
+from job_orchestra.core import views
+from job_orchestra.core.api.network import JoinRequest
 from job_orchestra.core.definition import When
 from job_orchestra.core.errors import TimedOut
 from job_orchestra.store.query import Query
@@ -46,7 +47,7 @@ def filled() -> FakeFeed:
     """There is something of everything."""
     feed = story()
     feed.jobs = [_job("shop", "test"), _job("shop", "package"), _job("site", "lint"), _job("site", "deploy")]
-    feed.requests = [api.JoinRequest("d" * 16, "dora", "10.0.0.7:7713", "5.0.0", 95.0)]
+    feed.requests = [JoinRequest("d" * 16, "dora", "10.0.0.7:7713", "5.0.0", 95.0)]
     return feed
 
 

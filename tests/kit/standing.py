@@ -4,16 +4,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from job_orchestra.core import api
+from job_orchestra.core.api.network import Identity, Status
 
 
-def status(**changes: Any) -> api.Status:  # noqa: ANN401 - any field of Status
+def status(**changes: Any) -> Status:  # noqa: ANN401 - any field of Status
     """Return the status of a network of three agents that is well."""
     anna, bert, cora = (f"{name}{'0' * 12}" for name in ("anna", "bert", "cora"))
-    found = api.Status(
-        network=api.Identity("a" * 16, "workshop"),
-        agent=api.Identity(anna, "anna"),
-        master=api.Identity(anna, "anna"),
+    found = Status(
+        network=Identity("a" * 16, "workshop"),
+        agent=Identity(anna, "anna"),
+        master=Identity(anna, "anna"),
         term=3,
         voters=[anna, bert, cora],
         quorum=True,

@@ -26,7 +26,8 @@ from job_orchestra.agent.rebuilding import Opened
 from job_orchestra.agent.settings import Settings
 from job_orchestra.agent.wires import OnLan, Wires
 from job_orchestra.agent.worker import Worker
-from job_orchestra.core import api, tokens
+from job_orchestra.core import tokens
+from job_orchestra.core.api.table import METHODS
 from job_orchestra.core.entering import Welcome
 from job_orchestra.core.messages import Entrant
 from tests.kit.hands import Hand
@@ -146,10 +147,10 @@ class Citizen:
 
     async def ask(self, method: str, **params: Any) -> Any:  # noqa: ANN401 - the method decides the type
         """Make a request of a client of this agent; return the result as JSON has it. Raises OrchestraError."""
-        found = await self.agent.router.answer(api.METHODS[method], msgspec.Raw(msgspec.json.encode(params)))
+        found = await self.agent.router.answer(METHODS[method], msgspec.Raw(msgspec.json.encode(params)))
         return msgspec.json.decode(msgspec.json.encode(found))
 
-    async def submit(self, *command: str, **params: Any) -> str:  # noqa: ANN401 - as in api.Submit
+    async def submit(self, *command: str, **params: Any) -> str:  # noqa: ANN401 - as in Submit
         """Submit a command; return the build's id."""
         found = await self.ask("builds.submit", command=list(command or ("true",)), **params)
         return found["builds"][0]["id"]

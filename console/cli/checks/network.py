@@ -6,7 +6,8 @@ What is decided here is pure, but for `tcp_answers`, which knocks at ports.
 import socket
 from collections.abc import Callable, Iterator
 
-from ....core import api
+from ....core.api.agents import Agents
+from ....core.api.network import Link, Links, Status
 from ....core.version import VERSION
 from ...format import plain
 from .finding import Finding, finding
@@ -21,7 +22,7 @@ Knock = Callable[[str, int], bool]
 """Whether something answers at host and port."""
 
 
-def network(status: api.Status, agents: api.Agents, links: api.Links, knock: Knock) -> Iterator[Finding]:
+def network(status: Status, agents: Agents, links: Links, knock: Knock) -> Iterator[Finding]:
     """Look at the network."""
     yield finding("agent's version", status.version, status.version != VERSION, "orchestra down && orchestra up")
     yield from _quorum(status)
@@ -40,7 +41,7 @@ def network(status: api.Status, agents: api.Agents, links: api.Links, knock: Kno
         yield from _other(link, knock)
 
 
-def _quorum(status: api.Status) -> Iterator[Finding]:
+def _quorum(status: Status) -> Iterator[Finding]:
     master = plain(status.master.name) if status.master else "nobody"
     yield finding(
         "quorum",
@@ -50,7 +51,7 @@ def _quorum(status: api.Status) -> Iterator[Finding]:
     )
 
 
-def _listening(links: api.Links, knock: Knock) -> Iterator[Finding]:
+def _listening(links: Links, knock: Knock) -> Iterator[Finding]:
     """Whether the agent's own ports answer at the addresses that it tells others."""
     yield Finding("listens at", ok=True, found=" ".join(links.addresses) or "nowhere yet")
     for address in links.addresses:
@@ -65,7 +66,7 @@ def _listening(links: api.Links, knock: Knock) -> Iterator[Finding]:
                 )
 
 
-def _multicast(links: api.Links) -> Iterator[Finding]:
+def _multicast(links: Links) -> Iterator[Finding]:
     if not links.announced:
         yield Finding("multicast", ok=True, found="off: others join by invitation, and find this agent by --peer")
         return
@@ -80,7 +81,7 @@ def _multicast(links: api.Links) -> Iterator[Finding]:
     yield finding("multicast", found, blind, remedy)
 
 
-def _other(link: api.Link, knock: Knock) -> Iterator[Finding]:
+def _other(link: Link, knock: Knock) -> Iterator[Finding]:
     """Another agent."""
     name, places = plain(link.name), " ".join(link.addresses) or "at no known address"
     if link.rejects:

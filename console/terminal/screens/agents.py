@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 
-from ....core import api
+from ....core.api.agents import Agents
+from ....core.api.network import Invitation, JoinRequest, JoinRequests, Links
+from ....core.api.tasks import OneTask
 from ....core.errors import InvalidInput, OrchestraError
 from ....core.views import AgentView
 from ...feed.contract import Link
@@ -104,7 +106,7 @@ class AgentsScreen(Listed):
     def __init__(self) -> None:
         """Show all agents."""
         super().__init__()
-        self._requests: list[api.JoinRequest] = []
+        self._requests: list[JoinRequest] = []
         self._seconds = 0
 
     def columns(self) -> Sequence[Column]:
@@ -129,7 +131,7 @@ class AgentsScreen(Listed):
         order = [(values[name], down) for name, down in self.table.order.items() if name in values]
 
         async def fetch() -> Sequence[AgentView]:
-            found: api.Agents = await self.feed.call("agents.list")
+            found: Agents = await self.feed.call("agents.list")
             self.console.agents = found.agents
             return found.agents
 
@@ -140,7 +142,7 @@ class AgentsScreen(Listed):
         agent = cast("AgentView", row)
 
         async def lines() -> Lines:
-            links = api.Links([], {}, [])
+            links = Links([], {}, [])
             if "network.links" in self.feed.methods:
                 links = await self.feed.call("network.links")
             return telling_agent(self.console.agent(agent.id) or agent, links)
@@ -170,7 +172,7 @@ class AgentsScreen(Listed):
         if "network.requests" not in self.feed.methods:
             return
         try:
-            found: api.JoinRequests = await self.feed.call("network.requests")
+            found: JoinRequests = await self.feed.call("network.requests")
         except OrchestraError:
             return  # who may not see them, or cannot now, is told so when approving
         self._requests = found.requests
@@ -202,7 +204,7 @@ class AgentsScreen(Listed):
         if code:
             self.do(
                 self.feed.call("network.approve", code=code.strip()),
-                lambda found: self.console.tell(cast("api.OneTask", found).task.outcome, "Let in"),
+                lambda found: self.console.tell(cast("OneTask", found).task.outcome, "Let in"),
             )
 
     def action_invite(self) -> None:
@@ -220,7 +222,7 @@ class AgentsScreen(Listed):
             Confirm("Make an invitation?", effects, commands.of("invite"), self.console.copy), answered
         )
 
-    def _invited(self, found: api.Invitation) -> None:
+    def _invited(self, found: Invitation) -> None:
         self.app.copy_to_clipboard(found.token)
         self.console.tell(f"Copied; good for one machine, until {found.expires}", "Invitation")
 
@@ -292,7 +294,7 @@ def _check_slots(text: str) -> None:
         raise InvalidInput(f"type a number of builds, 0 to {MOST_SLOTS}")
 
 
-def telling_agent(agent: AgentView, links: api.Links) -> Lines:
+def telling_agent(agent: AgentView, links: Links) -> Lines:
     """Return everything about an agent."""
     link = next((one for one in links.links if one.id == agent.id), None)
     lines = [

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 
-from ....core import api
+from ....core.api.artifacts import Artifact, ArtifactPart, Artifacts
 from ....core.errors import InvalidInput
 from ....core.views import BuildSummary
 from ...escapes import Neutraliser
@@ -35,7 +35,7 @@ _PAGE = 10_000  # files of one request
 _PART = 256 << 10  # bytes of one request while saving
 
 
-def _changed(one: api.Artifact, now: datetime) -> Part:
+def _changed(one: Artifact, now: datetime) -> Part:
     return ago(one.modified, now), Tone.DIM
 
 
@@ -79,18 +79,18 @@ class ArtifactsScreen(Listed):
 
     def key_of(self, row: Any) -> str:  # noqa: ANN401 - an Artifact
         """See Listed."""
-        return cast("api.Artifact", row).path
+        return cast("Artifact", row).path
 
     def source(self, wish: Wish) -> Rows:
         """See Listed."""
         values = {one.name: one.value for one in self.COLUMNS if one.value}
         order = [(values[name], down) for name, down in self.table.order.items() if name in values]
 
-        async def fetch() -> Sequence[api.Artifact]:
-            files: list[api.Artifact] = []
+        async def fetch() -> Sequence[Artifact]:
+            files: list[Artifact] = []
             page: dict[str, Any] = {"id": self._build.id, "limit": _PAGE}
             while True:
-                found: api.Artifacts = await self.feed.call("artifacts.list", **page)
+                found: Artifacts = await self.feed.call("artifacts.list", **page)
                 files += found.files
                 if found.next is None:
                     return files
@@ -104,7 +104,7 @@ class ArtifactsScreen(Listed):
 
     def on_open(self, row: Any) -> None:  # noqa: ANN401 - an Artifact
         """See Listed: show a text."""
-        one = cast("api.Artifact", row)
+        one = cast("Artifact", row)
         if not one.mode.startswith("-"):
             self.console.tell(f"It is no file: it leads to {one.digest}.")
             return
@@ -115,8 +115,8 @@ class ArtifactsScreen(Listed):
         command = commands.of("artifacts", "get", self._build.id, one.path)
         self.console.show(DocumentScreen(self.PLACE, one.path, lines, command))
 
-    async def _read(self, one: api.Artifact, offset: int, limit: int) -> bytes:
-        part: api.ArtifactPart = await self.feed.call(
+    async def _read(self, one: Artifact, offset: int, limit: int) -> bytes:
+        part: ArtifactPart = await self.feed.call(
             "artifacts.get", id=self._build.id, path=one.path, offset=offset, limit=limit
         )
         return base64.b64decode(part.data)
@@ -125,7 +125,7 @@ class ArtifactsScreen(Listed):
 
     def action_save(self) -> None:
         """Ask where to, and save the marked files, or the one under the cursor."""
-        found: list[api.Artifact] = [one for one in self.table.selected if one.mode.startswith("-")]
+        found: list[Artifact] = [one for one in self.table.selected if one.mode.startswith("-")]
         if found:
             what = clean(found[0].path) if len(found) == 1 else f"{len(found)} files"
             self.app.push_screen(
@@ -133,16 +133,16 @@ class ArtifactsScreen(Listed):
                 lambda text: self._save(found, Path(text).expanduser().absolute()) if text else None,
             )
 
-    def _save(self, files: Sequence[api.Artifact], folder: Path) -> None:
+    def _save(self, files: Sequence[Artifact], folder: Path) -> None:
         def told(length: int) -> None:
             self.console.tell(f"{len(files)} files, {size(length)}, under {folder}", "Saved")
 
         self.do(self._saved(files, folder), told)
 
-    async def _saved(self, files: Sequence[api.Artifact], folder: Path) -> int:
+    async def _saved(self, files: Sequence[Artifact], folder: Path) -> int:
         return sum([await self._saved_one(one, place_of(one.path, folder)) for one in files])
 
-    async def _saved_one(self, one: api.Artifact, path: Path) -> int:
+    async def _saved_one(self, one: Artifact, path: Path) -> int:
         """Write one file, which must be a new one; return its length."""
         done = 0
         begun = whole = False
@@ -185,7 +185,7 @@ def _check(text: str) -> None:
         raise InvalidInput(f"{path} is a file; name a directory")
 
 
-def _shown(one: api.Artifact, data: bytes) -> Lines:
+def _shown(one: Artifact, data: bytes) -> Lines:
     """Return a file as lines: its text, or what it is where it holds none."""
     if b"\0" in data[:8192]:
         return [[(f"{size(one.size)} that are no text; s in the list saves it.", Tone.DIM)]]

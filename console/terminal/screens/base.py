@@ -16,7 +16,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from ....core import api
+from ....core.api.submitting import Submitted
+from ....core.api.tasks import OneTask
 from ....core.errors import OrchestraError
 from ...feed.contract import Feed, Link
 from ..cells import clean
@@ -215,9 +216,9 @@ class Place(Screen[None]):
         self.run_worker(partial(self.console.action_go, event.place))
 
 
-def _outcome(found: api.OneTask | api.Submitted) -> str:
+def _outcome(found: OneTask | Submitted) -> str:
     """Return in a few words what came of a request."""
-    if isinstance(found, api.OneTask):
+    if isinstance(found, OneTask):
         return found.task.outcome
     return names([f"{one.project}/{one.job}#{one.number}" for one in found.builds])
 

@@ -9,7 +9,8 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from ....core import api
+from ....core.api.agents import Agents
+from ....core.api.builds import OneBuild, Why
 from ....core.errors import OrchestraError
 from ....core.views import BuildSummary, BuildView
 from ...feed.contract import Link
@@ -127,17 +128,17 @@ class BuildScreen(LogTaking, BuildActions):
 
     async def _ask_build(self) -> None:
         try:
-            found: api.OneBuild = await self.feed.call("builds.get", id=self.identity)
+            found: OneBuild = await self.feed.call("builds.get", id=self.identity)
             self.build = self._known = found.build
             if self.stands:
                 self._take(found.build)  # its log comes while the rest is asked for
             if "builds.explain" in self.feed.methods and not found.build.state.ended:
-                why: api.Why = await self.feed.call("builds.explain", id=self.identity)
+                why: Why = await self.feed.call("builds.explain", id=self.identity)
                 self._reasons = list(why.reasons)
             else:
                 self._reasons = []
             if not self._names:
-                agents: api.Agents = await self.feed.call("agents.list")
+                agents: Agents = await self.feed.call("agents.list")
                 self._names = {one.id: one.name for one in agents.agents}
             await self.console.insight.learn([(found.build.project, found.build.job)])
         except OrchestraError as error:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 
-from ....core import api
+from ....core.api.builds import Builds
 from ....core.browsing import Counting
 from ....core.views import BuildSummary
 from ...feed.listing import Rows
@@ -130,7 +130,7 @@ class BuildsScreen(BuildActions, Listed):
         asked: dict[str, Any] = {"where": wish.where, **({"search": wish.search} if wish.search else {})}
 
         async def fetch(reverse: bool, after: str | None, limit: int) -> tuple[Sequence[Any], str | None]:
-            found: api.Builds = await self.feed.call(
+            found: Builds = await self.feed.call(
                 "builds.list", **asked, order=backwards if reverse else order, limit=limit, after=after
             )
             return found.builds, found.next

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 
-from ....core import api
+from ....core.api.builds import Builds
+from ....core.api.jobs import Jobs, OneJob
 from ....core.errors import OrchestraError
 from ....core.views import BuildSummary, JobView, ParameterDefinition, StepDefinition
 from ...feed.listing import Listing, Rows
@@ -106,8 +107,8 @@ class JobsScreen(Listed):
         order = [(values[name], down) for name, down in self.table.order.items() if name in values]
 
         async def fetch() -> Sequence[JobView]:
-            found: api.Jobs = await self.feed.call("jobs.list")
-            recent: api.Builds = await self.feed.call("builds.list", order="-created", limit=RECENT)
+            found: Jobs = await self.feed.call("jobs.list")
+            recent: Builds = await self.feed.call("builds.list", order="-created", limit=RECENT)
             for build in reversed(recent.builds):
                 self._last[build.project, build.job] = build
             for job in found.jobs:
@@ -121,7 +122,7 @@ class JobsScreen(Listed):
         """Ask for the last build of a job that has none among the recent ones."""
         try:
             where = {"project": job.project, "job": job.name}
-            found: api.Builds = await self.feed.call("builds.list", where=where, order="-number", limit=1)
+            found: Builds = await self.feed.call("builds.list", where=where, order="-number", limit=1)
         except OrchestraError:
             return
         if found.builds:
@@ -132,7 +133,7 @@ class JobsScreen(Listed):
         job = cast("JobView", row)
 
         async def lines() -> Lines:
-            found: api.OneJob = await self.feed.call("jobs.get", job=f"{job.project}/{job.name}")
+            found: OneJob = await self.feed.call("jobs.get", job=f"{job.project}/{job.name}")
             return telling_job(found.job)
 
         command = commands.of("jobs", job.project)

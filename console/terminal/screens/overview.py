@@ -10,7 +10,8 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
-from ....core import api
+from ....core.api.agents import Agents
+from ....core.api.builds import Builds, Why
 from ....core.browsing import FailingView
 from ....core.errors import OrchestraError
 from ....core.views import AgentView, BuildSummary
@@ -196,29 +197,27 @@ class OverviewScreen(BuildActions):
         self._say()
 
     async def _fetch_running(self) -> Sequence[BuildSummary]:
-        found: api.Builds = await self.feed.call(
+        found: Builds = await self.feed.call(
             "builds.list", where={"state": ["running", "assigned"]}, order="-created", limit=SHOWN
         )
         await self.console.insight.learn((one.project, one.job) for one in found.builds)
         return found.builds
 
     async def _fetch_waiting(self) -> Sequence[BuildSummary]:
-        found: api.Builds = await self.feed.call(
-            "builds.list", where={"state": "pending"}, order="created", limit=SHOWN
-        )
+        found: Builds = await self.feed.call("builds.list", where={"state": "pending"}, order="created", limit=SHOWN)
         if "builds.explain" in self.feed.methods:
             self._reasons = {build.id: await self._reason(build) for build in found.builds[:EXPLAINED]}
         return found.builds
 
     async def _reason(self, build: BuildSummary) -> str:
         try:
-            why: api.Why = await self.feed.call("builds.explain", id=build.id)
+            why: Why = await self.feed.call("builds.explain", id=build.id)
         except OrchestraError:
             return self._reasons.get(build.id, "")
         return clean("; ".join(why.reasons))
 
     async def _fetch_agents(self) -> Sequence[AgentView]:
-        found: api.Agents = await self.feed.call("agents.list")
+        found: Agents = await self.feed.call("agents.list")
         self.console.agents = found.agents
         self._names = {one.id: one.name for one in found.agents}
         return found.agents

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from ....core import api
+from ....core.api.jobs import Jobs
+from ....core.api.pipelines import OnePipeline
 from ....core.errors import OrchestraError
 from ....core.views import BuildSummary, JobView, NodeView, PipelineSummary, PipelineView
 from ...format import between, duration
@@ -106,7 +107,7 @@ class PipelineScreen(PipelineActions, GraphScreen):
     async def ask_nodes(self) -> None:
         """See GraphScreen."""
         try:
-            found: api.OnePipeline = await self.feed.call("pipelines.get", id=self._identity)
+            found: OnePipeline = await self.feed.call("pipelines.get", id=self._identity)
         except OrchestraError as error:
             self._problem = clean(str(error))
             if self._found is None and self.stands:
@@ -209,7 +210,7 @@ class ProjectScreen(GraphScreen):
     async def ask_nodes(self) -> None:
         """See GraphScreen."""
         try:
-            found: api.Jobs = await self.feed.call("jobs.list", project=self._project)
+            found: Jobs = await self.feed.call("jobs.list", project=self._project)
         except OrchestraError as error:
             if self.stands:
                 self.graph.empty = clean(str(error))

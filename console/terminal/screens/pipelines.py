@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
-from ....core import api
+from ....core.api.pipelines import Pipelines
 from ....core.browsing import Counting
 from ....core.views import PipelineSummary
 from ...feed.listing import Rows
@@ -68,7 +68,7 @@ class PipelinesScreen(PipelineActions, Listed):
 
         async def fetch(reverse: bool, after: str | None, limit: int) -> tuple[Sequence[Any], str | None]:
             wanted = backwards if reverse else order
-            found: api.Pipelines = await self.feed.call(
+            found: Pipelines = await self.feed.call(
                 "pipelines.list", where=wish.where, order=wanted, limit=limit, after=after
             )
             return found.pipelines, found.next

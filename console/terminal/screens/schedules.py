@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 from textual.binding import Binding, BindingType
 
-from ....core import api
+from ....core.api.schedules import Schedules
 from ....core.errors import NotFound
 from ....core.views import ScheduleView
 from ...feed.listing import Listing, Rows
@@ -92,7 +92,7 @@ class SchedulesScreen(Listed):
         order = [(values[name], down) for name, down in self.table.order.items() if name in values]
 
         async def fetch() -> Sequence[ScheduleView]:
-            found: api.Schedules = await self.feed.call("schedules.list", next=1)
+            found: Schedules = await self.feed.call("schedules.list", next=1)
             return found.schedules
 
         return Listing(fetch, self.wanted(wish), order)
@@ -102,7 +102,7 @@ class SchedulesScreen(Listed):
         name = full_name(cast("ScheduleView", row))
 
         async def lines() -> Lines:
-            found: api.Schedules = await self.feed.call("schedules.list", schedule=name, next=AHEAD)
+            found: Schedules = await self.feed.call("schedules.list", schedule=name, next=AHEAD)
             if not found.schedules:
                 raise NotFound(f"there is no schedule {name} any more")
             return telling_schedule(found.schedules[0], self.console.now())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import msgspec
 from textual.binding import Binding, BindingType
 
-from ....core import api
+from ....core.api.events import EVENT_KINDS
 from ....core.browsing import CollectionView, Counting, FieldView, Rows, StoreView
 from ...feed.contract import Link
 from ...feed.listing import Listing
@@ -29,7 +29,7 @@ from .listed import Listed
 if TYPE_CHECKING:
     from textual.widget import Widget
 
-CHANGING = api.EVENT_KINDS | {"standing"}
+CHANGING = EVENT_KINDS | {"standing"}
 """Whatever happens may be a record."""
 
 SHOWN = 9

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Input, Label, Select, Static
 
-from ....core import api
+from ....core.api.submitting import Submitted
 from ....core.views import JobView, ParameterDefinition
 from .. import commands
 from ..cells import clean
@@ -163,7 +163,7 @@ class TriggerScreen(Place):
             self._submitted,
         )
 
-    def _submitted(self, found: api.Submitted) -> None:
+    def _submitted(self, found: Submitted) -> None:
         from .build import BuildScreen
         from .pipeline import PipelineScreen
 

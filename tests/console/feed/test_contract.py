@@ -10,7 +10,7 @@ import pytest
 from job_orchestra.console.feed import places
 from job_orchestra.console.feed.contract import Feed, Heard, Link
 from job_orchestra.console.feed.live import LiveFeed
-from job_orchestra.core import api
+from job_orchestra.core.api.builds import Builds, LogPart, OneBuild
 from job_orchestra.core.errors import InvalidInput, NotFound
 from job_orchestra.core.model import BuildState
 from tests.kit.agents import AgentProcess
@@ -72,18 +72,18 @@ async def test_it_says_how_it_stands(case: Case) -> None:
 @every_feed
 async def test_it_answers_in_pages(case: Case) -> None:
     wish: dict[str, Any] = {"where": {"job": "hello"}, "order": "number", "limit": 2}
-    first: api.Builds = await case.feed.call("builds.list", **wish)
+    first: Builds = await case.feed.call("builds.list", **wish)
     assert [one.number for one in first.builds] == [1, 2]
-    second: api.Builds = await case.feed.call("builds.list", **wish, after=first.next)
+    second: Builds = await case.feed.call("builds.list", **wish, after=first.next)
     assert second.builds[0].number == 3
 
 
 @every_feed
 async def test_it_gives_one_build_and_its_log(case: Case) -> None:
-    listed: api.Builds = await case.feed.call("builds.list", where={"job": "hello", "number": 3})
-    found: api.OneBuild = await case.feed.call("builds.get", id=listed.builds[0].id)
+    listed: Builds = await case.feed.call("builds.list", where={"job": "hello", "number": 3})
+    found: OneBuild = await case.feed.call("builds.get", id=listed.builds[0].id)
     assert found.build.attempts[0].state is BuildState.SUCCEEDED
-    part: api.LogPart = await case.feed.call("builds.log", id=found.build.id, offset=-3, limit=10)
+    part: LogPart = await case.feed.call("builds.log", id=found.build.id, offset=-3, limit=10)
     assert (part.offset, part.data, part.next, part.complete) == (3, "lo\n", 6, True)
 
 

@@ -10,7 +10,7 @@ import pytest
 from job_orchestra.console.feed import live
 from job_orchestra.console.feed.contract import Link
 from job_orchestra.console.feed.live import LiveFeed
-from job_orchestra.core import api
+from job_orchestra.core.api.network import Identity
 from job_orchestra.core.errors import NoAgent, OrchestraError
 from tests.kit import waiting
 from tests.kit.standing import status
@@ -53,8 +53,8 @@ class FakeConnection:
         if not self.agent.up:
             raise NoAgent("gone")
         if method == "network.status":
-            me = api.Identity(self.agent.name * 3, self.agent.name)
-            return status(agent=me, network=api.Identity(self.agent.network, "workshop"))
+            me = Identity(self.agent.name * 3, self.agent.name)
+            return status(agent=me, network=Identity(self.agent.network, "workshop"))
         return params
 
     async def next_event(self) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 import pytest
 
 from job_orchestra.console.feed.looking import LookingFeed
-from job_orchestra.core import api
+from job_orchestra.core.api.method import Permission
+from job_orchestra.core.api.table import METHODS
 from job_orchestra.core.errors import NotAllowed
 from tests.kit.consoles import story
 
@@ -16,9 +17,7 @@ async def test_it_answers_what_only_looks() -> None:
     assert looking.remembered("builds.list") == feed.remembered("builds.list")
 
 
-@pytest.mark.parametrize(
-    "method", [name for name, one in api.METHODS.items() if one.permission is not api.Permission.READ]
-)
+@pytest.mark.parametrize("method", [name for name, one in METHODS.items() if one.permission is not Permission.READ])
 async def test_it_refuses_all_else(method: str) -> None:
     feed = story()
     looking = LookingFeed(feed)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from textual.pilot import Pilot
 
-from job_orchestra.core import api
+from job_orchestra.core.api.network import JoinRequest
 from tests.kit.consoles import ANNA, BERT, opened, press, screen_text, shown, story
 from tests.kit.feeds import FakeFeed
 
@@ -82,8 +82,8 @@ async def test_removing_names_what_is_lost(pilot: Pilot[None], feed: FakeFeed) -
 
 async def test_machines_that_wait_are_shown_and_let_in_by_their_code(feed: FakeFeed) -> None:
     feed.requests = [
-        api.JoinRequest("d" * 16, "dora", "10.0.0.7:7713", "5.0.0", 95.0),
-        api.JoinRequest("e" * 16, "emil", "10.0.0.8:7713", "5.0.0", 65.0),
+        JoinRequest("d" * 16, "dora", "10.0.0.7:7713", "5.0.0", 95.0),
+        JoinRequest("e" * 16, "emil", "10.0.0.8:7713", "5.0.0", 65.0),
     ]
     async with opened(feed, "agents") as pilot:
         assert "dora at 10.0.0.7:7713 and 1 more wants to join" in screen_text(pilot.app)

@@ -9,7 +9,8 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App
 
-from job_orchestra.core import api
+from job_orchestra.core.api.network import Identity
+from job_orchestra.core.api.table import METHODS
 from tests.kit.feeds import FakeFeed
 from tests.kit.screens import WAYS, filled, pilot_at
 from tests.kit.standing import status
@@ -62,7 +63,7 @@ class Stranger(FakeFeed):
     async def call(self, method: str, **params: object) -> Any:  # noqa: ANN401 - the method decides the type
         answer = await super().call(method, **params)
         texts = cycle(NASTY)
-        return msgspec.convert(spoilt(msgspec.to_builtins(answer), texts), api.METHODS[method].result)
+        return msgspec.convert(spoilt(msgspec.to_builtins(answer), texts), METHODS[method].result)
 
 
 def spoilt(value: Any, texts: Any, key: str = "") -> Any:  # noqa: ANN401 - any shape
@@ -81,7 +82,7 @@ def spoilt(value: Any, texts: Any, key: str = "") -> Any:  # noqa: ANN401 - any 
 def strange() -> Stranger:
     feed = Stranger(status())
     feed.__dict__.update(filled().__dict__)
-    nasty = api.Identity("a" * 16, NASTY[0])
+    nasty = Identity("a" * 16, NASTY[0])
     feed.stand(status=status(network=nasty, agent=nasty, master=nasty, notices=list(NASTY)), source=NASTY[1])
     for attempt in feed.logs:
         feed.logs[attempt] = b"\n".join(one.encode() for one in NASTY) + b"\xff\xfe\n" + b"x" * 70_000
