@@ -200,6 +200,7 @@ async def test_they_go_with_the_build_when_that_is_pruned(town: Town, monkeypatc
     keeper = master.agent._attic()
     assert await keeper.tidy() == [], "the history knows both"
     store = master.agent.history.store
+    assert await master.agent.history.reached(master.agent.replica.ledger.index)
     done = prune(store, Policy(0, keep=1), 1 << 60)
     assert done.builds == 1
     assert [one.name for one in await keeper.tidy()] == [f"{old}.1"]
@@ -242,6 +243,7 @@ async def test_what_is_used_while_it_is_let_go_stays(town: Town, monkeypatch: py
     master = await town.found("master", worker=True)
     build = await leave(master, "echo x > file")
     contents = master.agent.trees.contents
+    assert await master.agent.history.reached(master.agent.replica.ledger.index)
     prune(master.agent.history.store, Policy(0, keep=0), 1 << 60)
     (held,) = contents.held()
 

@@ -12,6 +12,7 @@ from job_orchestra.core import views
 from job_orchestra.core.api.table import METHODS
 from job_orchestra.core.model import BuildState
 from tests.kit.agents import AgentProcess
+from tests.kit.waiting import wait_until
 
 
 @pytest.fixture
@@ -194,6 +195,9 @@ def test_the_history_is_searched_counted_and_summed_up(running_agent: AgentProce
 
 
 def test_what_there_is_to_browse_is_described(req: "zmq.Socket[bytes]") -> None:
+    idle = {"pending": 0, "running": 0}
+    wait_until(lambda: result(req, "network.status")["queue"] == idle, "what the tests before submitted has ended")
+    wait_until(lambda: result(req, "store.describe")["behind"] == 0, "the store has everything")
     found = result(req, "store.describe")
     assert found["kind"].startswith("SQLite ")
     assert (found["behind"], found["problem"]) == (0, "")

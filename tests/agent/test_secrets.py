@@ -71,6 +71,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[AgentProces
             agents.append(one.start("--no-mdns", "--settle", "0.3", "--slots", "2"))
         with agents[0].client() as net:
             wait_until(lambda: len(net.call("network.status").voters) == 3, "three vote")
+            wait_until(lambda: [one.state for one in net.agents.list().agents] == ["ready"] * 3, "three work")
             net.call("jobs.apply", file=JOBS)
         yield agents
 
@@ -80,7 +81,7 @@ def set_(net: Client, name: str, value: str) -> None:
 
 
 def built(net: Client, job: str, count: int = 1) -> list[BuildView]:
-    found = [net.call("builds.submit", job=f"shop/{job}").builds[0].id for _ in range(count)]
+    found = [one.builds[0].id for one in net.batch("builds.submit", [{"job": f"shop/{job}"}] * count)]  # at once
     return [net.call("builds.wait", id=one, timeout=60).build for one in found]
 
 

@@ -55,7 +55,7 @@ jobs:
     services: { db: { run: 'touch up; exec tail -f /dev/null', ready: { run: test -e up } } }
     run: test -e up
   awaited:
-    services: { db: { run: 'echo hidden; exec tail -f /dev/null', port: auto, ready: { within: 500ms } } }
+    services: { db: { run: 'echo hidden; exec tail -f /dev/null', port: auto, ready: { within: 1s } } }
     run: echo not this
   unserved: { run: exec tail -f /dev/null, services: { db: 'echo no disk; exit 3' } }
   elsewhere: { run: "true", runs-on: [moon-base] }
@@ -185,7 +185,7 @@ def test_services_stand_beside_the_steps(running_agent: AgentProcess) -> None:
     assert states(run(running_agent, "asked")[0]) == {"service:db": "succeeded", "run": "succeeded"}
     view, log = run(running_agent, "awaited")
     assert (view.state, states(view)) == (BuildState.ERROR, {"service:db": "error", "run": "skipped"})
-    assert view.reason.startswith("service db is not ready after 0.5 s: hidden | not ready: port ")
+    assert view.reason.startswith("service db is not ready after 1 s: hidden | not ready: port ")
     view, log = run(running_agent, "unserved")
     assert view.state in {BuildState.ERROR, BuildState.FAILED}, "before or after the first step began"
     assert view.reason == "service db failed with exit code 3: no disk"

@@ -21,6 +21,7 @@ from job_orchestra.core.model import AgentRecord
 from job_orchestra.core.version import VERSION
 from job_orchestra.core.views import AgentView
 from tests.kit.agents import AgentProcess, agent_in
+from tests.kit.waiting import wait_until
 
 ME, BEE = Identity("a1", "ant"), Identity("a2", "bee")
 STATUS = Status(
@@ -161,6 +162,8 @@ def test_a_network_of_two_is_well_until_one_dies(two: tuple[AgentProcess, AgentP
     assert found["ant"]["ok"], found
     assert (code, [one for one in found.values() if not one["ok"]]) == (0, [])
     second.kill()
+    with first.client() as net:
+        wait_until(lambda: not net.call("network.links").links[0].reachable, "the other one has noticed")
     code, found = doctor(first)
     assert code == 1
     assert "orchestra remove bee" in found["bee"]["remedy"]

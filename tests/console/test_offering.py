@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from job_orchestra.agent.client import Client
 from tests.kit.agents import AgentProcess
 from tests.kit.commands import orchestra
 from tests.kit.waiting import wait_until
@@ -14,14 +15,22 @@ LATER = (datetime.now() + timedelta(hours=11)).strftime("%H:%M-") + (  # noqa: D
 """Hours that are not now, whenever the test is run."""
 
 
+def pauses(net: Client) -> None:
+    """Wait until the network knows that its only agent takes no builds."""
+    wait_until(lambda: [one.state for one in net.agents.list().agents] == ["paused"], "it pauses")
+
+
 def test_an_offer_is_changed_outlives_the_agent_and_is_reset(agent: AgentProcess) -> None:
     agent.start("--name", "desk", "--slots", "2")
     done = orchestra(agent.data, "offer", "desk", "--hours", LATER, "--nice", "--slots", "1")
     assert f"desk offers 1 slots, {LATER}, nice" in done.err
     with agent.client() as net:
+        pauses(net)
         build = net.builds.submit(["nice"])[0].id
     agent.kill()
     agent.start("--name", "desk", "--slots", "2")
+    with agent.client() as net:
+        pauses(net)
     paused = f"paused: it is outside its hours ({LATER})"
     shown = orchestra(agent.data, "offer").out
     assert f", {paused}" in shown
@@ -44,7 +53,7 @@ def test_an_offer_is_changed_outlives_the_agent_and_is_reset(agent: AgentProcess
 def test_what_an_agent_is_started_with_is_its_offer(agent: AgentProcess) -> None:
     agent.start("--name", "desk", "--hours", LATER, environment={"ORCHESTRA_PAUSE_ON_BATTERY": "true"})
     with agent.client() as net:
-        wait_until(lambda: [one.state for one in net.agents.list().agents] == ["paused"], "it has joined")
+        pauses(net)
         offer = net.agents.list().agents[0].offer
     assert (offer.hours, offer.pause_on_battery, offer.changed) == ([LATER], True, [])
 

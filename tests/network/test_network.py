@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from job_orchestra.agent.client import Client
 from tests.conftest import needs
 from tests.kit.lab.campaign import Plan, run
 from tests.kit.lab.hosts import Host, form, hosts
@@ -41,8 +42,7 @@ def test_an_agent_whose_address_changed_is_found_again(tmp_path: Path) -> None:
         with other.agent.client() as net:
             builds = net.builds.submit(["true"], runs_on=[f"lab={mover.name}"])
             assert builds[0].wait().state == "succeeded"
-            addresses = {one.name: one.addresses for one in net.agents.list().agents}
-        assert addresses[mover.name] == ["10.77.0.33:7711"]
+            wait_until(lambda: addresses(net)[mover.name] == ["10.77.0.33:7711"], "all know where it is")
         wait_until(lambda: ready(mover) == 3, "who moved sees all again")
 
 
@@ -75,6 +75,11 @@ def test_the_service_goes_on_under_attack(tmp_path: Path) -> None:
         assert ended > 0
         assert (after.term, after.master, after.agents) == (before.term, before.master, {"ready": 3, "unreachable": 0})
         assert counters["links.crowded"] > 0
+
+
+def addresses(net: Client) -> dict[str, list[str]]:
+    """Return where agents are, as the network knows, by their names."""
+    return {one.name: one.addresses for one in net.agents.list().agents}
 
 
 def ready(host: Host) -> int:
