@@ -18,7 +18,7 @@ from ..core.model import Attempt, Build
 from .paths import Paths
 from .trees import Trees
 from .warm import Warm, name_of
-from .workspace import collect, order, prepare
+from .workspace import collect, order, prepare, ready
 from .workspace.order import Brought, Order
 
 log = logging.getLogger(__name__)
@@ -180,3 +180,7 @@ def _brought(build: Build) -> Mapping[str, tuple[str, ...]]:
 def _program(module: str, *words: str) -> tuple[str, ...]:
     """Return the command that runs one of our modules, whatever the build's environment says of Python."""
     return (sys.executable, "-E", "-P", "-m", module, *words)
+
+
+READY = _program(ready.__name__)
+"""The command that starts what stands by for the programs that fill workspaces and collect from them."""

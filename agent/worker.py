@@ -19,7 +19,7 @@ from ..core.model import AgentRecord, Attempt, Build, BuildState, Stop
 from .ballast import Ballast
 from .executor.link import ExecutorLink
 from .executor.protocol import AttemptStatus, Plan, Report
-from .furnishing import Furnisher
+from .furnishing import READY, Furnisher
 from .master import NO_SECRETS, WorkerPort, now_ms
 from .paths import Paths
 from .planning import Planner
@@ -141,7 +141,7 @@ class Worker:
                 continue
             self._link = link
             self.record = replace(self.record, session=link.session)
-            link.configure(self._slots)
+            link.configure(self._slots, READY)
             await self._recall(link)
             while not self._lost.is_set():
                 self._unsure.clear()
@@ -160,7 +160,7 @@ class Worker:
         if slots != self._slots:
             self._slots = slots
             if self._link is not None:
-                self._link.configure(slots)
+                self._link.configure(slots, READY)
         if paused != self.record.paused:
             self.record = replace(self.record, paused=paused)
             self.join_again()

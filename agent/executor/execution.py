@@ -139,7 +139,11 @@ class Execution:
     ) -> int:
         """Start a process; see services.Launch."""
         whole = {**self._env, **env} if env else self._env
-        pid = self._site.processes.spawn(self._track, argv, whole, actions, serves=serves, directory=directory)
+        pid = None
+        if not serves and not self.course.reads:  # ours, and no step or service
+            pid = self._site.standby.take(self._track, argv, whole, actions, directory)
+        if pid is None:
+            pid = self._site.processes.spawn(self._track, argv, whole, actions, serves=serves, directory=directory)
         self._site.owners[pid] = self
         return pid
 

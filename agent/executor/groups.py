@@ -14,6 +14,9 @@ from pathlib import Path
 
 from .saying import say
 
+ENTER = b"0"
+"""What a process writes to the members of a group to become one."""
+
 _CLEAR_S = 2.0  # longest time to wait until what was killed is gone
 _LOOK_S = 0.01
 
@@ -26,11 +29,12 @@ class Group:
         folder.mkdir(exist_ok=True)
         self.path = path
         self._kill = os.fspath(folder / "cgroup.kill")
-        self._members = os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        self.members = os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        """Descriptor of a file: who writes ENTER to it becomes one, which takes the kernel some milliseconds."""
 
     def enter(self) -> None:
         """Move this process into the group. Raises OSError."""
-        os.write(self._members, b"0")
+        os.write(self.members, ENTER)
 
     def kill(self) -> None:
         """Kill everything in the group; this process must not be in it."""

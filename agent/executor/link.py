@@ -114,9 +114,9 @@ class ExecutorLink:
         link._tasks = [asyncio.get_running_loop().create_task(one) for one in (link._listen(), link._pass_on())]
         return link
 
-    def configure(self, slots: int) -> None:
-        """Let it run so many attempts at a time."""
-        self._send(Configure(slots))
+    def configure(self, slots: int, ready: Sequence[str] = ()) -> None:
+        """Let it run so many attempts at a time; `ready` starts what stands by for programs of ours, see Configure."""
+        self._send(Configure(slots, tuple(ready)))
 
     def start(self, plans: Sequence[Plan]) -> None:
         """Have attempts run, in this order, as slots become free."""

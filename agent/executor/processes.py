@@ -27,7 +27,9 @@ MARK = "ORCHESTRA_TMP"
 """Variable by which a process is recognised as a build's: a path in its room."""
 
 _PR_SET_CHILD_SUBREAPER = 36
-_NICE = ("nice", "-n", "19")  # a program: what posix_spawn itself can set is not this, and it is at once and for all
+_NICENESS = 19
+# a program: what posix_spawn itself can set is not this, and it is at once and for all
+_NICE = ("nice", "-n", str(_NICENESS))
 _RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
@@ -111,6 +113,23 @@ class Processes:
         self._groups.enter(None)
         self._helpers.add(os.posix_spawn(command[0], tuple(command), env, file_actions=actions, setsid=True))
 
+    def help_with(self, pid: int) -> None:
+        """Take note of a child that a helper has left to this process: it belongs to no attempt."""
+        if _lives(pid):
+            self._helpers.add(pid)
+
+    def adopt(self, pid: int, track: Track) -> None:
+        """Make a helper a process of the attempt `track`, whose group it enters by itself.
+
+        Raises ChildProcessError where it has ended; OSError.
+        """
+        if not _lives(pid):
+            raise ChildProcessError
+        self._helpers.discard(pid)
+        if track.nice:
+            os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
+        track.sessions.add(pid)
+
     def _program(self, name: str, path: str) -> str:
         if "/" in name:
             return name
@@ -143,7 +162,7 @@ class Processes:
         children = _pids(self._children)
         mains = {one.main: other for other, one in tracks.items() if one.main}
         roots = {pid for pid in children if (mains[pid] if pid in mains else self._owner(pid, key, tracks)) == key}
-        if len(children) == len(mains):
+        if len(children) == len(mains) + len(self._helpers):
             self._strangers.clear()
         if track.services and not services:
             roots = {pid for pid in roots if not _serves(pid, track)}
@@ -152,7 +171,7 @@ class Processes:
     def _owner(self, pid: int, key: str, tracks: Mapping[str, Track]) -> str | None:
         """Return the attempt that an adopted process belongs to."""
         found = None if pid in self._helpers else _stat(pid)
-        if found is None or found.state == "Z":
+        if found is None or found.state == "Z" or found.session in self._helpers:
             return None
         if tracks[key].group is not None:
             path = group_of(pid)
@@ -191,6 +210,14 @@ class Processes:
             self.signal(new, signal.SIGSTOP)
             held |= new
         self.signal(held, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    """Whether this process has such a child that has not ended."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
 
 
 def _serves(pid: int, track: Track) -> bool:

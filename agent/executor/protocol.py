@@ -97,6 +97,8 @@ class Configure(msgspec.Struct, frozen=True, tag="configure", array_like=True):
     """Change how the executor works from now on."""
 
     slots: int  # attempts that run at the same time
+    ready: tuple[str, ...] = ()  # command that starts what stands by (standby.py) for programs of ours: those whose
+    # command differs from it only from the last word on; none: nothing stands by
 
 
 class Received(msgspec.Struct, frozen=True, tag="received", array_like=True):

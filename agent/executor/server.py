@@ -45,6 +45,7 @@ from .protocol import (
 from .rooms import Rooms
 from .saying import say
 from .site import Site
+from .standby import Standby
 
 IDLE_S = 30.0
 """Seconds without agent and without attempts after which the executor ends; the next agent starts another."""
@@ -90,6 +91,7 @@ class Server:
         self._alone_since = time.monotonic()
         self._watch_at = NEVER
         self._selector = selectors.DefaultSelector()
+        self._standby = Standby(processes, self._selector, f"{work}/ready")
         self._site = Site(
             processes=processes,
             groups=groups,
@@ -97,6 +99,7 @@ class Server:
             blanks=Blanks(),
             journal=self._journal,
             tools=Tools(self._selector, processes.start_helper),
+            standby=self._standby,
             tracks={},
             owners={},
             on_news=self._on_news,
@@ -126,6 +129,7 @@ class Server:
             self._report()
         if self._agent is not None:
             self._agent.drain()
+        self._standby.let_go()
         self._site.rooms.wait()
         self._site.groups.close()
 
@@ -138,6 +142,7 @@ class Server:
 
     def _until_next(self) -> float | None:
         due = min((one.due for one in self._running.values()), default=NEVER)
+        due = min(due, self._standby.due)
         due = min(due, self._watch_at if self._running else NEVER)
         if self._agent is not None and (self._changed or self._refused) and not self._in_flight:
             due = min(due, self._report_at)
@@ -153,6 +158,7 @@ class Server:
             self._hang_up()
         connection.setblocking(False)  # noqa: FBT003 - how the socket module has it
         self._agent = Connection(connection, self._selector, self._on_request, self._hang_up)
+        self._standby.configure((), 0)  # it may be another version's: what stands by is as old as the agent
         statuses = [course.status() for course in self._known.values()] + list(self._journal.ends.values())
         self._in_flight = False
         self._changed.clear()
@@ -173,8 +179,9 @@ class Server:
                 self._stop(key, reason, Stop.CANCEL if only_waiting else Stop.KILL if at_once else Stop.ABORT)
             case Forget(keys):
                 self._forget(keys)
-            case Configure(slots):
+            case Configure(slots, ready):
                 self._slots = slots
+                self._standby.configure(ready, slots)
             case Received():
                 self._in_flight = False
             case Input():
@@ -303,6 +310,7 @@ class Server:
             execution.look(now)
 
     def _on_time(self, now: float) -> None:
+        self._standby.on_time(now)
         if now >= self._watch_at:
             self._watch_at = now + WATCH_S if self._running else NEVER
             for execution in list(self._running.values()):

@@ -13,6 +13,7 @@ from .journal import Journal
 from .outlets import Tools
 from .processes import Processes, Track
 from .rooms import Rooms
+from .standby import Standby
 
 
 class Owner(Protocol):
@@ -36,6 +37,7 @@ class Site:
     blanks: Blanks
     journal: Journal
     tools: Tools
+    standby: Standby
     tracks: dict[str, Track]  # of those that run
     owners: dict[int, Owner]  # process id -> whose it is, of processes that are waited for
     on_news: Callable[[str], None]  # told the key when there is something to report

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from job_orchestra.agent.executor.standby import UNUSED_S
 
 from .figures import Figure, percentile
 from .temporary import agent
@@ -21,17 +24,31 @@ _ORCHESTRA = Path(sys.executable).with_name("orchestra")
 
 
 def rest() -> Iterator[Figure]:
-    """Yield memory and processor time of agent and executor after a build, with nothing to do."""
-    with agent() as running:
+    """Yield memory and processor time of agent and executor after builds, with nothing to do."""
+    with agent() as running, tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "ORCHESTRA_HOME": str(running.data)}
+        words = [
+            str(_ORCHESTRA),
+            "run",
+            "--no-input",
+            "--directory",
+            folder,
+            "--",
+            "true",
+        ]  # from then on programs stand by
+        subprocess.run(words, env=environment, check=True, capture_output=True)
         time.sleep(1)
         before = running.cpu_seconds()
         time.sleep(_IDLE_S)
         busy = (running.cpu_seconds() - before) / _IDLE_S
         own, executor = running.resident(running.pid), running.resident(running.executor)
+        standing = sum(running.proportional(pid) for pid in running.standing)
     yield Figure("processor at rest", busy * 100, "%", "<= 1")
     yield Figure("memory at rest: agent", own / 2**20, "MiB")
     yield Figure("memory at rest: executor", executor / 2**20, "MiB")
     yield Figure("memory at rest: both", (own + executor) / 2**20, "MiB", "<= 90")
+    note = f"their part of what they share; for {UNUSED_S / 60:g} minutes after a build"
+    yield Figure("memory of programs that stand by", standing / 2**20, "MiB", note=note)
 
 
 def startup() -> Iterator[Figure]:

@@ -40,10 +40,20 @@ class Running:
         """Return the bytes of memory that one of its processes has resident."""
         return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0]) << 10
 
+    @property
+    def standing(self) -> list[int]:
+        """Return the process ids of the programs that stand by for builds, while none runs."""
+        executor = self.executor
+        return [int(pid) for pid in Path(f"/proc/{executor}/task/{executor}/children").read_text().split()]
+
+    def proportional(self, pid: int) -> int:
+        """Return the bytes of memory of a process, its part of what it shares with others."""
+        return int(Path(f"/proc/{pid}/smaps_rollup").read_text().split("\nPss:")[1].split()[0]) << 10
+
     def cpu_seconds(self) -> float:
-        """Return the processor time of agent and executor so far, without that of builds."""
+        """Return the processor time of agent, executor and what stands by so far, without that of builds."""
         ticks = 0
-        for pid in (self.pid, self.executor):
+        for pid in (self.pid, self.executor, *self.standing):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
