@@ -144,6 +144,7 @@ def test_what_is_told_of_secrets_is_everything_but_their_value(three: list[Agent
 def test_secrets_outlive_the_death_of_the_master(three: list[AgentProcess]) -> None:
     with three[0].client() as net:
         set_(net, "TOKEN", VALUE)
+        set_(net, "KEY", KEY)
         master = net.call("network.status").master.id
     victim = next(one for one in three if _id(one) == master)
     victim.kill()
