@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
+from pkgutil import iter_modules
 
 import pytest
 
+from job_orchestra.store import suite
 from job_orchestra.store.contract import Store
 from job_orchestra.store.opening import open_store
 from tests.kit.databases import SERVERS, Server
 
-pytest.register_assert_rewrite("job_orchestra.store.suite")
+pytest.register_assert_rewrite(
+    *(f"{suite.__name__}.{one.name}" for one in iter_modules(suite.__path__) if one.name.startswith("test_"))
+)
 
 FILES = {
     "memory": "memory:",
