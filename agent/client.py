@@ -26,7 +26,7 @@ from ..core.api import nouns
 from ..core.api.builds import LogPart, OneBuild
 from ..core.api.method import Method
 from ..core.api.submitting import SourceParam, Submit, Submitted
-from ..core.views import BuildLine, BuildView
+from ..core.views.builds import BuildLine, BuildView
 from .paths import Paths, default_data
 
 if TYPE_CHECKING:

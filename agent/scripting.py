@@ -18,13 +18,19 @@ import msgspec
 import zmq
 import zmq.asyncio
 
-from ..core import views, wire
+from ..core import wire
 from ..core.api.events import EVENT_KINDS, Subscribe, Subscribed
 from ..core.api.table import METHODS
 from ..core.errors import Code, Conflict, InvalidInput, OrchestraError
+from ..core.instants import stamp
 from ..core.ledger import Changes
 from ..core.model import Pin
 from ..core.nearest import nearest
+from ..core.views.builds import build_summary
+from ..core.views.jobs import job_view
+from ..core.views.pins import pin_view
+from ..core.views.pipelines import pipeline_summary
+from ..core.views.tasks import task_view
 from .relay import Event, Relay
 from .routing import Router
 
@@ -160,24 +166,24 @@ class ScriptingSocket:
             return
         events: list[Event] = []
         events += [
-            ("build", one.id, {"build": views.summary(one, self._pins().get(one.id))})
+            ("build", one.id, {"build": build_summary(one, self._pins().get(one.id))})
             for one in changes.builds.values()
         ]
-        events += [("pipeline", "", {"pipeline": views.pipeline_line(one)}) for one in changes.pipelines.values()]
-        events += [("task", "", {"task": views.task(one)}) for one in changes.tasks.values()]
-        events += [("job", "", {"job": views.job(one)}) for one in changes.jobs.values()]
+        events += [("pipeline", "", {"pipeline": pipeline_summary(one)}) for one in changes.pipelines.values()]
+        events += [("task", "", {"task": task_view(one)}) for one in changes.tasks.values()]
+        events += [("job", "", {"job": job_view(one)}) for one in changes.jobs.values()]
         events += [("agent", "", {"agent": {"id": one.id, "name": one.name}}) for one in changes.agents.values()]
         schedules = (*changes.schedules.values(), *changes.removed_schedules.values())
         events += [("schedule", "", {"schedule": {"project": one.project, "name": one.name}}) for one in schedules]
-        events += [("pin", one.build, {"pin": views.pin(one), "pinned": True}) for one in changes.pins.values()]
+        events += [("pin", one.build, {"pin": pin_view(one), "pinned": True}) for one in changes.pins.values()]
         gone = changes.removed_pins.values()
-        events += [("pin", one.build, {"pin": views.pin(one), "pinned": False}) for one in gone]
+        events += [("pin", one.build, {"pin": pin_view(one), "pinned": False}) for one in gone]
         self._relay.tell(events)
         self._pass_on(events)
 
     def _pass_on(self, events: Sequence[Event]) -> None:
         """Tell the subscribers of this agent."""
-        at = views.stamp(time.time_ns() // 1_000_000)
+        at = stamp(time.time_ns() // 1_000_000)
         for subscription in list(self._subscriptions.values()):
             for kind, build, payload in events:
                 if subscription.kinds and kind not in subscription.kinds:

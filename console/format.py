@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from unicodedata import category, east_asian_width
 
-from ..core.views import OfferView, PinView
+from ..core.views.agents import OfferView
+from ..core.views.pins import PinView
 
 _MINUTE = 60
 _HOUR = 3600

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from .views import BuildSummary
+from .views.builds import BuildSummary
 
 
 class Rows(msgspec.Struct, frozen=True):

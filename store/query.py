@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ..core.errors import InvalidInput
-from ..core.views import instant
+from ..core.instants import instant
 from .collections import Collection, Field, Kind, collection_of, comparable, field_of
 from .words import words
 

@@ -1,7 +1,7 @@
 """How what a store says looks to clients (core.browsing), whether an agent asks or a reader of the store."""
 
-from ..core import views
 from ..core.browsing import CollectionView, DurationsView, FailingView, FieldView, StoreView
+from ..core.views.builds import build_summary
 from .collections import COLLECTIONS, Collection
 from .statistics import Description, Durations, Failing
 
@@ -44,4 +44,4 @@ def durations_view(one: Durations) -> DurationsView:
 
 def failing_view(one: Failing) -> FailingView:
     """Return a job that fails."""
-    return FailingView(one.project, one.job, views.summary(one.since), one.succeeded, one.last)
+    return FailingView(one.project, one.job, build_summary(one.since), one.succeeded, one.last)

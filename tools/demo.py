@@ -29,7 +29,7 @@ from job_orchestra.console.format import between, duration, table
 
 if TYPE_CHECKING:
     from job_orchestra.agent.client import Client
-    from job_orchestra.core.views import BuildView
+    from job_orchestra.core.views.builds import BuildView
 
 ROOT = Path(__file__).resolve().parent.parent
 JOBS = ("lint", "test", "package")

@@ -1,6 +1,5 @@
 """Answers `agents.*`: the members, what they have and offer, and what is asked of them."""
 
-from ...core import views
 from ...core.api import agents as api
 from ...core.api.method import NoParams
 from ...core.api.tasks import OneTask
@@ -9,6 +8,7 @@ from ...core.errors import InvalidInput
 from ...core.offer import OfferChange
 from ...core.resources import ONE, SLOTS, wanted
 from ...core.scheduling.places import Place, Worker
+from ...core.views.agents import Amount, agent_view
 from ..peers import Peers
 from .desk import Desk
 
@@ -30,7 +30,7 @@ class Agents:
                 spec = ledger.specs[ledger.builds[attempt.build].spec]
                 places[attempt.agent].hold(attempt.build, wanted(spec.resources))
         found = [
-            views.agent(
+            agent_view(
                 record,
                 reachable=self._peers.reachable(record.id),
                 used=len(places[record.id].held),
@@ -83,8 +83,6 @@ class Agents:
         return await self._desk.task(SetAgent(self._desk.master.time(), self._desk.requester, agent.id, leaving=True))
 
 
-def _amounts(place: Place) -> dict[str, views.Amount]:
+def _amounts(place: Place) -> dict[str, Amount]:
     """Return what builds may take of a worker, and what they have taken."""
-    return {
-        name: views.Amount(total / ONE, place.used(name) / ONE) for name, total in place.total.items() if name != SLOTS
-    }
+    return {name: Amount(total / ONE, place.used(name) / ONE) for name, total in place.total.items() if name != SLOTS}

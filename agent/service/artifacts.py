@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from ...core import views
 from ...core.api import artifacts as api
 from ...core.errors import InvalidInput, NotFound, Unreachable
 from ...core.globs import Globs
+from ...core.instants import stamp
 from ...core.manifest import Entry, shown
 from ...core.model import Attempt
 from ..keeping import PATIENCE_S, Keeper
@@ -166,5 +166,5 @@ def _path(cursor: str) -> bytes:
 
 def _artifact(one: Entry) -> api.Artifact:
     digest = one.digest.hex() if one.is_file else os.fsdecode(one.digest).encode(errors="replace").decode()
-    changed = views.stamp(one.mtime // 1_000_000) if one.mtime else None
+    changed = stamp(one.mtime // 1_000_000) if one.mtime else None
     return api.Artifact(shown(one.path), one.size, stat.filemode(one.mode), digest, changed)

@@ -5,7 +5,6 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from ...core import views
 from ...core.api import builds as api
 from ...core.api import submitting
 from ...core.api.tasks import OneTask
@@ -15,6 +14,8 @@ from ...core.errors import Conflict, InvalidInput, NotFound
 from ...core.ledger import Changes
 from ...core.model import Build, BuildState, Pin, Stop
 from ...core.submission import Plan, Wish, plan, unresolved
+from ...core.views.builds import build_summary, build_view
+from ...core.views.jobs import definition_view
 from . import commanding
 from .artifacts import Artifacts
 from .desk import Desk, check_size
@@ -103,20 +104,20 @@ class Builds:
         return await self._whole(await self._desk.find.build(params.id))
 
     async def _whole(self, build: Build) -> api.OneBuild:
-        found = views.whole(build, await self._desk.find.attempts(build), self._pins().get(build.id))
+        found = build_view(build, await self._desk.find.attempts(build), self._pins().get(build.id))
         return api.OneBuild(replace(found, artifacts=await self._artifacts.named(build.kept)) if build.kept else found)
 
     async def builds_definition(self, params: api.ById) -> api.OneDefinition:
         """Return what a build executes."""
         build = await self._desk.find.build(params.id)
         spec = await self.spec_of(build.spec, build.label)
-        return api.OneDefinition(views.definition(spec, build.spec))
+        return api.OneDefinition(definition_view(spec, build.spec))
 
     async def builds_list(self, params: api.BuildsList) -> api.Builds:
         """Return a page of builds."""
         page = await self._records.page("builds", params.where, params.order, params.limit, params.after, params.search)
         pins, rows = self._pins(), cast("Sequence[Build]", page.rows)
-        return api.Builds([views.summary(row, pins.get(row.id)) for row in rows], page.next)
+        return api.Builds([build_summary(row, pins.get(row.id)) for row in rows], page.next)
 
     def _pins(self) -> Mapping[str, Pin]:
         return self._desk.replica.ledger.pinning.pins

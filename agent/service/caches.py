@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterable
 
-from ...core import views
 from ...core.api import caches as api
 from ...core.caching import Wish
 from ...core.errors import InvalidInput, NotFound, TimedOut
+from ...core.instants import stamp
+from ...core.views.caches import CacheView
 from ..caches import Caches as Network
 from ..caches import Place
 
@@ -49,18 +50,18 @@ class Caches:
         return api.CacheBrought(None if found is None else found.name.key)
 
 
-def _together(places: Iterable[Place]) -> list[views.CacheView]:
+def _together(places: Iterable[Place]) -> list[CacheView]:
     """Return caches as clients see them, the same of several agents once, the last used first."""
     found: dict[tuple[str, str], list[Place]] = {}
     for one in places:
         found.setdefault((str(one.name), one.held.root), []).append(one)
     lines = sorted(found.values(), key=lambda one: -max(place.held.used for place in one))
     return [
-        views.CacheView(
+        CacheView(
             project=several[0].name.project,
             key=several[0].name.key,
             size=several[0].held.size,
-            used=views.stamp(1000 * max(one.held.used for one in several)) or "",
+            used=stamp(1000 * max(one.held.used for one in several)) or "",
             agents=sorted(one.agent.name for one in several),
         )
         for several in lines

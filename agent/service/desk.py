@@ -5,7 +5,6 @@ import shutil
 from contextvars import ContextVar
 from typing import Any, TypeAlias, cast
 
-from ...core import views
 from ...core.api.submitting import Submitted
 from ...core.api.tasks import OneTask
 from ...core.commands import (
@@ -26,6 +25,8 @@ from ...core.errors import DiskFull, LimitReached, TimedOut
 from ...core.ledger import Changes, Outcome
 from ...core.messages import PART_BYTES, fits
 from ...core.model import Build, Task
+from ...core.views.builds import build_line
+from ...core.views.tasks import task_view
 from ..agreement import Replica
 from ..finding import Finder
 from ..history import History
@@ -111,7 +112,7 @@ class Desk:
         ledger = self.replica.ledger
         found = [ledger.builds[one] if one in ledger.builds else await self.find.build(one) for one in outcome.builds]
         pipeline = found[0].pipeline if found else ""
-        return Submitted(pipeline or None, [views.line(one) for one in found])
+        return Submitted(pipeline or None, [build_line(one) for one in found])
 
     async def shown(self, outcome: Outcome) -> OneTask:
         """Return the line of the audit trail that tells of a decision."""
@@ -126,7 +127,7 @@ class Desk:
         if found is None:
             message = f"it was done (task {task}), but the store does not follow; orchestra status says why"
             raise TimedOut(message)
-        return OneTask(views.task(cast("Task", found)))
+        return OneTask(task_view(cast("Task", found)))
 
     def check_room(self) -> None:
         """Raise LimitReached or DiskFull where no more builds can be accepted."""

@@ -2,10 +2,11 @@
 
 import asyncio
 
-from ...core import jobfile, views
+from ...core import jobfile
 from ...core.api import jobs as api
 from ...core.commands import Apply
 from ...core.differences import differences
+from ...core.views.jobs import job_view
 from .desk import Desk, check_size
 
 
@@ -41,8 +42,8 @@ class Jobs:
     async def jobs_list(self, params: api.JobsList) -> api.Jobs:
         """List definitions."""
         jobs = sorted(self._desk.replica.ledger.jobs.values(), key=lambda job: (job.project, job.name))
-        return api.Jobs([views.job(job) for job in jobs if params.project in {None, job.project}])
+        return api.Jobs([job_view(job) for job in jobs if params.project in {None, job.project}])
 
     async def jobs_get(self, params: api.JobsGet) -> api.OneJob:
         """Return a definition."""
-        return api.OneJob(views.job(self._desk.find.job(params.job)))
+        return api.OneJob(job_view(self._desk.find.job(params.job)))

@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-from ...core import views
 from ...core.api import network as api
 from ...core.api.agent import AgentStop, Stopping
 from ...core.api.method import NoParams
 from ...core.api.tasks import OneTask
 from ...core.errors import Conflict, InvalidInput
+from ...core.instants import stamp
 from ...core.model import BuildState
 from ...core.version import VERSION
 from ..entrance import Entrance
@@ -110,7 +110,7 @@ class Network:
             raise InvalidInput(message)
         votes = params.role == "member"
         token, expires = await self._entrance.invite(self._desk.requester, params.seconds, votes=votes)
-        return api.Invitation(token, views.stamp(expires) or "")
+        return api.Invitation(token, stamp(expires) or "")
 
     async def network_requests(self, _: NoParams) -> api.JoinRequests:
         """List who waits for being let in. Their codes are not told: somebody has to look at the machine."""

@@ -2,7 +2,6 @@
 
 from typing import cast
 
-from ...core import views
 from ...core.api import pins as api
 from ...core.api.builds import ById, PinBuild
 from ...core.api.pipelines import ByPipeline, PinPipeline
@@ -11,6 +10,8 @@ from ...core.commands import PinBuilds, UnpinBuilds
 from ...core.errors import InvalidInput, NotFound
 from ...core.model import Build, Pin
 from ...core.pinning import MAX_NOTE
+from ...core.views.pins import pin_view
+from ...core.views.pipelines import builds_of
 from .desk import Desk
 from .pipelines import Pipelines
 from .records import Records
@@ -57,7 +58,7 @@ class Pins:
     async def pipelines_unpin(self, params: ByPipeline) -> OneTask:
         """Let the builds of a pipeline go again when their time has come."""
         found = await self._desk.find.pipeline(params.id)
-        return await self._unpin(found.id, views.builds_of(found), "pipelines.unpin")
+        return await self._unpin(found.id, builds_of(found), "pipelines.unpin")
 
     async def _unpin(self, target: str, builds: tuple[str, ...], kind: str) -> OneTask:
         at, requester = self._desk.master.time(), self._desk.requester
@@ -66,4 +67,4 @@ class Pins:
     async def pins_list(self, params: api.PinsList) -> api.Pins:
         """Return a page of pins, the newest first."""
         page = await self._records.page("pins", {}, "-at", params.limit, params.after)
-        return api.Pins([views.pin(cast("Pin", row)) for row in page.rows], page.next)
+        return api.Pins([pin_view(cast("Pin", row)) for row in page.rows], page.next)

@@ -2,7 +2,6 @@
 
 from typing import cast
 
-from ...core import views
 from ...core.api import pipelines as api
 from ...core.api.builds import BuildsList
 from ...core.api.submitting import Submitted
@@ -13,6 +12,7 @@ from ...core.definition import Spec
 from ...core.errors import Conflict
 from ...core.model import Build, Pipeline, PipelineState, Stop
 from ...core.rerunning import again
+from ...core.views.pipelines import pipeline_summary, pipeline_view
 from ...store.query import MAX_LIMIT, Filter, Operator, Order, Query
 from .builds import Builds
 from .desk import Desk
@@ -37,7 +37,7 @@ class Pipelines:
                 self._endings.tell(one.id)
 
     def _shown(self, found: Pipeline) -> api.OnePipeline:
-        return api.OnePipeline(views.pipeline(found, self._desk.replica.ledger.builds))
+        return api.OnePipeline(pipeline_view(found, self._desk.replica.ledger.builds))
 
     async def pipelines_get(self, params: api.ByPipeline) -> api.OnePipeline:
         """Return a pipeline."""
@@ -46,7 +46,7 @@ class Pipelines:
     async def pipelines_list(self, params: BuildsList) -> api.Pipelines:
         """Return a page of pipelines."""
         page = await self._records.page("pipelines", params.where, params.order, params.limit, params.after)
-        return api.Pipelines([views.pipeline_line(cast("Pipeline", row)) for row in page.rows], page.next)
+        return api.Pipelines([pipeline_summary(cast("Pipeline", row)) for row in page.rows], page.next)
 
     async def pipelines_wait(self, params: api.PipelinesWait) -> api.OnePipeline:
         """Answer when a pipeline has ended."""

@@ -5,12 +5,12 @@ from typing import Any, cast
 
 import msgspec
 
-from ...core import views
 from ...core.api.method import NoParams
 from ...core.api.store import StoreCount, StoreQuery
 from ...core.api.tasks import Tasks, TasksList
 from ...core.browsing import Counting, Rows, StoreView
 from ...core.model import Task
+from ...core.views.tasks import task_view
 from ...store.asking import conditions, orders
 from ...store.query import Counted, Filter, Operator, Query
 from ...store.showing import store_view
@@ -27,7 +27,7 @@ class Records:
     async def tasks_list(self, params: TasksList) -> Tasks:
         """Return a page of the audit trail."""
         page = await self.page("tasks", params.where, "-id", params.limit, params.after, params.search)
-        return Tasks([views.task(cast("Task", row)) for row in page.rows], page.next)
+        return Tasks([task_view(cast("Task", row)) for row in page.rows], page.next)
 
     async def store_query(self, params: StoreQuery) -> Rows:
         """Return a page of any collection."""

@@ -3,7 +3,6 @@
 from itertools import islice
 from typing import cast
 
-from ...core import views
 from ...core.api import schedules as api
 from ...core.api.submitting import Submitted
 from ...core.api.tasks import OneTask
@@ -13,6 +12,7 @@ from ...core.errors import InvalidInput, NotFound
 from ...core.model import Build
 from ...core.nearest import nearest
 from ...core.timetable import firings
+from ...core.views.schedules import ScheduleView, schedule_view
 from ..clockwork import submission, unknown
 from .desk import Desk
 from .sources import Sources
@@ -43,13 +43,13 @@ class Schedules:
             wanted = [one for _, one in sorted(ledger.schedules.items()) if params.project in {None, one.project}]
         return api.Schedules([await self._view(one, params.next) for one in wanted])
 
-    async def _view(self, schedule: Schedule, count: int) -> views.ScheduleView:
+    async def _view(self, schedule: Schedule, count: int) -> ScheduleView:
         timing = self._desk.replica.ledger.timing
         stands, enabled = timing.of(schedule.full_name), timing.enabled(schedule)
         since = max(stands.mark, self._desk.master.time())
         ahead = islice(firings(schedule.cron, schedule.timezone, since), count) if enabled else ()
         found = [await self._build(one) for one in stands.builds[-_BUILDS:]]
-        return views.schedule(schedule, stands, ahead, [one for one in found if one is not None], enabled=enabled)
+        return schedule_view(schedule, stands, ahead, [one for one in found if one is not None], enabled=enabled)
 
     async def _build(self, identity: str) -> Build | None:
         live = self._desk.replica.ledger.builds.get(identity)

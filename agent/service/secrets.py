@@ -1,11 +1,11 @@
 """Answers `secrets.*`: values come in, and never out again."""
 
-from ...core import views
 from ...core.api import secrets as api
 from ...core.api.tasks import OneTask
 from ...core.commands import RemoveSecret
 from ...core.errors import InvalidInput
 from ...core.secrecy import check
+from ...core.views.secrets import secret_view, unset_secret_view
 from ..vault import Vault
 from .desk import Desk
 
@@ -41,12 +41,12 @@ class Secrets:
             for name in job.spec.secrets:
                 users.setdefault(f"{job.project}/{name}", []).append(job.name)
         found = [
-            views.secret(one, users.pop(name, []))
+            secret_view(one, users.pop(name, []))
             for name, one in sorted(ledger.secrecy.sealed.items())
             if params.project in {None, one.project}
         ]
         lacking = [
-            views.unset_secret(name, jobs)
+            unset_secret_view(name, jobs)
             for name, jobs in sorted(users.items())
             if name not in ledger.secrecy.sealed and params.project in {None, name.partition("/")[0]}
         ]

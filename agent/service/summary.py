@@ -3,7 +3,6 @@
 import time
 from datetime import UTC, datetime
 
-from ...core import views
 from ...core.api.agents import AgentsUsage
 from ...core.api.jobs import JobsDurations, JobsTallies
 from ...core.api.method import NoParams
@@ -17,6 +16,7 @@ from ...core.browsing import (
     UsageView,
 )
 from ...core.errors import InvalidInput
+from ...core.instants import instant
 from ...core.model import Millis
 from ...store.showing import durations_view, failing_view
 from .desk import Desk
@@ -67,7 +67,7 @@ class Summary:
 
 def _instant(text: str) -> Millis:
     try:
-        return views.instant(text)
+        return instant(text)
     except ValueError:
         message = f"{text[:60]!r} is no instant; write it as 2026-01-31T09:30:00Z"
         raise InvalidInput(message) from None

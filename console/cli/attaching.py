@@ -8,7 +8,7 @@ import click
 from ...agent.client import AsyncClient
 from ...core.errors import Exit, NoAgent, OrchestraError
 from ...core.model import BuildState
-from ...core.views import BuildView
+from ...core.views.builds import BuildView
 from . import terminal
 from .attending import code_of_command
 from .fallback import Fallback, Nowhere

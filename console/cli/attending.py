@@ -5,7 +5,7 @@ import sys
 
 from ...core.errors import Exit, OrchestraError
 from ...core.model import BuildState, StepState
-from ...core.views import BuildView
+from ...core.views.builds import BuildView
 from .following import copy_log, tell_end
 from .output import say
 from .session import Client

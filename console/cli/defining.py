@@ -11,7 +11,7 @@ import msgspec
 from ...core.api import table
 from ...core.api.jobs import Applied, Jobs, OneJob
 from ...core.errors import InvalidInput
-from ...core.views import DefinitionView, JobView, ParameterDefinition
+from ...core.views.jobs import DefinitionView, JobView, ParameterDefinition
 from ..format import plain
 from .output import say, show_json, show_table
 from .session import Client, Listing, json_option, with_agent

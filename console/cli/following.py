@@ -8,7 +8,7 @@ from ...agent.client import log_bytes
 from ...core.api.builds import LogPart, OneBuild
 from ...core.errors import Exit, NotFound
 from ...core.model import BuildState
-from ...core.views import BuildView
+from ...core.views.builds import BuildView
 from ..escapes import Neutraliser
 from ..format import between, duration, now
 from .looking import how_it_ended, label

@@ -12,7 +12,8 @@ from ...agent.client import connect
 from ...core.api.builds import Builds
 from ...core.errors import Exit, OrchestraError
 from ...core.model import BuildState, PipelineState
-from ...core.views import BuildSummary, PipelineView
+from ...core.views.builds import BuildSummary
+from ...core.views.pipelines import PipelineView
 from ..escapes import Neutraliser
 from .output import say, state
 from .session import Client

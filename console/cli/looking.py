@@ -12,7 +12,7 @@ from ...core.api.network import Status
 from ...core.api.tasks import Tasks
 from ...core.errors import InvalidInput
 from ...core.model import LIVE_STATES, BuildState
-from ...core.views import BuildSummary, BuildView, StepView
+from ...core.views.builds import BuildSummary, BuildView, StepView
 from ..format import ago, amount, between, duration, label_words, now, offer_words, pin_words, plain, size
 from .defining import show_definition
 from .output import say, show_json, show_table, state

@@ -7,7 +7,7 @@ import click
 from ...core.api.tasks import OneTask
 from ...core.durations import parse_duration
 from ...core.errors import InvalidInput, NotFound
-from ...core.views import AgentView
+from ...core.views.agents import AgentView
 from ..format import amount, duration
 from .output import say, show_json
 from .session import Client, json_option, with_agent

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from ...core.model import BuildState
-from ...core.views import SCHEMA_VERSION
+from ...core.version import SCHEMA_VERSION
 from ..format import table
 
 COLOURS = {

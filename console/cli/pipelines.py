@@ -3,7 +3,7 @@
 import click
 
 from ...core.api.pipelines import OnePipeline, Pipelines
-from ...core.views import NodeView
+from ...core.views.pipelines import NodeView
 from ..format import ago, between, duration, now, plain
 from .interleaving import members, name_of
 from .output import say, show_json, show_table, state

@@ -5,7 +5,7 @@ import asyncio
 from ...agent.client import AsyncClient
 from ...core.api.builds import Why
 from ...core.model import BuildState
-from ...core.views import BuildView
+from ...core.views.builds import BuildView
 from .fallback import Fallback, Nowhere
 from .output import say
 

@@ -15,7 +15,7 @@ from ...agent.client import AsyncClient, log_bytes
 from ...core.api.builds import LogPart
 from ...core.errors import Conflict, NoAgent, NotAllowed, NotFound, OrchestraError, Unavailable
 from ...core.model import BuildState
-from ...core.views import BuildView
+from ...core.views.builds import BuildView
 from ..escapes import Neutraliser
 from ..screens import Screen
 from . import terminal

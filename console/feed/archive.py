@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ...core import browsing, views
+from ...core import browsing
 from ...core.api.agents import Agents
 from ...core.api.builds import Builds, BuildsList, ById, OneBuild
 from ...core.api.jobs import Jobs, JobsDurations, JobsGet, JobsList, OneJob
@@ -28,6 +28,12 @@ from ...core.api.tasks import Tasks, TasksList
 from ...core.errors import InvalidInput, NotFound
 from ...core.model import AgentRecord, Build, BuildState, Pin, Pipeline, ScheduleRecord, Task
 from ...core.timetable import firings
+from ...core.views.agents import agent_view
+from ...core.views.builds import build_summary, build_view
+from ...core.views.jobs import job_view
+from ...core.views.pipelines import pipeline_summary, pipeline_view
+from ...core.views.schedules import ScheduleView, recorded_schedule_view
+from ...core.views.tasks import task_view
 from ...store.asking import conditions, orders
 from ...store.contract import Store
 from ...store.query import MAX_LIMIT, Counted, Filter, Operator, Query
@@ -112,7 +118,7 @@ class StoreFeed:
     def _builds_list(self, wish: BuildsList) -> Builds:
         page = self._page("builds", wish, wish.order)
         pins = self._pins([one.id for one in page.rows])
-        return Builds([views.summary(one, pins.get(one.id)) for one in page.rows], page.next)
+        return Builds([build_summary(one, pins.get(one.id)) for one in page.rows], page.next)
 
     def _pins(self, builds: Sequence[str]) -> dict[str, Pin]:
         """Return the pins of some builds."""
@@ -124,11 +130,11 @@ class StoreFeed:
         if build is None:
             raise NotFound(f"no build {wish.id[:60]} in this store")
         attempts = self._page("attempts", StoreQuery("attempts", {"build": build.id}, limit=1000), "number")
-        return OneBuild(views.whole(build, attempts.rows, self._pins([build.id]).get(build.id)))
+        return OneBuild(build_view(build, attempts.rows, self._pins([build.id]).get(build.id)))
 
     def _pipelines_list(self, wish: BuildsList) -> Pipelines:
         page = self._page("pipelines", wish, wish.order)
-        return Pipelines([views.pipeline_line(one) for one in page.rows], page.next)
+        return Pipelines([pipeline_summary(one) for one in page.rows], page.next)
 
     def _pipelines_get(self, wish: ByPipeline) -> OnePipeline:
         found = cast("Pipeline | None", self._store.get("pipelines", wish.id))
@@ -136,26 +142,26 @@ class StoreFeed:
             raise NotFound(f"no pipeline {wish.id[:60]} in this store")
         mine = {"pipeline": found.id, "state": [one for one in BuildState if not one.ended]}
         live = self._page("builds", StoreQuery("builds", mine, limit=1000), "serial")
-        return OnePipeline(views.pipeline(found, {one.id: one for one in live.rows}))
+        return OnePipeline(pipeline_view(found, {one.id: one for one in live.rows}))
 
     def _tasks_list(self, wish: TasksList) -> Tasks:
         page = self._page("tasks", wish, "-id")
-        return Tasks([views.task(cast("Task", one)) for one in page.rows], page.next)
+        return Tasks([task_view(cast("Task", one)) for one in page.rows], page.next)
 
     def _agents_list(self, _: NoParams) -> Agents:
         records: list[AgentRecord] = list(self._store.scan("agents"))
-        shown = [views.agent(one, reachable=False, used=0, roles=(), addresses=one.addresses) for one in records]
+        shown = [agent_view(one, reachable=False, used=0, roles=(), addresses=one.addresses) for one in records]
         return Agents([msgspec.structs.replace(one, state="recorded") for one in shown])
 
     def _jobs_list(self, wish: JobsList) -> Jobs:
-        found = [views.job(one) for one in self._store.scan("jobs")]
+        found = [job_view(one) for one in self._store.scan("jobs")]
         return Jobs([one for one in found if wish.project in {None, one.project}])
 
     def _jobs_get(self, wish: JobsGet) -> OneJob:
         found = self._store.get("jobs", tuple(wish.job.split("/", 1)))
         if found is None:
             raise NotFound(f"no job {wish.job[:60]} in this store")
-        return OneJob(views.job(found))
+        return OneJob(job_view(found))
 
     def _jobs_durations(self, wish: JobsDurations) -> browsing.DurationsList:
         found = [self._store.durations(*name.split("/", 1)) for name in wish.jobs]
@@ -171,12 +177,12 @@ class StoreFeed:
             wanted = [one for one in wanted if wish.schedule in {one.full_name, one.name}]
         return Schedules([self._schedule(one, wish.next) for one in sorted(wanted, key=lambda one: one.full_name)])
 
-    def _schedule(self, found: ScheduleRecord, count: int) -> views.ScheduleView:
+    def _schedule(self, found: ScheduleRecord, count: int) -> ScheduleView:
         """Return a schedule with the firings that its network, if it still goes on, has ahead."""
         now = int(self._now().timestamp() * 1000)
         ahead = islice(firings(found.cron, found.timezone, now), max(0, count)) if found.enabled else ()
         last = [cast("Build | None", self._store.get("builds", one)) for one in found.builds]
-        return views.recorded_schedule(found, ahead, [one for one in last if one is not None])
+        return recorded_schedule_view(found, ahead, [one for one in last if one is not None])
 
     def _store_describe(self, _: NoParams) -> browsing.StoreView:
         return store_view(self._store.describe())

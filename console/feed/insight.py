@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from ...core.browsing import DurationsList, FailingList, FailingView
-from ...core.views import BuildSummary
+from ...core.views.builds import BuildSummary
 from ..format import between
 from .contract import Feed
 

@@ -11,7 +11,7 @@ from enum import Enum, IntEnum
 
 import msgspec
 
-from ...core.views import StepView
+from ...core.views.builds import StepView
 from ..escapes import Neutraliser
 from .logbytes import CHUNK, LogBytes
 

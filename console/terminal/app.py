@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from ...core.api.network import Status
 from ...core.errors import OrchestraError
-from ...core.views import AgentView
+from ...core.views.agents import AgentView
 from ..feed.contract import Feed, Heard, Link
 from ..feed.insight import Insight
 from ..feed.looking import LookingFeed

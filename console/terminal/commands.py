@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ...core.views import BuildSummary
+from ...core.views.builds import BuildSummary
 
 
 def of(*words: str) -> str:

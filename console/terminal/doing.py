@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from ...core.api.builds import Why
-from ...core.views import BuildSummary
+from ...core.views.builds import BuildSummary
 from . import commands
 from .cells import clean
 from .screens.base import Deed, Place, names

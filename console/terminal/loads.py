@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 
-from ...core.views import AgentView
+from ...core.views.agents import AgentView
 
 KEPT = 120
 """Values of an agent."""

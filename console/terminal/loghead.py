@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ...core.views import StepView
+from ...core.views.builds import StepView
 from ..format import between, duration, size
 from .cells import Part, Tone, cells, clean, fit, middle, state
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from ...core.errors import InvalidInput
-from ...core.views import BuildSummary
+from ...core.views.builds import BuildSummary
 from ..escapes import Neutraliser
 from ..feed.loglines import Kind, Row
 from ..feed.patterns import plain

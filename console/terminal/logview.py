@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from ...core.errors import OrchestraError
-from ...core.views import StepView
+from ...core.views.builds import StepView
 from ..feed.contract import Feed
 from ..feed.logbytes import LogBytes
 from ..feed.logfilter import Matching

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from ...core.views import PipelineSummary
+from ...core.views.pipelines import PipelineSummary
 from . import commands
 from .cells import clean
 from .screens.base import Deed, Place, names

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from ...core.views import AttemptView, BuildView, StepView
+from ...core.views.builds import AttemptView, BuildView, StepView
 from ..format import ago, between, duration, pin_words, size
 from .cells import Part, Tone, clean, state
 

@@ -4,7 +4,7 @@ import msgspec
 
 from ..browsing import UsageList
 from ..errors import Conflict, InvalidInput, NotFound
-from ..views import AgentView
+from ..views.agents import AgentView
 from .method import ADMIN, CHANGE, MISSING, OPERATE, READ, Method, NoParams, Params
 from .tasks import OneTask
 

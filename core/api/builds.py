@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from ..errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound, TimedOut
-from ..views import BuildSummary, BuildView, DefinitionView
+from ..views.builds import BuildSummary, BuildView
+from ..views.jobs import DefinitionView
 from .method import CHANGE, MISSING, OPERATE, READ, SUBMIT, Method, Params
 from .submitting import Submit, Submitted
 from .tasks import OneTask

@@ -3,7 +3,7 @@
 import msgspec
 
 from ..errors import DiskFull, NotFound, TimedOut
-from ..views import CacheView
+from ..views.caches import CacheView
 from .method import MISSING, OPERATE, READ, SUBMIT, Method, Params
 
 

@@ -5,7 +5,7 @@ import msgspec
 from ..browsing import DurationsList, FailingList, TalliesView
 from ..differences import Difference
 from ..errors import InvalidInput, JobFileError
-from ..views import JobView
+from ..views.jobs import JobView
 from .method import CHANGE, MISSING, OPERATE, READ, Method, NoParams, Params
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from ..errors import InvalidInput
-from ..views import PinView
+from ..views.pins import PinView
 from .method import READ, Method, Params
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from ..errors import Conflict, InvalidInput, LimitReached, NotFound, TimedOut
-from ..views import PipelineSummary, PipelineView
+from ..views.pipelines import PipelineSummary, PipelineView
 from .builds import BuildsList
 from .method import CHANGE, MISSING, OPERATE, READ, SUBMIT, Method, Params
 from .submitting import Submitted

@@ -3,7 +3,7 @@
 import msgspec
 
 from ..errors import InvalidInput, LimitReached, NotFound
-from ..views import ScheduleView
+from ..views.schedules import ScheduleView
 from .method import CHANGE, MISSING, OPERATE, READ, SUBMIT, Method, Params
 from .submitting import Submitted
 from .tasks import OneTask

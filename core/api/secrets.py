@@ -3,7 +3,7 @@
 import msgspec
 
 from ..errors import InvalidInput, LimitReached
-from ..views import SecretView
+from ..views.secrets import SecretView
 from .method import CHANGE, MISSING, OPERATE, READ, Method, Params
 from .tasks import OneTask
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from ..definition import Backoff
-from ..views import BuildLine
+from ..views.builds import BuildLine
 from .method import Params
 
 

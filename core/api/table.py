@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ..views import SCHEMA_VERSION
+from ..version import SCHEMA_VERSION
 from .method import Method
 from .nouns import NOUNS, rows
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from ..errors import InvalidInput
-from ..views import TaskView
+from ..views.tasks import TaskView
 from .method import READ, Method, Params
 
 

@@ -8,8 +8,8 @@ import pytest
 import zmq
 
 from job_orchestra import connect_async
-from job_orchestra.core import views
 from job_orchestra.core.api.table import METHODS
+from job_orchestra.core.instants import instant
 from job_orchestra.core.model import BuildState
 from tests.kit.agents import AgentProcess
 from tests.kit.waiting import wait_until
@@ -175,7 +175,7 @@ def test_the_history_is_searched_counted_and_summed_up(running_agent: AgentProce
             ended = net.builds.wait(build.id).build
     assert ended.started
     assert ended.finished
-    seconds = (views.instant(ended.finished) - views.instant(ended.started)) / 1000  # of a quick build: maybe none
+    seconds = (instant(ended.finished) - instant(ended.started)) / 1000  # of a quick build: maybe none
     found = result(req, "store.query", collection="builds", search="summ exit")["rows"]
     assert [(one["job"], one["state"]) for one in found] == [("summed", "failed")]
     where = {"job": "summed", "state": ["failed", "succeeded"]}

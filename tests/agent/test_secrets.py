@@ -13,7 +13,7 @@ import pytest
 from job_orchestra.agent.client import Client
 from job_orchestra.core.errors import InvalidInput, NotFound
 from job_orchestra.core.model import BuildState
-from job_orchestra.core.views import BuildView
+from job_orchestra.core.views.builds import BuildView
 from tests.kit.agents import AgentProcess, agent_in
 from tests.kit.waiting import wait_until
 

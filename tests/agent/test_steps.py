@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from job_orchestra.core.model import BuildState, StepState
-from job_orchestra.core.views import BuildView
+from job_orchestra.core.views.builds import BuildView
 from tests.kit.agents import AgentProcess
 from tests.kit.waiting import wait_until
 

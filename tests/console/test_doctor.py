@@ -14,12 +14,11 @@ from msgspec.structs import replace
 
 from job_orchestra.console.cli.checks import Finding, machine, network
 from job_orchestra.console.cli.checks.network import tcp_answers
-from job_orchestra.core import views
 from job_orchestra.core.api.agents import Agents
 from job_orchestra.core.api.network import Identity, Link, Links, Status
 from job_orchestra.core.model import AgentRecord
 from job_orchestra.core.version import VERSION
-from job_orchestra.core.views import AgentView
+from job_orchestra.core.views.agents import AgentView, agent_view
 from tests.kit.agents import AgentProcess, agent_in
 from tests.kit.waiting import wait_until
 
@@ -66,7 +65,7 @@ def look(status: Status = STATUS, links: Links = LINKS, closed: tuple[tuple[str,
 
 
 def _agent(name: str) -> AgentView:
-    return views.agent(AgentRecord(name, name, session="s"), reachable=True, used=0, roles=[], addresses=[])
+    return agent_view(AgentRecord(name, name, session="s"), reachable=True, used=0, roles=[], addresses=[])
 
 
 def wrong(found: list[Finding]) -> list[Finding]:

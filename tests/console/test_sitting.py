@@ -17,7 +17,7 @@ from job_orchestra.console.cli.keys import LEAVE, Leaving
 from job_orchestra.console.cli.locally import run_here
 from job_orchestra.core.errors import NoAgent
 from job_orchestra.core.model import BuildState
-from job_orchestra.core.views import BuildView
+from job_orchestra.core.views.builds import BuildView
 from tests.kit.agents import AgentProcess, agent_in, alive
 from tests.kit.commands import PROGRAM, orchestra
 from tests.kit.seats import Seat, seat

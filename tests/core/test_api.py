@@ -15,7 +15,7 @@ from job_orchestra.core.api.method import Method, Params, Permission
 from job_orchestra.core.api.submitting import Submit
 from job_orchestra.core.api.table import METHODS
 from job_orchestra.core.errors import OrchestraError
-from job_orchestra.core.views import SCHEMA_VERSION
+from job_orchestra.core.version import SCHEMA_VERSION
 
 EACH = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
 

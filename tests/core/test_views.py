@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job_orchestra.core import views
 from job_orchestra.core.definition import Matrix, Need, Parameter, Spec, Step, When
+from job_orchestra.core.instants import instant, stamp
 from job_orchestra.core.model import BuildState, StepResult, StepState, TaskState
+from job_orchestra.core.views.agents import agent_view
+from job_orchestra.core.views.builds import build_line, build_summary, build_view
+from job_orchestra.core.views.jobs import job_view
+from job_orchestra.core.views.tasks import task_view
 from tests.kit.builders import T0, agent, attempt, build, job, task
 
 S = BuildState
@@ -27,14 +31,14 @@ S = BuildState
     ],
 )
 def test_stamps(at: int | None, text: str | None) -> None:
-    assert views.stamp(at) == text
+    assert stamp(at) == text
 
 
 @given(st.integers(-(2**40), 2**46))
 def test_a_stamp_names_its_instant(at: int) -> None:
-    text = views.stamp(at)
+    text = stamp(at)
     assert text is not None
-    assert views.instant(text) == at
+    assert instant(text) == at
 
 
 @pytest.mark.parametrize(
@@ -49,18 +53,18 @@ def test_a_stamp_names_its_instant(at: int) -> None:
     ],
 )
 def test_instants(text: str, at: int) -> None:
-    assert views.instant(text) == at
+    assert instant(text) == at
 
 
 @pytest.mark.parametrize("text", ["", "now", "2026-11-23", "2026-11-23T20:05:13", "2026-13-01T00:00:00Z", "1763900000"])
 def test_what_names_no_instant(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the words are partly Python's
-        views.instant(text)
+        instant(text)
 
 
 def test_an_instant_needs_a_time_zone() -> None:
     with pytest.raises(ValueError, match=r"^'2026-11-23T20:05:13' has no time zone; end it with Z for UTC$"):
-        views.instant("2026-11-23T20:05:13")
+        instant("2026-11-23T20:05:13")
 
 
 def shape(value: object) -> object:
@@ -95,15 +99,15 @@ PENDING = {
 
 
 def test_a_build_as_it_is_listed() -> None:
-    assert shape(views.summary(build())) == PENDING
-    assert shape(views.line(build())) == {key: PENDING[key] for key in ("id", "project", "job", "number", "state")}
+    assert shape(build_summary(build())) == PENDING
+    assert shape(build_line(build())) == {key: PENDING[key] for key in ("id", "project", "job", "number", "state")}
 
 
 NOTHING = {"attempts": [], "steps": [], "artifacts": [], "terminal": False, "input": False}
 
 
 def test_a_build_that_waits_has_no_attempts() -> None:
-    assert shape(views.whole(build(), [])) == {**PENDING, **NOTHING}
+    assert shape(build_view(build(), [])) == {**PENDING, **NOTHING}
 
 
 def test_a_build_with_everything() -> None:
@@ -130,7 +134,7 @@ def test_a_build_with_everything() -> None:
         attempt(one, 1, state=S.LOST, steps=(StepResult("old", StepState.RUNNING),)),
         attempt(one, 2, state=S.FAILED, assigned=T0 - 5, started=T0, finished=T0 + 1500, steps=steps, log_bytes=9),
     ]
-    assert shape(views.whole(one, tries)) == {
+    assert shape(build_view(one, tries)) == {
         **PENDING,
         "state": "failed",
         "reason": "step test: exit code 2",
@@ -210,12 +214,12 @@ def test_a_build_with_everything() -> None:
     ],
 )
 def test_the_state_of_an_agent(fields: dict[str, Any], reachable: bool, state: str) -> None:
-    assert views.agent(agent(**fields), reachable=reachable, used=0, roles=(), addresses=()).state == state
+    assert agent_view(agent(**fields), reachable=reachable, used=0, roles=(), addresses=()).state == state
 
 
 def test_an_agent() -> None:
     found = agent(slots=2, labels={"os": "linux"}, version="1.2.3")
-    seen = views.agent(found, reachable=True, used=5, roles=("master", "worker"), addresses=("tcp://h:1",))
+    seen = agent_view(found, reachable=True, used=5, roles=("master", "worker"), addresses=("tcp://h:1",))
     assert shape(seen) == {
         "id": "a1",
         "name": "ant",
@@ -252,7 +256,7 @@ def test_a_job_with_all_its_defaults_written_out() -> None:
         matrix=Matrix({"python": ("3.11", "3.13")}),
         condition="branch == 'main'",
     )
-    assert shape(views.job(one)) == {
+    assert shape(job_view(one)) == {
         "project": "shop",
         "name": "test",
         "description": "tests",
@@ -276,7 +280,7 @@ def test_a_job_with_all_its_defaults_written_out() -> None:
 
 def test_a_line_of_the_audit_trail() -> None:
     one = task(7, state=TaskState.REFUSED, target="k3x9", outcome="may not", builds=("k3x9",))
-    assert shape(views.task(one)) == {
+    assert shape(task_view(one)) == {
         "id": 7,
         "kind": "builds.submit",
         "requester": "ann",

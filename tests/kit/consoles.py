@@ -14,6 +14,7 @@ from job_orchestra.console.terminal.app import Console
 from job_orchestra.console.terminal.session import Session
 from job_orchestra.core.definition import Missed, Overlap, When
 from job_orchestra.core.ids import build_id
+from job_orchestra.core.instants import stamp
 from job_orchestra.core.model import (
     Attempt,
     Build,
@@ -24,18 +25,11 @@ from job_orchestra.core.model import (
     Task,
     TaskState,
 )
-from job_orchestra.core.views import (
-    AgentView,
-    BuildLine,
-    JobView,
-    NeedView,
-    NodeView,
-    ParameterDefinition,
-    PipelineView,
-    ScheduleView,
-    StepDefinition,
-    stamp,
-)
+from job_orchestra.core.views.agents import AgentView
+from job_orchestra.core.views.builds import BuildLine
+from job_orchestra.core.views.jobs import JobView, NeedView, ParameterDefinition, StepDefinition
+from job_orchestra.core.views.pipelines import NodeView, PipelineView
+from job_orchestra.core.views.schedules import ScheduleView
 from tests.kit.builders import build
 from tests.kit.feeds import FakeFeed
 from tests.kit.standing import status

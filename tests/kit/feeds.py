@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from job_orchestra.agent.service.output import encoded
 from job_orchestra.console.feed.contract import Heard, Link, Listener, Remembered, Standing
 from job_orchestra.console.feed.memory import Listeners, Memory
-from job_orchestra.core import browsing, views
+from job_orchestra.core import browsing
 from job_orchestra.core.api import network, table
 from job_orchestra.core.api.agents import AgentOffer, Agents, AgentSet, ByAgent
 from job_orchestra.core.api.artifacts import Artifact, ArtifactPart, Artifacts, ArtifactsGet, ArtifactsList
@@ -31,7 +31,14 @@ from job_orchestra.core.api.store import StoreCount, StoreQuery
 from job_orchestra.core.api.submitting import Submit, Submitted
 from job_orchestra.core.api.tasks import OneTask, Tasks, TasksList
 from job_orchestra.core.errors import Conflict, InvalidInput, NoAgent, NotFound, OrchestraError
+from job_orchestra.core.instants import stamp
 from job_orchestra.core.model import Attempt, Build, BuildState, Task, TaskState
+from job_orchestra.core.views.agents import AgentView
+from job_orchestra.core.views.builds import BuildLine, build_summary, build_view
+from job_orchestra.core.views.jobs import JobView
+from job_orchestra.core.views.pipelines import PipelineSummary, PipelineView
+from job_orchestra.core.views.schedules import ScheduleView
+from job_orchestra.core.views.tasks import task_view
 from job_orchestra.store.asking import conditions, orders
 from job_orchestra.store.contract import Batch
 from job_orchestra.store.memory import MemoryStore
@@ -48,10 +55,10 @@ class FakeFeed:
         """Begin with an agent that answers, and nothing else."""
         self.methods = METHODS
         self.store = MemoryStore()
-        self.agents: list[views.AgentView] = []
-        self.jobs: list[views.JobView] = []
-        self.schedules: list[views.ScheduleView] = []
-        self.pipelines: list[views.PipelineView] = []  # newest first
+        self.agents: list[AgentView] = []
+        self.jobs: list[JobView] = []
+        self.schedules: list[ScheduleView] = []
+        self.pipelines: list[PipelineView] = []  # newest first
         self.requests: list[JoinRequest] = []
         self.logs: dict[str, bytes] = {}  # attempt's key -> what it wrote
         self.files: dict[str, tuple[str, bytes]] = {}  # what every build kept: path -> mode, content
@@ -80,7 +87,7 @@ class FakeFeed:
             )
         )
         for one in builds:
-            self.tell("build", build=msgspec.to_builtins(views.summary(one)))
+            self.tell("build", build=msgspec.to_builtins(build_summary(one)))
         self._written.set()  # who waits for a log looks whether its build has ended
         self._written = asyncio.Event()
 
@@ -176,7 +183,7 @@ class FakeFeed:
 
     def _artifacts_list(self, wish: ArtifactsList) -> Artifacts:
         files = [
-            Artifact(path, len(data), mode, sha256(data).hexdigest(), views.stamp(1_795_463_900_000))
+            Artifact(path, len(data), mode, sha256(data).hexdigest(), stamp(1_795_463_900_000))
             for path, (mode, data) in sorted(self.files.items())
         ]
         total, first = sum(one.size for one in files), int(wish.after or 0)
@@ -217,12 +224,12 @@ class FakeFeed:
 
     def _builds_list(self, wish: BuildsList) -> Builds:
         found = self._page("builds", wish, wish.order)
-        return Builds([views.summary(one) for one in found.rows], found.next)
+        return Builds([build_summary(one) for one in found.rows], found.next)
 
     def _builds_get(self, wish: ById) -> OneBuild:
         build = self._build(wish.id)
         attempts = self._page("attempts", StoreQuery("attempts", {"build": build.id}), "number").rows
-        return OneBuild(views.whole(build, attempts))
+        return OneBuild(build_view(build, attempts))
 
     def _builds_explain(self, wish: ById) -> Why:
         build = self._build(wish.id)
@@ -245,13 +252,11 @@ class FakeFeed:
 
     def _builds_submit(self, wish: Submit) -> Submitted:
         project, _, name = (wish.job or "run/command").partition("/")
-        return Submitted(None, [views.BuildLine("madeup00", project, name, 1, BuildState.PENDING)])
+        return Submitted(None, [BuildLine("madeup00", project, name, 1, BuildState.PENDING)])
 
     def _builds_rerun(self, wish: ById) -> Submitted:
         build = self._build(wish.id)
-        return Submitted(
-            None, [views.BuildLine("madeup00", build.project, build.job, build.number + 1, BuildState.PENDING)]
-        )
+        return Submitted(None, [BuildLine("madeup00", build.project, build.job, build.number + 1, BuildState.PENDING)])
 
     def _builds_abort(self, wish: ById) -> OneTask:
         return self._stop(wish, "builds.abort")
@@ -261,7 +266,7 @@ class FakeFeed:
 
     def _tasks_list(self, wish: TasksList) -> Tasks:
         found = self._page("tasks", wish, "-id")
-        return Tasks([views.task(one) for one in found.rows], found.next)
+        return Tasks([task_view(one) for one in found.rows], found.next)
 
     def _store_query(self, wish: StoreQuery) -> browsing.Rows:
         found = self._page(wish.collection, wish, wish.order)
@@ -287,10 +292,10 @@ class FakeFeed:
     def _pipelines_list(self, wish: BuildsList) -> Pipelines:
         found = self._wanted_pipelines(wish.where)
         found = found if wish.order.startswith("-") else found[::-1]
-        fields = views.PipelineSummary.__struct_fields__
-        return Pipelines([views.PipelineSummary(*(getattr(one, name) for name in fields)) for one in found], None)
+        fields = PipelineSummary.__struct_fields__
+        return Pipelines([PipelineSummary(*(getattr(one, name) for name in fields)) for one in found], None)
 
-    def _wanted_pipelines(self, where: dict[str, Any]) -> list[views.PipelineView]:
+    def _wanted_pipelines(self, where: dict[str, Any]) -> list[PipelineView]:
         wanted = {name: value if isinstance(value, list) else [value] for name, value in where.items()}
         return [one for one in self.pipelines if all(getattr(one, name) in values for name, values in wanted.items())]
 
@@ -305,10 +310,10 @@ class FakeFeed:
 
     def _pipelines_rerun(self, wish: PipelineRerun) -> Submitted:
         return Submitted(
-            "p-99", [views.BuildLine("madeup00", self._pipeline(wish.id).project, "test", 41, BuildState.PENDING)]
+            "p-99", [BuildLine("madeup00", self._pipeline(wish.id).project, "test", 41, BuildState.PENDING)]
         )
 
-    def _pipeline(self, text: str) -> views.PipelineView:
+    def _pipeline(self, text: str) -> PipelineView:
         found = next((one for one in self.pipelines if one.id == text), None)
         if found is None:
             raise NotFound(f"no pipeline {text}")
@@ -323,7 +328,7 @@ class FakeFeed:
 
     def _schedules_fire(self, wish: ScheduleFire) -> Submitted:
         project, _, _ = wish.schedule.partition("/")
-        return Submitted(None, [views.BuildLine("madeup00", project, "test", 41, BuildState.PENDING)])
+        return Submitted(None, [BuildLine("madeup00", project, "test", 41, BuildState.PENDING)])
 
     def _events_subscribe(self, _: Subscribe) -> Subscribed:
         return Subscribed(subscribed=True)
@@ -337,7 +342,7 @@ class FakeFeed:
         return self._task(kind, build.id, f"{build.label} is being stopped")
 
     def _task(self, kind: str, target: str, outcome: str) -> OneTask:
-        return OneTask(views.task(Task(99, kind, "ann@anna", 0, TaskState.DONE, target, outcome)))
+        return OneTask(task_view(Task(99, kind, "ann@anna", 0, TaskState.DONE, target, outcome)))
 
     def _build(self, text: str) -> Build:
         found = self.store.get("builds", text)

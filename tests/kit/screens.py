@@ -19,10 +19,11 @@ from job_orchestra.console.terminal.app import Console
 from job_orchestra.console.terminal.header import PLACES
 from job_orchestra.console.terminal.screens.build import BuildScreen
 from job_orchestra.console.terminal.session import Session
-from job_orchestra.core import views
 from job_orchestra.core.api.network import JoinRequest
 from job_orchestra.core.definition import When
 from job_orchestra.core.errors import TimedOut
+from job_orchestra.core.views.builds import build_summary
+from job_orchestra.core.views.jobs import JobView, NeedView, ParameterDefinition, StepDefinition
 from job_orchestra.store.query import Query
 from tests.kit.consoles import NOW, settled, story
 from tests.kit.feeds import FakeFeed
@@ -51,10 +52,10 @@ def filled() -> FakeFeed:
     return feed
 
 
-def _job(project: str, name: str) -> views.JobView:
-    marker = views.ParameterDefinition("marker", "which tests, as pytest -m has it", "", False, [])
-    target = views.ParameterDefinition("target", "where to", None, True, ["stage", "live"])
-    return views.JobView(
+def _job(project: str, name: str) -> JobView:
+    marker = ParameterDefinition("marker", "which tests, as pytest -m has it", "", False, [])
+    target = ParameterDefinition("target", "where to", None, True, ["stage", "live"])
+    return JobView(
         project,
         name,
         f"{name}s the {project}",
@@ -65,10 +66,10 @@ def _job(project: str, name: str) -> views.JobView:
         1800.0,
         [],
         [
-            views.StepDefinition("install", "uv sync", {}, When.SUCCESS, None),
-            views.StepDefinition("unit", "uv run pytest", {}, When.SUCCESS, None),
+            StepDefinition("install", "uv sync", {}, When.SUCCESS, None),
+            StepDefinition("unit", "uv run pytest", {}, When.SUCCESS, None),
         ],
-        [views.NeedView("lint", When.SUCCESS)] if name == "deploy" else [],
+        [NeedView("lint", When.SUCCESS)] if name == "deploy" else [],
     )
 
 
@@ -168,7 +169,7 @@ def of_build(number: int) -> Callable[[Pilot[None]], Awaitable[None]]:
 
     async def show(pilot: Pilot[None]) -> None:
         found = [one for one in _builds() if one.number == number]
-        cast("Console", pilot.app).show(BuildScreen(views.summary(found[0])))
+        cast("Console", pilot.app).show(BuildScreen(build_summary(found[0])))
 
     return show
 

@@ -13,7 +13,7 @@ from ....core.api.agents import Agents
 from ....core.api.network import Invitation, JoinRequest, JoinRequests, Links
 from ....core.api.tasks import OneTask
 from ....core.errors import InvalidInput, OrchestraError
-from ....core.views import AgentView
+from ....core.views.agents import AgentView
 from ...feed.contract import Link
 from ...feed.listing import Listing, Rows
 from ...feed.words import Wish

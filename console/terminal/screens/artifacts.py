@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 
 from ....core.api.artifacts import Artifact, ArtifactPart, Artifacts
 from ....core.errors import InvalidInput
-from ....core.views import BuildSummary
+from ....core.views.builds import BuildSummary
 from ...escapes import Neutraliser
 from ...feed.listing import Listing, Rows
 from ...feed.patterns import plain

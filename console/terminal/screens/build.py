@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from ....core.api.agents import Agents
 from ....core.api.builds import OneBuild, Why
 from ....core.errors import OrchestraError
-from ....core.views import BuildSummary, BuildView
+from ....core.views.builds import BuildSummary, BuildView
 from ...feed.contract import Link
 from ...feed.insight import progress
 from ...format import between, duration

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from ....core.api.builds import Builds
 from ....core.browsing import Counting
-from ....core.views import BuildSummary
+from ....core.views.builds import BuildSummary
 from ...feed.listing import Rows
 from ...feed.ordering import FEW, soon
 from ...feed.pages import Pages

@@ -12,7 +12,8 @@ from textual.binding import Binding, BindingType
 from ....core.api.builds import Builds
 from ....core.api.jobs import Jobs, OneJob
 from ....core.errors import OrchestraError
-from ....core.views import BuildSummary, JobView, ParameterDefinition, StepDefinition
+from ....core.views.builds import BuildSummary
+from ....core.views.jobs import JobView, ParameterDefinition, StepDefinition
 from ...feed.listing import Listing, Rows
 from ...feed.words import Wish
 from ...format import age, duration

@@ -14,7 +14,8 @@ from ....core.api.agents import Agents
 from ....core.api.builds import Builds, Why
 from ....core.browsing import FailingView
 from ....core.errors import OrchestraError
-from ....core.views import AgentView, BuildSummary
+from ....core.views.agents import AgentView
+from ....core.views.builds import BuildSummary
 from ...feed.contract import Link
 from ...feed.insight import progress
 from ...feed.listing import Listing

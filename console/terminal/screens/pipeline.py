@@ -11,7 +11,9 @@ from textual.binding import Binding, BindingType
 from ....core.api.jobs import Jobs
 from ....core.api.pipelines import OnePipeline
 from ....core.errors import OrchestraError
-from ....core.views import BuildSummary, JobView, NodeView, PipelineSummary, PipelineView
+from ....core.views.builds import BuildSummary
+from ....core.views.jobs import JobView
+from ....core.views.pipelines import NodeView, PipelineSummary, PipelineView
 from ...format import between, duration
 from .. import commands
 from ..cells import Part, Tone, clean, state

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 from ....core.api.pipelines import Pipelines
 from ....core.browsing import Counting
-from ....core.views import PipelineSummary
+from ....core.views.pipelines import PipelineSummary
 from ...feed.listing import Rows
 from ...feed.ordering import FEW, soon
 from ...feed.pages import Pages

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 
 from ....core.api.schedules import Schedules
 from ....core.errors import NotFound
-from ....core.views import ScheduleView
+from ....core.views.schedules import ScheduleView
 from ...feed.listing import Listing, Rows
 from ...feed.words import Wish
 from ...format import ago, between, duration

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, cast
 
 import msgspec
 
-from ....core import browsing, views
+from ....core import browsing
 from ....core.browsing import Counting
 from ....core.model import Task
-from ....core.views import TaskView
+from ....core.views.tasks import TaskView, task_view
 from ...feed.listing import Rows
 from ...feed.pages import Pages
 from ...feed.words import Wish
@@ -75,7 +75,7 @@ class TasksScreen(Listed):
         async def fetch(reverse: bool, after: str | None, limit: int) -> tuple[Sequence[Any], str | None]:
             order = "-id" if down is not reverse else "id"
             found: browsing.Rows = await self.feed.call("store.query", **asked, order=order, limit=limit, after=after)
-            return [views.task(msgspec.convert(row, Task)) for row in found.rows], found.next
+            return [task_view(msgspec.convert(row, Task)) for row in found.rows], found.next
 
         async def count() -> tuple[int, bool]:
             found: Counting = await self.feed.call("store.count", **asked)

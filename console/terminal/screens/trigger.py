@@ -13,7 +13,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input, Label, Select, Static
 
 from ....core.api.submitting import Submitted
-from ....core.views import JobView, ParameterDefinition
+from ....core.views.jobs import JobView, ParameterDefinition
 from .. import commands
 from ..cells import clean
 from .base import Place

@@ -11,7 +11,7 @@ from job_orchestra.console.feed import logbytes, loglines
 from job_orchestra.console.feed.logbytes import LogBytes
 from job_orchestra.console.feed.loglines import Kind, Lines, Missing, Row
 from job_orchestra.core.model import BuildState, StepState
-from job_orchestra.core.views import StepView
+from job_orchestra.core.views.builds import StepView
 from tests.kit.builders import build
 from tests.kit.feeds import FakeFeed
 from tests.kit.standing import status
