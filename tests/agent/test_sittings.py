@@ -124,7 +124,7 @@ async def test_keys_follow_a_build_to_its_next_attempt(town: Town) -> None:
     hand.has.clear()
     hand.record = replace(hand.record, session="s2")  # its executor died, and there is another one
     hand.join_again()
-    await hand.given(build)
+    await until(lambda: build in hand.has and hand.has[build].number == 2, "it is tried again")
     assert await type_at(master, build, 5, "second") == 11
     assert [(one.key, one.offset) for one in hand.typed] == [(f"{build}.1", 0), (f"{build}.2", 5)]
 

@@ -9,13 +9,14 @@ import gc
 import math
 import shutil
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
 import msgspec
 
-from job_orchestra.agent import departure, electorate, identity, joining, rebuilding
+from job_orchestra.agent import departure, electorate, identity, joining, rebuilding, replica
 from job_orchestra.agent.bulk import Bulk
 from job_orchestra.agent.identity import Identity
 from job_orchestra.agent.main import Agent
@@ -171,11 +172,14 @@ class Town:
         self.folder = folder
         self.between = MemoryNetwork()
         self.citizens: dict[str, Citizen] = {}
-        self._haste = patch.object(electorate, "LOOK_S", 0.02)  # a change of voters follows soon on the one before
+        self._patches = ExitStack()
         self._settings = Settings(**{"worker": False, "settle": 0.0, **settings})
 
     async def __aenter__(self) -> Self:
-        self._haste.start()
+        # a change of voters follows soon on the one before
+        self._patches.enter_context(patch.object(electorate, "LOOK_S", 0.02))
+        # where this process stood still, all stood still: nobody else leads by now
+        self._patches.enter_context(patch.object(replica, "RESUMED_S", math.inf))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -184,7 +188,7 @@ class Town:
             ends = await asyncio.gather(*(one.stop() for one in self.citizens.values()), return_exceptions=True)
         for one in self.citizens.values():
             shutil.rmtree(one.paths.sockets, ignore_errors=True)
-        self._haste.stop()
+        self._patches.close()
         gc.unfreeze()  # each agent froze all that was alive
         for problem in ends:
             if isinstance(problem, Exception):

