@@ -86,7 +86,7 @@ class Answers(ABC):
 
     def durations(self, project: str, job: str) -> Durations:
         """See Store."""
-        where = _equal(project=project, job=job, state=BuildState.SUCCEEDED)
+        where = equal(project=project, job=job, state=BuildState.SUCCEEDED)
         stretch = Stretch(_BUILDS, where, (Order("number", descending=True),))
         with self._read():
             return durations(project, job, self._fetch(stretch, LAST_BUILDS))
@@ -101,13 +101,14 @@ class Answers(ABC):
         later = Filter("number", Operator.GT, succeeded)
         first: Build | None = None
         for state in FAILURES:
-            where = (*_equal(project=project, job=job, state=state), later)
+            where = (*equal(project=project, job=job, state=state), later)
             for one in self._fetch(Stretch(_BUILDS, where, (Order("number"),)), 1):
                 first = one if first is None or one.number < first.number else first
         return None if first is None else Failing(project, job, first, succeeded, last)
 
 
-def _equal(**fields: str) -> tuple[Filter, ...]:
+def equal(**fields: str) -> tuple[Filter, ...]:
+    """Return the conditions that fields hold these values."""
     return tuple(Filter(name, Operator.EQ, value) for name, value in fields.items())
 
 

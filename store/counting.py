@@ -75,7 +75,9 @@ def sieves(stretch: Stretch) -> Sequence[Sieve]:
     collection = stretch.collection
     if not collection.large:
         return [(replace(stretch, order=()), None)]
-    if stretch.word:
+    if stretch.each:
+        ways = [tuple(one for one in stretch.conditions if one.field in {*stretch.each, *collection.within.values()})]
+    elif stretch.word:
         ways = [tuple(one for one in stretch.conditions if one.field == collection.key[0])]
     else:
         told = {_told(one, stretch.conditions): None for one in _indexes(collection)}

@@ -36,6 +36,7 @@ class Stretch(msgspec.Struct, frozen=True):
     also: tuple[tuple[str, ...], ...] = ()  # and with one word of each of these
     terms: tuple[str, ...] = ()  # of a small collection: only records with words that begin so
     without: tuple[str, ...] = ()  # only records with none of these words
+    each: tuple[str, ...] = ()  # fields of which all values that the sums know are tried: an index begins with them
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -150,14 +151,30 @@ def streams(resolved: Resolved, vocabulary: Vocabulary) -> Iterable[Stream]:
             choices.append([Filter(one.field, EQ, value) for value in dict.fromkeys(one.value)])
             room //= len(choices[-1])
     leads, also, terms = [""], (), ()
+    each = _each(resolved)
     if resolved.terms and collection.large:
         leads, also = _words(resolved, vocabulary)
+        if each:  # which are fewer than the records of any word
+            leads, also = [""], (tuple(leads), *also)
     else:
         terms = resolved.terms
     for chosen in product(*choices):
         for word in leads:
-            stretch = Stretch(collection, (*chosen, *kept), resolved.order, word, also, terms)
+            stretch = Stretch(collection, (*chosen, *kept), resolved.order, word, also, terms, each=each)
             yield Stream(stretch, resolved.after)
+
+
+def _each(resolved: Resolved) -> tuple[str, ...]:
+    """Return the fields of which each value is tried, where a number is asked for that only says much within those."""
+    listed = {
+        one.field: 1 if one.operator is EQ else len(one.value) for one in resolved.where if one.operator in {EQ, IN}
+    }
+    equal = {one.field for one in resolved.where if one.operator is EQ and one.value is not None}
+    for fields, number in resolved.collection.within.items():
+        found = not equal.issuperset(fields) and 0 < listed.get(number, 0) <= MAX_STREAMS
+        if found and resolved.collection.key[0] not in listed:
+            return fields
+    return ()
 
 
 def _helps(collection: Collection, listed: Filter, equal: set[str]) -> bool:
@@ -232,7 +249,7 @@ def bind(resolved: Resolved, fetch: Fetch) -> Resolved | None:
             elif lower:
                 return None
     rest = (one for one in resolved.where if one not in told)
-    numbers = tuple(_numbers(resolved, bounds, fetch))  # which say all that the bounds say
+    numbers = tuple(_numbers(resolved, bounds, fetch)) if bounds else ()  # which say all that the bounds say
     return msgspec.structs.replace(resolved, where=(*rest, *(numbers or bounds)))
 
 

@@ -8,7 +8,8 @@ from ..stretches import Stretch
 from .documents import path_of, value_of
 
 _RANGES = {Operator.LT: "$lt", Operator.LE: "$lte", Operator.GT: "$gt", Operator.GE: "$gte"}
-_NOTHING: dict[str, Any] = {"_id": {"$in": []}}
+NOTHING: dict[str, Any] = {"_id": {"$in": []}}
+"""What holds of no document."""
 
 
 def match_of(stretch: Stretch) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def _condition(path: str, kind: Kind, one: Filter) -> dict[str, Any]:
     if one.operator is Operator.IN:
         return {path: {"$in": [value_of(kind, each) for each in value]}}
     if one.operator in RANGE and value is None:
-        return _NOTHING
+        return NOTHING
     match one.operator:
         case Operator.EQ:
             return {path: value_of(kind, value)}

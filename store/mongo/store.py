@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from uuid import uuid4
 
 import bson
+from msgspec.structs import replace
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -21,7 +22,7 @@ from ...core.errors import Damaged, NewerSchema, OlderSchema, StorageError, Unfi
 from ...core.ledger import Remembered
 from ...core.model import Millis
 from .. import stretches
-from ..answers import Answers, requests_of
+from ..answers import Answers, equal, requests_of
 from ..collections import COLLECTIONS, Collection, Kind, Part, collection_of
 from ..contract import SCHEMA_VERSION, Batch
 from ..query import Filter, Operator, Order, Query, of_key, resolve
@@ -33,7 +34,7 @@ from . import changing
 from .changing import Changes, Document
 from .deployment import META, PENDING, SIZES, TALLIES, USAGE, VOCABULARY, Deployment
 from .documents import RESTORE, known_of, record_of, value_of
-from .selecting import match_of, sort_of
+from .selecting import NOTHING, match_of, sort_of
 
 TRANSACTION = 5_000
 """Documents that are put in by one transaction at most; the server gives it a minute."""
@@ -302,18 +303,37 @@ class MongoStore(Answers):
 
     def _cursor(self, stretch: Stretch, limit: int, fields: Mapping[str, int] | None = None) -> Any:  # noqa: ANN401 - a cursor
         stored = self._to.collection(stretch.collection.name)
-        cursor = stored.find(match_of(stretch), fields or {"_id": 0, "doc": 1}, session=self._to.session)
+        cursor = stored.find(self._match(stretch), fields or {"_id": 0, "doc": 1}, session=self._to.session)
         return cursor.sort(sort_of(stretch)).limit(limit) if stretch.order else cursor.limit(limit)
+
+    def _match(self, stretch: Stretch) -> Document:
+        """Return the conditions of a stretch; where values are tried (Stretch.each), for each of those there are."""
+        if not stretch.each:
+            return match_of(stretch)
+        within = {one.field: one.value for one in stretch.conditions if one.operator is Operator.EQ}
+        known = {name: within[name] for name in stretch.each if name in within}
+        tallies = self._to.collection(TALLIES).find(known, dict.fromkeys(stretch.each, 1), session=self._to.session)
+        places = dict.fromkeys(tuple(one[name] for name in stretch.each) for one in tallies)
+        tried = [
+            match_of(
+                replace(
+                    stretch, conditions=(*stretch.conditions, *equal(**dict(zip(stretch.each, values, strict=True))))
+                )
+            )
+            for values in places
+        ]
+        return {"$or": tried} if tried else NOTHING
 
     def _fetch(self, stretch: Stretch, limit: int) -> list[Any]:
         return [record_of(stretch.collection, one, self.url) for one in self._cursor(stretch, limit)]
 
     def _number(self, found: Stretch, rest: Stretch | None, limit: int) -> tuple[int, int]:
         stored = self._to.collection(found.collection.name)
-        looked = stored.count_documents(match_of(found), limit=limit, session=self._to.session)
+        matched = self._match(found)
+        looked = stored.count_documents(matched, limit=limit, session=self._to.session)
         if rest is None:
             return looked, looked
-        stages = [{"$match": match_of(found)}, {"$limit": limit}, {"$match": match_of(rest)}, {"$count": "rows"}]
+        stages = [{"$match": matched}, {"$limit": limit}, {"$match": match_of(rest)}, {"$count": "rows"}]
         fitting = list(stored.aggregate(stages, session=self._to.session))
         return looked, fitting[0]["rows"] if fitting else 0
 

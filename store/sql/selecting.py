@@ -19,7 +19,7 @@ def rows_of(  # noqa: ANN201 - a query of peewee
     """Return the query for the first rows of a stretch; with `nulls` it says where missing values come."""
     model: Any = tables.collections[stretch.collection.name]
     lead = _lead(tables, stretch)
-    query = _joined(model.select(*(getattr(model, one) for one in columns)), model, lead, stretch)
+    query = _joined(model.select(*(getattr(model, one) for one in columns)), tables, model, lead, stretch)
     if holding := _holding(tables, stretch, model, lead):
         query = query.where(*holding)
     ordering: list[Any] = []
@@ -47,7 +47,7 @@ def number_of(tables: Tables, found: Stretch, rest: Stretch | None, limit: int) 
     if found.word and all(each.field == key for each in (*found.conditions, *(rest.conditions if rest else ()))):
         query = lead.select(fits.alias("fits"))  # which the words tell alone
     else:
-        query = _joined(model.select(fits.alias("fits")), model, lead, found)
+        query = _joined(model.select(fits.alias("fits")), tables, model, lead, found)
     if holding := _holding(tables, found, model, lead):
         query = query.where(*holding)
     rows = query.limit(limit).alias("rows")
@@ -61,7 +61,12 @@ def _lead(tables: Tables, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee
     return tables.collections[stretch.collection.name]
 
 
-def _joined(query: Any, model: Any, lead: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee
+def _joined(query: Any, tables: Tables, model: Any, lead: Any, stretch: Stretch) -> Any:  # noqa: ANN401 - of peewee
+    if stretch.each:  # in this order: SQLite would rather look at all rows that come in the order
+        sums: Any = tables.tallies.alias("sums")
+        places = sums.select(*(getattr(sums, one) for one in stretch.each)).distinct().alias("places")
+        query = query.from_(places).join(model, peewee.JOIN.CROSS)
+        return query.where(*(getattr(model, one) == getattr(places.c, one) for one in stretch.each))
     if not stretch.word:
         return query
     key = stretch.collection.key[0]

@@ -20,6 +20,7 @@ from tools.bench.store import PACE_MS, history
 BUILDS = 3_000
 OFFERED = offered(BUILDS, T0 + BUILDS // 2 * PACE_MS)
 SMALL = {"jobs", "agents"}  # collections that are read whole in any case
+FEW = {name for name in OFFERED if "any job" in name and "number" in name}  # at most one row of each job, to be sorted
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +45,8 @@ def test_an_index_answers_and_as_the_model_does(pair: tuple[SqlStore, MemoryStor
         assert store.find(pages[-1]) == model.find(pages[-1])
     for one in pages:
         for step in store.plan(one):
-            assert "TEMP B-TREE" not in step
-            whole = step.startswith("SCAN")
+            assert "TEMP B-TREE" not in step or which in FEW
+            whole = step.startswith("SCAN") and not (which in FEW and step.endswith((" sums", " places")))
             assert not whole or "USING INDEX" in step or not query.where or query.collection in SMALL, step
     assert store.count(query) == model.count(query)
 
@@ -71,7 +72,8 @@ def test_an_index_answers_on_servers_too(explained: Callable[[Query], Sequence[s
     for query in (OFFERED[which], replace(OFFERED[which], limit=5)):
         steps = explained(query)
         assert steps or query.search, "nothing is asked for a word that nothing has"
-        assert not [one for one in steps if re.search(r"\b(Seq Scan|Sort|COLLSCAN|SORT)\b", one)]
+        wrong = r"\b(Seq Scan|COLLSCAN)\b" if which in FEW else r"\b(Seq Scan|Sort|COLLSCAN|SORT)\b"
+        assert not [one for one in steps if re.search(wrong, one)]
 
 
 @pytest.mark.parametrize("since", [T0, T0 + (BUILDS - 10) * PACE_MS])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from msgspec.structs import replace
 
-from job_orchestra.core.model import BuildState, TaskState
+from job_orchestra.core.model import BuildState, PipelineState, TaskState
 from job_orchestra.store import transfer
 from job_orchestra.store.contract import Batch, Store
 from job_orchestra.store.opening import open_store
@@ -134,7 +134,13 @@ def history(builds: int) -> Iterator[Batch]:
             )
             for number in range(first // 10 + 1, (first + BATCH) // 10 + 1)
         ]
-        pipelines = [pipeline_record(first // BATCH + 1, project=random.choice(PROJECTS), created=T0 + first * PACE_MS)]
+        lives = first + BATCH > builds  # a pipeline ends with its last build
+        state, ended = (PipelineState.RUNNING, None) if lives else (PipelineState.SUCCEEDED, T0 + first * PACE_MS)
+        project = random.choice(PROJECTS)
+        serial = first // BATCH + 1
+        pipelines = [
+            pipeline_record(serial, project=project, state=state, created=T0 + first * PACE_MS, finished=ended)
+        ]
         yield batch(first + BATCH, builds=made, attempts=tries, tasks=tasks, pipelines=pipelines)
 
 
