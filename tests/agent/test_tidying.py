@@ -174,7 +174,7 @@ async def test_an_agent_forgets_by_itself_and_keeps_what_its_live_builds_begin_i
     monkeypatch.setattr("job_orchestra.agent.tidying.LOOK_S", 0.05)
     citizen = await town.found(content_quota=1)
     contents = citizen.agent.trees.contents
-    with monkeypatch.context() as patch:
+    with monkeypatch.context() as patch, contents.staying():  # nobody looks before all is there
         patch.setattr("job_orchestra.agent.blobs.contents.time.time", lambda: LONG_AGO)
         needed, plain = put(contents, 1), put(contents, 2)
         await citizen.submit(source={"archive": needed}, runs_on=["nowhere"])

@@ -2,6 +2,8 @@
 
 import os
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -75,10 +77,26 @@ async def test_a_service_that_is_not_ready_in_time_is_an_error_that_says_what_it
     assert "refused" in reason
 
 
+class Complaining(BaseHTTPRequestHandler):
+    """Answers, and says no more than that it cannot."""
+
+    def do_GET(self) -> None:
+        self.send_response(503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 async def test_an_http_service_that_only_complains_is_not_ready(end: AgentEnd, link: ExecutorLink) -> None:
-    words = probe("http", "http://localhost:$SERVICE_WEB_PORT/bad", within="1.5")
-    service = ServicePlan("web", (sys.executable, "-c", SERVER), ready=words, ready_s=1.5, port="SERVICE_WEB_PORT")
-    _, reason = await run(end, link, end.shell(1, "echo not this", services=(service,)))
+    with HTTPServer(("localhost", 0), Complaining) as server:  # it listens already, however slowly processes start
+        answering = threading.Thread(target=server.serve_forever)
+        answering.start()
+        words = probe("http", f"http://localhost:{server.server_port}", within="0.5")
+        service = shell("web", HOLD, words, ready_s=0.5)
+        _, reason = await run(end, link, end.shell(1, "echo not this", services=(service,)))
+        server.shutdown()
+        answering.join()
     assert "answers 503" in reason
 
 
