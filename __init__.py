@@ -8,16 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .agent.client import Client, connect, connect_async
+    from .agent.client.awaiting import connect_async
+    from .agent.client.blocking import Client, connect
     from .core.errors import OrchestraError
 
 __all__ = ["Client", "OrchestraError", "connect", "connect_async"]
 
 _HOMES = {
-    "Client": ".agent.client",
+    "Client": ".agent.client.blocking",
     "OrchestraError": ".core.errors",
-    "connect": ".agent.client",
-    "connect_async": ".agent.client",
+    "connect": ".agent.client.blocking",
+    "connect_async": ".agent.client.awaiting",
 }
 
 

@@ -20,7 +20,7 @@ from ..core.errors import Exit, InvalidInput, NotFound, OrchestraError
 from . import identity, joining, recovery
 from .alone import only_agent
 from .announcement import Sighting
-from .client import check_agent
+from .client.sockets import check_agent
 from .discovery import look
 from .main import run as run_agent
 from .main import runs_with

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from job_orchestra import OrchestraError, connect
-from job_orchestra.agent.client import ship
+from job_orchestra.agent.client.directories import ship
 from job_orchestra.agent.executor.processes import leftovers
 from job_orchestra.agent.paths import Paths
 from job_orchestra.console.format import between, duration, table
 
 if TYPE_CHECKING:
-    from job_orchestra.agent.client import Client
+    from job_orchestra.agent.client.blocking import Client
     from job_orchestra.core.views.builds import BuildView
 
 ROOT = Path(__file__).resolve().parent.parent

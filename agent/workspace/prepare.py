@@ -88,7 +88,7 @@ def _take_caches(wanted: Order, workspace: Path) -> None:
 
 def _bring(wanted: Order, wish: "Wish") -> bool:
     """Have the agent bring a cache that others have; return whether it did. Raises OrchestraError."""
-    from ..client import Client
+    from ..client.blocking import Client
 
     params: dict[str, object] = {"project": wish.project, "key": wish.key, "restore": list(wish.restore)}
     with Client(Path(wanted.data), Path(wanted.socket)) as agent:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
-from ...agent.client import Returning
+from ...agent.client.directories import Returning
 from ...core.api.artifacts import Artifacts
 from ...core.errors import Exit, NotFound, StorageError
 from ..format import ago, now, size

@@ -5,7 +5,7 @@ import contextlib
 
 import click
 
-from ...agent.client import AsyncClient
+from ...agent.client.awaiting import AsyncClient
 from ...core.errors import Exit, NoAgent, OrchestraError
 from ...core.model import BuildState
 from ...core.views.builds import BuildView

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ...agent.client import connect, data_directory, socket_path
+from ...agent.client.blocking import connect
+from ...agent.client.sockets import data_directory, socket_path
 from ...core.errors import Exit, OrchestraError
 from .checks import Finding, Findings, machine, network
 from .checks.network import tcp_answers

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from ...agent.client import log_bytes
+from ...agent.client.protocol import log_bytes
 from ...core.api.builds import LogPart, OneBuild
 from ...core.errors import Exit, NotFound
 from ...core.model import BuildState

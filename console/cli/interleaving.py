@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NoReturn
 
-from ...agent.client import connect
+from ...agent.client.blocking import connect
 from ...core.api.builds import Builds
 from ...core.errors import Exit, OrchestraError
 from ...core.model import BuildState, PipelineState

@@ -9,7 +9,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Callable
 
-from ...agent.client import AsyncClient
+from ...agent.client.awaiting import AsyncClient
 from ...core.api.builds import InputTaken
 from ...core.errors import Conflict, NotFound, Unavailable
 from . import terminal

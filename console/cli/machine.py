@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from ...agent.client import belongs, check_agent, connect, socket_path
+from ...agent.client.blocking import connect
+from ...agent.client.sockets import belongs, check_agent, socket_path
 from ...core.api.agent import Stopping
 from ...core.errors import NoAgent, TimedOut
 from .output import say

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ...agent.client import AsyncClient
+from ...agent.client.awaiting import AsyncClient
 from ...core.api.builds import Why
 from ...core.model import BuildState
 from ...core.views.builds import BuildView

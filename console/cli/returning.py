@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import click
 
-from ...agent.client import Returning
+from ...agent.client.directories import Returning
 from ...core.api.artifacts import Artifacts
 from ...core.globs import Globs, literal
 from ..format import plain

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ...agent.client import connect
+from ...agent.client.blocking import connect
 from ...core.api.submitting import Submitted
 from ...core.errors import Exit, NoAgent
 from . import terminal

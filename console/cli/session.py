@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ...agent.client import Client, connect
+from ...agent.client.blocking import Client, connect
 
 data_option = click.option(
     "--data",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...agent.client import Shipment, ship
+from ...agent.client.directories import Shipment, ship
 from ...core.api.submitting import SourceParam
 from ..format import plain, size
 from .output import say

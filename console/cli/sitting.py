@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
-from ...agent.client import AsyncClient, log_bytes
+from ...agent.client.awaiting import AsyncClient
+from ...agent.client.protocol import log_bytes
 from ...core.api.builds import LogPart
 from ...core.errors import Conflict, NoAgent, NotAllowed, NotFound, OrchestraError, Unavailable
 from ...core.model import BuildState

@@ -16,7 +16,7 @@ from typing import Self
 
 import click
 
-from ...agent.client import check_agent
+from ...agent.client.sockets import check_agent
 from ...core.errors import InvalidInput, NoAgent, NotAllowed, OrchestraError, TimedOut, Unreachable
 
 SOCKET = "ORCHESTRA_SOCKET"

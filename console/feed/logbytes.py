@@ -8,7 +8,7 @@ written is noted with the time it came. Refuses to know of lines' contents (logl
 from bisect import bisect_right
 from collections import OrderedDict
 
-from ...agent.client import log_bytes
+from ...agent.client.protocol import log_bytes
 from ...core.api.builds import LogPart
 from .contract import Feed
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...agent.client import AsyncClient, data_directory, neighbours, socket_path
+from ...agent.client.awaiting import AsyncClient
+from ...agent.client.sockets import data_directory, neighbours, socket_path
 
 
 @dataclass(frozen=True)

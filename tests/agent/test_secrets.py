@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from job_orchestra.agent.client import Client
+from job_orchestra.agent.client.blocking import Client
 from job_orchestra.core.errors import InvalidInput, NotFound
 from job_orchestra.core.model import BuildState
 from job_orchestra.core.views.builds import BuildView

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from job_orchestra.agent.client import Client
+from job_orchestra.agent.client.blocking import Client
 from tests.kit.agents import AgentProcess
 from tests.kit.commands import orchestra
 from tests.kit.waiting import wait_until

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from job_orchestra.agent.client import Client, check_agent
+from job_orchestra.agent.client.blocking import Client
+from job_orchestra.agent.client.sockets import check_agent
 from job_orchestra.console.cli import tunnel as tunnels
 from job_orchestra.console.cli.tunnel import Tunnel
 from job_orchestra.core.errors import InvalidInput, NoAgent, Unreachable

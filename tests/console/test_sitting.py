@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from job_orchestra.agent.client import AsyncClient
+from job_orchestra.agent.client.awaiting import AsyncClient
 from job_orchestra.console.cli import sitting
 from job_orchestra.console.cli.inputs import Keys
 from job_orchestra.console.cli.keys import LEAVE, Leaving

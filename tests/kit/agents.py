@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from job_orchestra import connect
-from job_orchestra.agent.client import Client
+from job_orchestra.agent.client.blocking import Client
 from job_orchestra.agent.executor.processes import leftovers
 from job_orchestra.agent.paths import Paths
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from job_orchestra.agent.client import BuildHandle, Client
+from job_orchestra.agent.client.blocking import BuildHandle, Client
 from tests.conftest import needs
 from tests.kit import debian
 from tests.kit.commands import orchestra

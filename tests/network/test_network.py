@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from job_orchestra.agent.client import Client
+from job_orchestra.agent.client.blocking import Client
 from tests.conftest import needs
 from tests.kit.lab.campaign import Plan, run
 from tests.kit.lab.hosts import Host, form, hosts

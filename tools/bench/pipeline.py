@@ -20,7 +20,7 @@ from .temporary import agent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from job_orchestra.agent.client import Client
+    from job_orchestra.agent.client.blocking import Client
     from job_orchestra.core.changes import Changes
     from job_orchestra.core.commands import Command
 

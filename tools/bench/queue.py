@@ -18,7 +18,7 @@ from .temporary import agent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from job_orchestra.agent.client import Client
+    from job_orchestra.agent.client.blocking import Client
 
 MANY = 100_000
 FEW = 100

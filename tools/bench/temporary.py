@@ -20,7 +20,7 @@ from job_orchestra.agent.paths import Paths
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from job_orchestra.agent.client import Client
+    from job_orchestra.agent.client.blocking import Client
 
 
 @dataclass(frozen=True)

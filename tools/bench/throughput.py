@@ -17,7 +17,7 @@ from .temporary import agent
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from job_orchestra.agent.client import Client
+    from job_orchestra.agent.client.blocking import Client
 
 BUILDS = 10_000
 _BATCH = 1_000
