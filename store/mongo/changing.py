@@ -4,72 +4,99 @@ Each document says as of which index it is, and never replaces a newer one; sums
 up. So to put the same changes in again changes nothing, and whoever comes too late cannot undo what is newer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
-from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError
 
 from ..collections import COLLECTIONS, Collection, Kind
 from ..contract import Batch
 from ..query import of_key
 from ..sums import SUMMED, Known, Sums
-from .deployment import META, SIZES, TALLIES, USAGE, VOCABULARY, Deployment
-from .documents import document_of, id_of, known_of, path_of, value_of
+from .deployment import META, Deployment
+from .documents import document_of, id_of, known_of, path_of
+from .summing import Sum, sums_of
 
 AT_ONCE = 2_000
-"""Documents of one question or one order to the server. Larger: fewer round trips; more memory."""
+"""Documents of one question to the server. Larger: fewer round trips; more memory."""
 
-DUPLICATE = 11000
-"""The server's number for: there is one with this key."""
+PART = 250
+"""Documents that are made while the ones before are put in. Larger: fewer round trips; less at the same time."""
 
 Document: TypeAlias = dict[str, Any]
-Operation: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
+Stored: TypeAlias = dict[Any, Known | None]
+"""What is stored of records, by `_id`; None of those that were removed."""
+
+
+class Put(NamedTuple):
+    """A whole document, in place of an older one."""
+
+    identity: Any  # its `_id`
+    document: Mapping[str, Any]  # all of it
+    new: bool = False  # there was none when this was made
 
 
 class Changes(msgspec.Struct):
-    """Documents to put in, by collection of the database."""
+    """What to put in, by collection of the database."""
 
-    index: int  # that they are as of
-    puts: dict[str, list[Document]] = {}  # whole documents, in place of older ones
-    new: dict[str, list[bool]] = {}  # of each: there was none when this was made
-    sums: dict[str, list[Document]] = {}  # {_id, add: {...}, highest: {...}, keep: {...}}
+    index: int  # that it is as of
+    puts: dict[str, list[Put]] = {}  # whole documents
+    sums: dict[str, list[Sum]] = {}  # differences to what is kept
 
 
 def changes_of(deployment: Deployment, batch: Batch) -> Changes:
     """Return what a batch changes, as the database is now."""
-    changes = Changes(batch.index)
-    sums = Sums()
-    for name, records in batch.records.items():
-        put(deployment, changes, COLLECTIONS[name], records, sums)
-    for name, keys in batch.removed.items():
-        _remove(deployment, changes, COLLECTIONS[name], keys, sums)
-    meta = [{"_id": f"ledger/{name}", "value": value, "rev": batch.index} for name, value in batch.meta.items()]
-    changes.puts[META] = meta
-    changes.new[META] = [False] * len(meta)
+    changes, sums = Changes(batch.index), Sums()
+    for name, puts in parts_of(deployment, batch, sums):
+        changes.puts.setdefault(name, []).extend(puts)
     changes.sums = sums_of(sums)
     return changes
 
 
-def put(deployment: Deployment, changes: Changes, collection: Collection, records: Sequence[Any], sums: Sums) -> None:
-    """Take in records."""
-    made = [document_of(collection, one, changes.index) for one in records]
-    ids = [document["_id"] for document, _ in made]
-    top = _top(deployment, collection) if ids else None
-    # what is beyond the highest number is new: it need not be looked for
-    before = known(deployment, collection, [one for one in ids if top is None or _first(collection, one) <= top])
-    documents: list[Document] = []
-    new: list[bool] = []
-    for document, after in made:
-        identity = _hashable(document["_id"])
-        note(collection, sums, document["_id"], before.get(identity), after)
-        there = identity in before
+def parts_of(deployment: Deployment, batch: Batch, sums: Sums) -> Iterator[tuple[str, list[Put]]]:
+    """Yield what a batch changes, part by part; sums take it in.
+
+    All that is asked of the database is asked before the first part.
+    """
+    stored = {name: _stored(deployment, COLLECTIONS[name], records) for name, records in batch.records.items()}
+    removed = {name: _removed(deployment, COLLECTIONS[name], keys) for name, keys in batch.removed.items()}
+    for name, records in batch.records.items():
+        for part in parts(records, PART):
+            yield name, _puts(COLLECTIONS[name], part, batch.index, stored[name], sums)
+    for name, found in removed.items():
+        for identity, before in found.items():
+            note(COLLECTIONS[name], sums, identity, before, None)
+        # a document stays of each, in the way of older ones that come late
+        gone = [{"_id": _plain(one), "rev": batch.index, "gone": True} for one in found]
+        yield name, [Put(one["_id"], one) for one in gone]
+    if batch.meta:
+        yield META, kept(batch.meta, batch.index)
+
+
+def kept(meta: Mapping[str, str], rev: int) -> list[Put]:
+    """Return the ledger's counters and settings as they are stored."""
+    made = [{"_id": f"ledger/{name}", "value": value, "rev": rev} for name, value in meta.items()]
+    return [Put(one["_id"], one) for one in made]
+
+
+def _puts(collection: Collection, records: Sequence[Any], rev: int, stored: Stored, sums: Sums) -> list[Put]:
+    puts: list[Put] = []
+    for record in records:
+        identity, document, after = document_of(collection, record, rev)
+        there = (same := _hashable(identity)) in stored
+        note(collection, sums, identity, stored.get(same), after)
         if not there or collection.name != "specs":  # those are never changed
-            documents.append(document)
-            new.append(not there)
-    changes.puts[collection.name] = documents
-    changes.new[collection.name] = new
+            puts.append(Put(identity, document, not there))
+    return puts
+
+
+def _stored(deployment: Deployment, collection: Collection, records: Sequence[Any]) -> Stored:
+    if not records:
+        return {}
+    ids = [id_of(collection, tuple([collection.value(one, field) for field in collection.key])) for one in records]
+    top = _top(deployment, collection)
+    # what is beyond the highest number is new: it need not be looked for
+    return known(deployment, collection, [one for one in ids if top is None or _first(collection, one) <= top])
 
 
 def _top(deployment: Deployment, collection: Collection) -> int | None:
@@ -82,21 +109,17 @@ def _top(deployment: Deployment, collection: Collection) -> int | None:
     return 0 if found is None else _first(collection, found["_id"])
 
 
-def _remove(deployment: Deployment, changes: Changes, collection: Collection, keys: Sequence[Any], sums: Sums) -> None:
-    """Take in that records are no more: a document stays of each, in the way of older ones that come late."""
+def _removed(deployment: Deployment, collection: Collection, keys: Sequence[Any]) -> Stored:
+    """Return what is stored of records that are to be no more, also of those that never were."""
     values = [{one.field: one.value for one in of_key(collection, key)} for key in keys]
     ids = [id_of(collection, tuple(each[one] for one in collection.key)) for each in values]
-    for identity, before in known(deployment, collection, ids).items():
-        note(collection, sums, identity, before, None)
-    gone = ({"_id": one, "rev": changes.index, "gone": True} for one in ids)
-    changes.puts.setdefault(collection.name, []).extend(gone)
-    changes.new.setdefault(collection.name, []).extend(False for _ in ids)
+    return dict.fromkeys(map(_hashable, ids)) | known(deployment, collection, ids)
 
 
-def known(deployment: Deployment, collection: Collection, ids: Sequence[Any]) -> dict[Any, Known | None]:
-    """Return what is stored of records, by `_id`; None of those that were removed."""
+def known(deployment: Deployment, collection: Collection, ids: Sequence[Any]) -> Stored:
+    """Return what is stored of records."""
     fields = {path_of(collection, one): 1 for one in SUMMED[collection.name]} | {"_id": 1, "gone": 1}
-    found: dict[Any, Known | None] = {}
+    found: Stored = {}
     stored = deployment.collection(collection.name)
     for part in parts(ids):
         for document in stored.find({"_id": {"$in": part}}, fields, session=deployment.session, batch_size=AT_ONCE):
@@ -113,125 +136,15 @@ def _first(collection: Collection, identity: Any) -> Any:  # noqa: ANN401 - an `
     return identity if len(collection.key) == 1 else dict(identity)[collection.key[0]]
 
 
-def sums_of(sums: Sums) -> dict[str, list[Document]]:
-    """Return the differences as documents."""
-    text = msgspec.json.encode
-    return {
-        SIZES: [{"_id": name, "add": {"count": count}} for name, count in sums.sizes.items() if count],
-        TALLIES: [
-            {
-                "_id": text(key).decode(),
-                "add": {"builds": count},
-                "highest": {"last": sums.last.get(key, 0)},
-                "keep": dict(zip(("project", "job", "state"), key, strict=True)),
-            }
-            for key, count in sums.tallies.items()
-        ],
-        USAGE: [
-            {
-                "_id": text((day, agent)).decode(),
-                "add": {"attempts": sums.attempts[agent, day], "busy_ms": busy},
-                "keep": {"agent": agent, "day": value_of(Kind.INSTANT, day)},
-            }
-            for (agent, day), busy in sums.busy.items()
-        ],
-        VOCABULARY: [
-            {"_id": f"{name}/{word}", "add": {"count": one.more}}
-            for name, changes in sums.words().items()
-            for word, one in changes.items()
-            if one.more
-        ],
-    }
-
-
-def apply(deployment: Deployment, changes: Changes) -> None:
-    """Put changes in: for the first time, or again."""
-    for name, documents in changes.puts.items():
-        operations: list[Operation] = [
-            InsertOne(one) if new else _replacing(one) for one, new in zip(documents, changes.new[name], strict=True)
-        ]
-        late = run(deployment, name, operations)
-        # somebody else put it in meanwhile: it may be older
-        run(deployment, name, [_replacing(documents[place]) for place in late if changes.new[name][place]])
-    add(deployment, changes.sums, changes.index)
-
-
-def add(deployment: Deployment, sums: Mapping[str, Sequence[Document]], index: int | None) -> None:
-    """Add differences to the sums that are kept; once, where they are as of an index."""
-    for name, documents in sums.items():
-        run(deployment, name, [_adding(one, index) for one in documents])
-
-
-def _replacing(document: Document) -> ReplaceOne[Document]:
-    return ReplaceOne({"_id": document["_id"], "rev": {"$lt": document["rev"]}}, document, upsert=True)
-
-
-def _adding(document: Document, index: int | None) -> UpdateOne:
-    change: Document = {"$inc": document["add"], "$max": {**document.get("highest", {}), "rev": index or 0}}
-    if "keep" in document:
-        change["$set"] = document["keep"]
-    guard = {} if index is None else {"rev": {"$lt": index}}
-    return UpdateOne({"_id": document["_id"], **guard}, change, upsert=True)
-
-
-def run(deployment: Deployment, name: str, operations: Sequence[Operation]) -> list[int]:
-    """Carry out operations in any order; return the places of those that found a newer, or the same, document."""
-    late: list[int] = []
-    collection = deployment.collection(name, lasting=False)
-    for start in range(0, len(operations), AT_ONCE):
-        part = operations[start : start + AT_ONCE]
-        try:
-            collection.bulk_write(part, ordered=False, session=deployment.session)
-        except BulkWriteError as problem:
-            failed: list[Document] = problem.details["writeErrors"] if problem.details else []
-            if deployment.session is not None or any(one["code"] != DUPLICATE for one in failed):
-                raise
-            late += [start + one["index"] for one in failed]
-    return late
-
-
-def recount(deployment: Deployment) -> None:
-    """Make the sums of what is there anew, by looking at all of it."""
-    whole = {"$match": {"gone": {"$exists": False}}}
-    builds = deployment.collection("builds")
-    tallies = deployment.collection(TALLIES)
-    tallies.update_many({}, {"$set": {"builds": 0}})
-    fields = ("project", "job", "state")
-    grouped = {"_id": {one: f"${one}" for one in fields}, "builds": {"$sum": 1}}
-    for one in builds.aggregate([whole, {"$group": grouped}], allowDiskUse=True):
-        key = tuple(one["_id"][field] for field in fields)
-        made = {**one["_id"], "builds": one["builds"]}
-        change = {"$set": made, "$max": {"last": 0, "rev": 0}}
-        tallies.update_one({"_id": msgspec.json.encode(key).decode()}, change, upsert=True)
-    sizes, vocabulary = deployment.collection(SIZES), deployment.collection(VOCABULARY)
-    vocabulary.update_many({}, {"$set": {"count": 0}})
-    for name, collection in COLLECTIONS.items():
-        stored = deployment.collection(name)
-        count = {"count": stored.count_documents(whole["$match"])}
-        sizes.update_one({"_id": name}, {"$set": count, "$max": {"rev": 0}}, upsert=True)
-        if not (collection.large and collection.texts):
-            continue
-        counted = {"$group": {"_id": "$words", "count": {"$sum": 1}}}
-        words = stored.aggregate([whole, {"$unwind": "$words"}, counted], allowDiskUse=True)
-        changes = [
-            UpdateOne(
-                {"_id": f"{name}/{one['_id']}"}, {"$set": {"count": one["count"]}, "$max": {"rev": 0}}, upsert=True
-            )
-            for one in words
-        ]
-        run(deployment, VOCABULARY, changes)
-
-
-def parts(items: Iterable[Any]) -> Iterable[list[Any]]:
-    """Yield items in parts of one question."""
+def parts(items: Iterable[Any], size: int = AT_ONCE) -> Iterator[list[Any]]:
+    """Yield items in parts."""
     found = list(items)
-    return (found[start : start + AT_ONCE] for start in range(0, len(found), AT_ONCE))
+    return (found[start : start + size] for start in range(0, len(found), size))
 
 
 def _hashable(identity: Any) -> Any:  # noqa: ANN401 - an `_id`
     return tuple(identity.items()) if isinstance(identity, dict) else identity
 
 
-def removing(ids: Iterable[Any]) -> list[Operation]:
-    """Return what takes out documents for good."""
-    return [DeleteOne({"_id": one}) for one in ids]
+def _plain(identity: Any) -> Any:  # noqa: ANN401 - an `_id`
+    return dict(identity) if isinstance(identity, tuple) else identity

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +29,12 @@ _LISTING = (6, 0)
 
 META, SIZES, TALLIES, USAGE, VOCABULARY, PENDING = "meta", "sizes", "tallies", "agent_days", "vocabulary", "pending"
 """Collections beside those of records: the store's own state, the sums (sums.py), and what is about to be put in."""
+
+_ALL = (*COLLECTIONS, PENDING, SIZES, TALLIES, USAGE, VOCABULARY)
+"""The collections that hold what is cleared."""
+
+INDEXES_S = 3600
+"""Seconds that making indexes may take: of a million builds some minutes on a slow server."""
 
 _BESIDE = {
     TALLIES: [("project", "job", "state")],
@@ -124,7 +130,7 @@ class Deployment:
         return getattr(self._sessions, "current", None)
 
     @contextlib.contextmanager
-    def within(self, session: ClientSession) -> Iterator[None]:
+    def within(self, session: ClientSession | None) -> Iterator[None]:
         """Let this thread read and write in a session."""
         self._sessions.current = session
         try:
@@ -146,17 +152,31 @@ class Deployment:
     def create(self) -> None:
         """Create the collections, views and indexes that are missing; an index of other fields or kind is refused."""
         there = set(self.database.list_collection_names())
-        for name in {*COLLECTIONS, META, PENDING, SIZES, TALLIES, USAGE, VOCABULARY} - there:
+        for name in {*_ALL, META} - there:
             with contextlib.suppress(errors.CollectionInvalid):  # another agent came first
                 self.database.create_collection(name)
         for name in VIEWS.keys() - there:
             with contextlib.suppress(errors.CollectionInvalid):  # another agent came first
                 self.database.create_collection(name, viewOn=VIEWS[name][0], pipeline=VIEWS[name][1])
+        self.create_indexes()
+
+    def create_indexes(self) -> None:
+        """Create the indexes that are missing, and those anew that an earlier version made in another way."""
         for name, made in _indexes(partial=self._release >= _LISTING):
             known = self.database[name].index_information()
+            for one in _outdated(made, known):
+                self.database[name].drop_index(one)
+                del known[one]
             lacking = [one for one in made if not _is_there(one, known)]
             if lacking:
-                self.database[name].create_indexes(lacking)
+                with pymongo.timeout(INDEXES_S):
+                    self.database[name].create_indexes(lacking)
+
+    def empty(self) -> None:
+        """Remove all records and sums, with their indexes: made at once behind many documents these cost less."""
+        for name in _ALL:
+            self.database[name].drop()
+            self.database.create_collection(name)
 
     # -- errors
 
@@ -182,6 +202,16 @@ class Deployment:
         unknown = "check replicaSet in its URL" if "replica set name" in said else f"check that {REACHABLE}"
         remedy = _REMEDIES.get(code or 0, unknown)
         return StorageError(f"cannot {doing} the {self._what} {self.url}: {said}; {remedy}")
+
+
+def _outdated(made: Iterable[IndexModel], known: Mapping[str, Any]) -> list[str]:
+    """Return the names of indexes that have the right fields and leave out documents that are wanted in them by now."""
+    wanted = {one.document["name"]: one for one in made}
+    return [
+        name
+        for name, found in known.items()
+        if name in wanted and found.get("sparse", False) and not wanted[name].document.get("sparse", False)
+    ]
 
 
 def _is_there(index: IndexModel, known: Mapping[str, Any]) -> bool:

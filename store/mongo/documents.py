@@ -4,6 +4,7 @@ The key of a collection is `_id`; one of several fields is a document of them, a
 is the index of the log entry that the document is as of.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -11,12 +12,13 @@ import bson
 import msgspec
 from bson.datetime_ms import DatetimeMS
 from bson.errors import InvalidDocument
+from bson.raw_bson import RawBSONDocument
 
 from ...core.errors import Damaged
 from ..collections import COLLECTIONS, Collection, Kind
 from ..sums import SUMMED, Known
 from ..values import VALUES
-from ..words import words_of
+from ..words import words
 
 RESTORE = "restore it from a backup"
 """What is done about damage."""
@@ -44,19 +46,19 @@ class Shape(NamedTuple):
     """Where the values of a collection's fields go in a document."""
 
     key: tuple[int, ...]  # places of the key's fields
-    fields: tuple[tuple[str, int], ...]  # names and places of the others
-    instants: tuple[tuple[str, int], ...]  # and of the instants among these
+    names: tuple[str, ...]  # what all fields are called, in their order
+    instants: tuple[str, ...]  # those of them that are dates
+    texts: tuple[int, ...]  # places of what is searched
     known: tuple[int, ...]  # places of what sums are made of
 
 
 def _shape(collection: Collection) -> Shape:
     places = {name: place for place, name in enumerate(collection.fields)}
-    others = {name: place for name, place in places.items() if collection.key != (name,)}
-    instants = {name: place for name, place in others.items() if collection.fields[name].kind is Kind.INSTANT}
     return Shape(
         tuple(places[one] for one in collection.key),
-        tuple(others.items()),
-        tuple(instants.items()),
+        tuple(path_of(collection, one) for one in collection.fields),
+        tuple(one for one, field in collection.fields.items() if field.kind is Kind.INSTANT),
+        tuple(places[one] for one in collection.texts),
         tuple(places[one] for one in SUMMED[collection.name]),
     )
 
@@ -64,28 +66,31 @@ def _shape(collection: Collection) -> Shape:
 _SHAPES = {name: _shape(one) for name, one in COLLECTIONS.items()}
 
 
-def document_of(collection: Collection, record: Any, rev: int) -> tuple[dict[str, Any], Known]:  # noqa: ANN401 - a record of that type
-    """Return a record as it is stored, and what sums are made of."""
+class Made(NamedTuple):
+    """A record as it is stored."""
+
+    identity: Any  # its `_id`
+    document: Mapping[str, Any]  # the whole of it
+    known: Known  # what sums are made of
+
+
+def document_of(collection: Collection, record: Any, rev: int) -> Made:  # noqa: ANN401 - a record of that type
+    """Return a record as it is stored: as bytes, so that nobody has to make them a second time."""
     shape, values = _SHAPES[collection.name], VALUES[collection.name](record)
-    document: dict[str, Any] = {"_id": id_of(collection, tuple([values[one] for one in shape.key])), "rev": rev}
-    for name, place in shape.fields:
-        document[name] = values[place]
-    for name, place in shape.instants:
-        document[name] = value_of(Kind.INSTANT, values[place])
-    if collection.texts:
-        document["words"] = words_of(collection, record)
-    document["doc"] = _whole(record)
-    return document, tuple([values[one] for one in shape.known])
-
-
-def _whole(record: object) -> Any:  # noqa: ANN401 - a document, or its text
-    """Return a record as a document; as JSON text where it has names that no document can have."""
-    found = msgspec.to_builtins(record)
+    identity = id_of(collection, tuple([values[one] for one in shape.key]))
+    document: dict[str, Any] = {"_id": identity, **dict(zip(shape.names, values, strict=True)), "rev": rev}
+    for name in shape.instants:
+        if (instant := document[name]) is not None:
+            document[name] = DatetimeMS(instant)
+    if shape.texts:
+        document["words"] = words(" ".join([values[one] for one in shape.texts]))
+    document["doc"] = msgspec.to_builtins(record)
     try:
-        bson.encode(found)
-    except (InvalidDocument, OverflowError):
-        return msgspec.json.encode(record).decode()
-    return found
+        stored = bson.encode(document)
+    except (InvalidDocument, OverflowError):  # it has names, or numbers, that no document can have
+        document["doc"] = msgspec.json.encode(record).decode()
+        stored = bson.encode(document)
+    return Made(identity, RawBSONDocument(stored), tuple([values[one] for one in shape.known]))
 
 
 def record_of(collection: Collection, document: dict[str, Any], url: str) -> Any:  # noqa: ANN401 - a record of that type

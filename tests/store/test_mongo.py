@@ -11,7 +11,7 @@ from job_orchestra.core.errors import NewerSchema, OlderSchema, StorageError
 from job_orchestra.core.model import BuildState
 from job_orchestra.store.collections import COLLECTIONS
 from job_orchestra.store.contract import SCHEMA_VERSION, Batch
-from job_orchestra.store.mongo import changing
+from job_orchestra.store.mongo import changing, putting, steps
 from job_orchestra.store.mongo import store as storing
 from job_orchestra.store.mongo.store import MongoStore
 from job_orchestra.store.query import MAX_LIMIT, Filter, Operator, Order, Query
@@ -103,14 +103,14 @@ def undisturbed(database: Callable[[str], Server]) -> dict[int, dict[str, object
 def crash_after(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     """Crash before the bulk of documents after so many."""
     calls = iter(range(times))
-    real: Callable[..., list[int]] = changing.run
+    real: Callable[..., list[int]] = putting.run
 
     def run(*arguments: object) -> list[int]:
         if next(calls, None) is None:
             raise Crash
         return real(*arguments)
 
-    monkeypatch.setattr(changing, "run", run)
+    monkeypatch.setattr(putting, "run", run)
 
 
 @pytest.mark.usefixtures("in_steps")
@@ -132,9 +132,9 @@ def test_a_crash_while_putting_in_is_completed_by_whoever_comes_next(
 
 
 @pytest.mark.usefixtures("in_steps")
-@pytest.mark.parametrize("step", ["_write_down", "_put_in"])
+@pytest.mark.parametrize(("owner", "step"), [(steps, "write_down"), (MongoStore, "_put_in")])
 def test_what_was_not_written_down_to_its_end_never_was(
-    opened: Callable[[], MongoStore], undisturbed: dict[int, dict[str, object]], step: str
+    opened: Callable[[], MongoStore], undisturbed: dict[int, dict[str, object]], owner: object, step: str
 ) -> None:
     store = opened()
     store.write(first())
@@ -143,11 +143,11 @@ def test_what_was_not_written_down_to_its_end_never_was(
         def crash(*_: object) -> None:
             raise Crash
 
-        patch.setattr(MongoStore, step, crash)
+        patch.setattr(owner, step, crash)
         with pytest.raises(Crash):
             store.write(second())
     there = content(opened())
-    assert there == undisturbed[1 if step == "_write_down" else 2]
+    assert there == undisturbed[1 if step == "write_down" else 2]
     assert opened().write(third() if step == "_put_in" else second())
 
 
@@ -201,14 +201,14 @@ def test_who_puts_in_too_late_changes_nothing(
 ) -> None:
     old, new = opened(), opened()
     old.write(first())
-    real: Callable[..., None] = changing.apply
+    real: Callable[..., None] = putting.apply
 
     def late(*arguments: object) -> None:
-        monkeypatch.setattr(changing, "apply", real)
+        monkeypatch.setattr(putting, "apply", real)
         assert new.write(third()), "it completes what was written down, and goes on"
         real(*arguments)
 
-    monkeypatch.setattr(changing, "apply", late)
+    monkeypatch.setattr(putting, "apply", late)
     old.write(second())
     assert content(new) == undisturbed[3]
     assert new.applied() == 3
@@ -241,6 +241,17 @@ def test_an_index_that_is_missing_is_made_again(opened: Callable[[], MongoStore]
     raw.builds.drop_index("state_serial")
     opened()
     assert raw.builds.index_information()["state_serial"]["key"] == [("state", 1), ("_id", 1)]
+
+
+def test_an_index_that_an_earlier_version_made_otherwise_is_made_anew(
+    opened: Callable[[], MongoStore], raw: Raw
+) -> None:
+    opened()
+    raw.attempts.drop_index("key")
+    raw.attempts.create_index([("serial", 1), ("number", 1)], name="key", unique=True, sparse=True)
+    opened()
+    assert not raw.attempts.index_information()["key"].get("sparse")
+    assert raw.jobs.index_information()["key"]["sparse"], "where it is to be so, it stays"
 
 
 def test_an_index_of_another_kind_is_refused(opened: Callable[[], MongoStore], raw: Raw) -> None:
