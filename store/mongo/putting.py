@@ -90,7 +90,7 @@ def run(deployment: Deployment, name: str, operations: Sequence[Operation]) -> l
     late: list[int] = []
     collection = deployment.collection(name, lasting=False)
     for start in range(0, len(operations), AT_ONCE):
-        part = operations[start : start + AT_ONCE]
+        part: Any = operations[start : start + AT_ONCE]  # whole documents come as bytes, which the driver's types lack
         try:
             collection.bulk_write(part, ordered=False, session=deployment.session)
         except BulkWriteError as problem:
