@@ -36,6 +36,9 @@ from .summing import recount, sums_of
 TRANSACTION = 5_000
 """Documents that are put in by one transaction at most; the server gives it a minute."""
 
+LARGE = 1_000
+"""Records that are loaded at once by whoever has so many that indexes are better made behind them."""
+
 
 class MongoStore(MongoReading):
     """Documents behind the contract."""
@@ -216,6 +219,8 @@ class MongoStore(MongoReading):
         """See Store: a crash leaves the store unfinished, so that half of them is nothing anybody sees."""
         with self._to.translated("write to"), self._writing:
             self._check_unfinished()
+            if sum(map(len, records.values())) >= LARGE:
+                self._to.drop_indexes()
             self._put_at_once(Batch(0, records))
 
     def finish(self, index: int, meta: Mapping[str, str]) -> None:

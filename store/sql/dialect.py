@@ -1,5 +1,6 @@
 """What differs between SQL databases, behind one seam: connecting, types, syntax, errors, space, copies."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +32,17 @@ class Dialect(Protocol):
     def reading(self) -> AbstractContextManager[Any]:
         """Begin a transaction whose reads see one state."""
         ...
+
+    def run(self, sql: str, values: Sequence[Any]) -> Any:  # noqa: ANN401 - a cursor of the driver
+        """Execute a statement of many rows."""
+        return self.database.execute_sql(sql, values)
+
+    def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bool:  # noqa: ARG002 - see below
+        """Put in rows whose keys are new; False, and nothing is done, where a database has nothing but statements."""
+        return False
+
+    def settle(self) -> None:
+        """Let the database learn what it holds after much of that has changed, where it does so too late by itself."""
 
     def flush(self) -> None:
         """Make what is committed durable."""

@@ -6,7 +6,7 @@ Instants are `datetime(3)` in UTC, documents are JSON in `longtext`, texts compa
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -16,30 +16,21 @@ import pymysql
 from ...core.errors import DiskFull, InvalidInput, StorageError
 from ..collections import MAX_LENGTH
 from ..servers import CONNECT_S, REACHABLE, STATEMENT_S, without_password
-from .server import Server
+from .server import Calendar, Server, cause_of
 from .statements import Syntax
-from .tables import META, Instant, Types
+from .tables import Types
 
 OLDEST = {"MariaDB": (10, 5), "MySQL": (8, 0)}
 """The first versions that are good enough."""
 
 _OPTIONS = {"unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity"}
 _LOCK = "job-orchestra"
-_EPOCH = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
-_LOWEST = -30_610_224_000_000  # the year 1000, in milliseconds
-_HIGHEST = 253_402_300_799_999  # the end of the year 9999
 
 
-class _Datetime(Instant):
+class _Datetime(Calendar):
     field_type = "DATETIME(3)"
-
-    def db_value(self, value: int | None) -> datetime | None:
-        """Return milliseconds since the epoch as the driver takes them; what no calendar has is its edge."""
-        return None if value is None else _EPOCH + timedelta(milliseconds=min(max(value, _LOWEST), _HIGHEST))
-
-    def python_value(self, value: datetime | None) -> int | None:
-        """Return milliseconds since the epoch."""
-        return None if value is None else (value - _EPOCH) // timedelta(milliseconds=1)
+    epoch = datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
+    lowest = -30_610_224_000_000  # the year 1000
 
 
 class _MariaText(peewee.Field):  # texts with spaces at their end are different from those without
@@ -164,19 +155,17 @@ class Mysql(Server):
             self.database.execute_sql("SELECT RELEASE_LOCK(%s)", (_LOCK,)).fetchone()
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """See Dialect: the row of the applied index is locked first, so that writers follow each other."""
-        with self.database.atomic():
-            self.database.execute_sql(f"SELECT value FROM {META} WHERE name = 'applied' FOR UPDATE")  # noqa: S608 - only our own words
-            yield
-
-    @contextmanager
     def reading(self) -> Iterator[None]:
         """See Dialect."""
         if self.database.transaction_depth() == 0:
             self.database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         with self.database.atomic():
             yield
+
+    def settle(self) -> None:
+        """See Dialect."""
+        for table in self.database.get_tables():
+            self.database.execute_sql(f"ANALYZE TABLE {self.syntax.name(table)}").fetchall()
 
     def check(self) -> None:
         """See Dialect."""
@@ -208,17 +197,9 @@ class Mysql(Server):
         rows = self.database.execute_sql(f"EXPLAIN {sql}", values).fetchall()
         return [" ".join(str(row[place]) for place in (2, 3, 5, 8, 9)) for row in rows]
 
-    def forget(self) -> None:
-        """See Dialect."""
-        if not self.database.transaction_depth() and not self.database.is_closed():
-            with suppress(peewee.PeeweeException, pymysql.Error):
-                self.database.close()
-
     def translate(self, problem: Exception, doing: str) -> StorageError:
         """See Dialect."""
-        cause: BaseException = problem
-        while not isinstance(cause, pymysql.Error) and cause.__context__ is not None:
-            cause = cause.__context__
+        cause = cause_of(problem, pymysql.Error)
         number = cause.args[0] if cause.args else 0
         said = str(cause.args[1]) if len(cause.args) > 1 else str(cause)
         match number:
@@ -233,7 +214,3 @@ class Mysql(Server):
             case _:
                 remedy = f"check that {REACHABLE}"
         return StorageError(f"cannot {doing} the store {self.url}: {said}; {remedy}")
-
-    def close(self) -> None:
-        """See Dialect."""
-        self.database.close_all()

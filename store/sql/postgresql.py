@@ -3,9 +3,10 @@
 Instants are `timestamptz`, documents are `json`, texts compare by code points whatever the database's locale.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import peewee
@@ -16,13 +17,17 @@ from psycopg.types.string import TextLoader
 from ...core.errors import DiskFull, StorageError
 from ..collections import MAX_LENGTH
 from ..servers import CONNECT_S, REACHABLE, STATEMENT_S, without_password
-from .server import Server
+from .server import Calendar, Server, cause_of
 from .statements import Syntax
-from .tables import META, Instant, Types
+from .tables import Types
 
 OLDEST = 120000
 """The first version that is good enough (12), as the server counts: later ones keep what they are asked for."""
 
+COPIED = 64
+"""Rows that are sent at a time, at least. Fewer are put in by a statement, which asks the server less often."""
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _SAID = {
     "password authentication failed": "28P01",
     "no password supplied": "28P01",
@@ -32,21 +37,12 @@ _SAID = {
     "permission denied": "42501",
 }
 _LOCK = 0x4A4F5354  # any number that others do not take for an advisory lock
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_LOWEST = -62_135_596_800_000  # the year 1, in milliseconds
-_HIGHEST = 253_402_300_799_999  # the end of the year 9999
 
 
-class _Timestamp(Instant):
+class _Timestamp(Calendar):
     field_type = "TIMESTAMPTZ(3)"
-
-    def db_value(self, value: int | None) -> datetime | None:
-        """Return milliseconds since the epoch as the driver takes them; what no calendar has is its edge."""
-        return None if value is None else _EPOCH + timedelta(milliseconds=min(max(value, _LOWEST), _HIGHEST))
-
-    def python_value(self, value: datetime | None) -> int | None:
-        """Return milliseconds since the epoch."""
-        return None if value is None else (value - _EPOCH) // timedelta(milliseconds=1)
+    epoch = datetime.fromtimestamp(0, UTC)
+    lowest = -62_135_596_800_000  # the year 1
 
 
 class _Text(peewee.Field):
@@ -144,13 +140,6 @@ class Postgresql(Server):
             yield
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """See Dialect: the row of the applied index is locked first, so that writers follow each other."""
-        with self.database.atomic():
-            self.database.execute_sql(f"SELECT value FROM {META} WHERE name = 'applied' FOR UPDATE")  # noqa: S608 - only our own words
-            yield
-
-    @contextmanager
     def reading(self) -> Iterator[None]:
         """See Dialect."""
         inside = self.database.transaction_depth() > 0
@@ -158,6 +147,26 @@ class Postgresql(Server):
             if not inside:
                 self.database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield
+
+    def run(self, sql: str, values: Sequence[Any]) -> Any:  # noqa: ANN401 - a cursor of the driver
+        """See Dialect: with numbers for parameters, else the driver reads all of the statement each time."""
+        return psycopg.RawCursor(self.database.connection()).execute(_numbered(sql), values)
+
+    def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bool:
+        """See Dialect: by COPY, where they are many."""
+        if len(rows) < COPIED:
+            return False
+        names = ", ".join(self.syntax.name(one) for one in columns)
+        into = f"COPY {self.syntax.name(table)} ({names}) FROM STDIN"
+        with self.database.connection().cursor() as cursor, cursor.copy(into) as copy:
+            for start in range(0, len(rows), COPIED):
+                copy.write("".join(map(_line, rows[start : start + COPIED])))
+        return True
+
+    def settle(self) -> None:
+        """See Dialect."""
+        for table in self.database.get_tables():
+            self.database.execute_sql(f"ANALYZE {self.syntax.name(table)}")
 
     def check(self) -> None:
         """See Dialect."""
@@ -194,16 +203,9 @@ class Postgresql(Server):
         """See Dialect."""
         return [row[0] for row in self.database.execute_sql(f"EXPLAIN {sql}", values).fetchall()]
 
-    def forget(self) -> None:
-        """See Dialect."""
-        if not self.database.transaction_depth() and not self.database.is_closed():
-            self.database.close()
-
     def translate(self, problem: Exception, doing: str) -> StorageError:
         """See Dialect."""
-        cause: BaseException = problem
-        while not isinstance(cause, psycopg.Error) and cause.__context__ is not None:
-            cause = cause.__context__
+        cause = cause_of(problem, psycopg.Error)
         state = getattr(cause, "sqlstate", None) or _state_of(str(cause))
         said = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
         match state:
@@ -221,9 +223,21 @@ class Postgresql(Server):
                 remedy = f"check that {REACHABLE}"
         return StorageError(f"cannot {doing} the store {self.url}: {said}; {remedy}")
 
-    def close(self) -> None:
-        """See Dialect."""
-        self.database.close_all()
+
+@lru_cache(maxsize=256)
+def _numbered(sql: str) -> bytes:
+    """Return a statement with numbers for its parameters."""
+    pieces = sql.split("%s")
+    return "".join([*(f"{one}${number}" for number, one in enumerate(pieces[:-1], 1)), pieces[-1]]).encode()
+
+
+def _line(row: tuple[Any, ...]) -> str:
+    """Return a row as COPY takes it."""
+    line = "\t".join(["\\N" if one is None else one if isinstance(one, str) else str(one) for one in row])
+    if "\\" in line or "\n" in line or "\r" in line or line.count("\t") >= len(row):  # as few rows are
+        values = ["\\N" if one is None else str(one).translate(_ESCAPES) for one in row]
+        line = "\t".join(values)
+    return f"{line}\n"
 
 
 def _state_of(said: str) -> str:

@@ -1,18 +1,48 @@
-"""The dialects of databases on a server, which all agents share."""
+"""The dialects of databases on a server, which all agents share: what is the same in each of them."""
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import peewee
 
 from ...core.errors import StorageError
 from ..servers import no_file
 from .dialect import Dialect
+from .tables import META, Instant
 
 IDLE_S = 1.0
 """Seconds after which a connection is tried before it is used. Larger: fewer questions; more that fail."""
+
+
+_HIGHEST = 253_402_300_799_999  # the end of the year 9999, in milliseconds
+_Problem = TypeVar("_Problem", bound=BaseException)
+
+
+class Calendar(Instant):
+    """A column of the database's own type for instants."""
+
+    epoch: datetime  # as the driver takes it
+    lowest: int  # milliseconds, of the first year that the database knows
+
+    def db_value(self, value: int | None) -> datetime | None:
+        """Return milliseconds since the epoch as the driver takes them; what no calendar has is its edge."""
+        return None if value is None else self.epoch + timedelta(milliseconds=min(max(value, self.lowest), _HIGHEST))
+
+    def python_value(self, value: datetime | None) -> int | None:
+        """Return milliseconds since the epoch."""
+        return None if value is None else (value - self.epoch) // timedelta(milliseconds=1)
+
+
+def cause_of(problem: BaseException, kind: type[_Problem]) -> BaseException:
+    """Return the driver's own error behind peewee's; where there is none, what came first."""
+    while not isinstance(problem, kind) and problem.__context__ is not None:
+        problem = problem.__context__
+    return problem
 
 
 class Server(Dialect):
@@ -35,6 +65,23 @@ class Server(Dialect):
             self.database.execute_sql("SELECT 1").fetchall()
         except (peewee.PeeweeException, *self.errors):
             self.forget()
+
+    def forget(self) -> None:
+        """See Dialect."""
+        if not self.database.transaction_depth() and not self.database.is_closed():
+            with suppress(peewee.PeeweeException, *self.errors):
+                self.database.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """See Dialect: the row of the applied index is locked first, so that writers follow each other."""
+        with self.database.atomic():
+            self.database.execute_sql(f"SELECT value FROM {META} WHERE name = 'applied' FOR UPDATE")  # noqa: S608 - only our own words
+            yield
+
+    def close(self) -> None:
+        """See Dialect."""
+        self.database.close_all()
 
     def flush(self) -> None:
         """See Dialect: a commit is durable, unless whoever runs the server has decided otherwise."""

@@ -121,7 +121,13 @@ class SqlStore(Answers):
         name, place = collection.name, PLACES[collection.name]
         key_of, known_of, origin_of = place.key, place.known, place.origin
         top = self._top(collection) if records and not new else None
-        for rows in parts(map(ROW_OF[name], records), _bytes):
+        rest = list(map(ROW_OF[name], records))
+        fresh = rest if new else [row for row in rest if top is not None and row[0] > top]
+        if self._dialect.copy(name, COLUMNS[name], self._written(name, fresh)):
+            for row in fresh:
+                sums.note(collection, row[0], None, known_of(row))
+            rest = [] if new else [row for row in rest if top is None or row[0] <= top]
+        for rows in parts(rest, _bytes):
             # what is beyond the highest number is new: it need not be looked for
             firsts = [] if new else [row[0] for row in rows if top is None or row[0] <= top]
             before = self._known(collection, firsts) if firsts else {}
@@ -138,13 +144,18 @@ class SqlStore(Answers):
 
     def _upsert(self, collection: Collection, rows: list[tuple[Any, ...]], kept: Container[str] | None = None) -> None:
         """Put in rows, in place of those with the same key; what is fixed need not be written, or indexed, again."""
-        syntax, name, written = self._dialect.syntax, collection.name, self._written_as.get(collection.name)
+        syntax, name = self._dialect.syntax, collection.name
         if name == "specs":
             sql = syntax.put_new(name, COLUMNS[name], collection.key, len(rows))
         else:
             fixed = FIXED[name] if kept is None else kept
             sql = syntax.upsert(name, COLUMNS[name], collection.key, len(rows), fixed)
-        self._run(sql, [_converted(row, written) for row in rows] if written else rows)
+        self._run(sql, self._written(name, rows))
+
+    def _written(self, collection: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return rows as the driver takes them."""
+        instants = self._written_as.get(collection)
+        return [_converted(row, instants) for row in rows] if instants else rows
 
     def _top(self, collection: Collection) -> int | None:
         """Return the highest number that a record's key begins with; None where keys are no numbers."""
@@ -158,7 +169,7 @@ class SqlStore(Answers):
         name, key = collection.name, len(collection.key)
         sql = self._dialect.syntax.rows(name, KNOWN[name], collection.key[0], len(firsts))
         origin = key + len(SUMMED[name])
-        found = self._db.execute_sql(sql, firsts).fetchall()
+        found = self._dialect.run(sql, firsts).fetchall()
         if read := self._read_as.get(name):
             found = [_converted(row, read) for row in found]
         return {row[:key]: (row[key:origin], row[origin:]) for row in found}
@@ -218,7 +229,7 @@ class SqlStore(Answers):
             self._run(syntax.add(SIZES, ("collection",), ("count",), (), len(part)), part)
 
     def _run(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        self._db.execute_sql(sql, list(chain.from_iterable(rows)))
+        self._dialect.run(sql, list(chain.from_iterable(rows)))
 
     def _put_meta(self, meta: Mapping[str, str]) -> None:
         for part in parts(meta.items()):
@@ -408,13 +419,15 @@ class SqlStore(Answers):
 
     def finish(self, index: int, meta: Mapping[str, str]) -> None:
         """See Store."""
-        with self._guard("write to"), self._writing, self._dialect.writing():
-            self._check_unfinished()
-            self._tables.create_indexes(self._dialect.syntax)
-            self._put_meta(_packed(meta))
-            self._put_meta({"applied": str(index)})
-            model: Any = self._tables.meta
-            model.delete().where(model.name == _UNFINISHED).execute()
+        with self._guard("write to"), self._writing:
+            with self._dialect.writing():
+                self._check_unfinished()
+                self._tables.create_indexes(self._dialect.syntax)
+                self._put_meta(_packed(meta))
+                self._put_meta({"applied": str(index)})
+                model: Any = self._tables.meta
+                model.delete().where(model.name == _UNFINISHED).execute()
+            self._dialect.settle()
         self._applied = index
 
     def meta(self) -> dict[str, str]:
