@@ -10,12 +10,26 @@ from hypothesis import settings
 
 from tests.kit.agents import AgentProcess, agent_in
 from tests.kit.databases import SERVERS, Server
+from tests.kit.jitter import Jitter
 
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("suite")
 
 # agents of tests speak to this machine only, whatever they are started by
 os.environ["ORCHESTRA_LISTEN"] = "127.0.0.1:0"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take a seed for a machine that is far too busy."""
+    parser.addoption("--jitter", metavar="SEED", help="let what tests wait for come late, at random: see kit/jitter.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let everything in this process be slow from now on, if that is asked for."""
+    if seed := config.getoption("jitter"):
+        jitter = Jitter(f"{seed} {os.environ.get('PYTEST_XDIST_WORKER', '')}")
+        jitter.start()
+        config.add_cleanup(jitter.stop)
 
 
 @pytest.fixture

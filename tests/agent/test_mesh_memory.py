@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from job_orchestra.core.errors import Conflict, Unreachable
+from tests.kit.jitter import Jitter
 from tests.kit.meshes import MemoryClub
 
 
@@ -57,6 +58,21 @@ async def test_a_way_that_swallows_is_seen_by_the_silence_alone(club: MemoryClub
     await club.until(lambda: seen, "the other way is open")
     assert seen == [b"heard"]
     assert a.silence(b.id) < b.silence(a.id)
+
+
+async def test_where_everything_comes_late_messages_keep_their_order(club: MemoryClub) -> None:
+    a, b = await club.friends("a", "b")
+    seen: list[bytes] = []
+    b.listen("note", lambda _, payload: seen.append(payload))
+    jitter = Jitter("seed")
+    jitter.start()
+    try:
+        sent = [b"%d" % number for number in range(50)]
+        assert all(a.send(b.id, "note", one) for one in sent)
+        await club.until(lambda: len(seen) == len(sent), "all have come")
+        assert seen == sent
+    finally:
+        jitter.stop()
 
 
 async def test_an_agent_has_one_mesh_at_a_time(club: MemoryClub) -> None:
