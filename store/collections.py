@@ -68,6 +68,7 @@ class Index(msgspec.Struct, frozen=True):
     unique: bool = False  # no two rows agree in all of them
     given: str = ""  # a text field: only rows where it is not empty are in the index; empty: all are
     among: tuple[str, tuple[str, ...]] | None = None  # a field and its values: only such rows, where a database can
+    scattered: bool = False  # values of neighbours have nothing in common: each new row is put in another place
 
     @property
     def whole(self) -> bool:
@@ -176,7 +177,7 @@ _BUILDS = Collection(
         "log_bytes": Field(_INTEGER, "Length of the last attempt's log"),
     },
     indexes=(
-        Index(("id",), unique=True),
+        Index(("id",), unique=True, scattered=True),
         Index(("project", "job", "number"), unique=True),
         Index(("project", "job", "state", "number"), among=_UNUSUAL),
         Index(("project", "serial")),

@@ -6,8 +6,9 @@ what it knew of it (the fields in SUMMED), and adds the difference.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from ..core.model import LIVE_STATES, Millis
 from .collections import COLLECTIONS, Collection
 from .query import Operator, Resolved
-from .statistics import Tally, shares
+from .statistics import DAY_MS, Tally, shares
 from .words import words
 
 Known: TypeAlias = tuple[Any, ...]
@@ -27,6 +28,9 @@ SUMMED: dict[str, tuple[str, ...]] = {
     **{name: one.texts for name, one in COLLECTIONS.items() if name not in {"builds", "attempts"}},
 }
 """The fields of each collection that sums are made of; those whose words are searched come first."""
+
+_TALLY = itemgetter(*(SUMMED["builds"].index(one) for one in ("project", "job", "state")))
+_NUMBER = itemgetter(SUMMED["builds"].index("number"))
 
 _Texts: TypeAlias = tuple[str, ...]
 _TALLIED = frozenset({"project", "job", "state"})
@@ -67,6 +71,29 @@ class Sums:
         if collection.large:
             self._reworded(collection, number, before, after)
 
+    def enter(self, collection: Collection, numbers: Sequence[int], known: Sequence[Known]) -> None:
+        """Take in many new records: the same as `note` does of each, with less work for one."""
+        name = collection.name
+        self.sizes[name] += len(known)
+        if name == "attempts":
+            self._ended(known)
+            return
+        if name == "builds":
+            keys = list(map(_TALLY, known))
+            self.tallies.update(keys)
+            last: dict[tuple[str, str, str], int] = {}
+            for key, number in zip(keys, map(_NUMBER, known), strict=True):
+                if last.get(key, 0) < number:
+                    last[key] = number
+            for key, number in last.items():
+                if key[2] not in LIVE_STATES and self.last.get(key, 0) < number:
+                    self.last[key] = number
+        if collection.large:
+            groups = self._texts.setdefault(name, {})
+            count = len(collection.texts)
+            for number, one in zip(numbers, known, strict=True):
+                groups.setdefault((None, one[:count]), []).append(number)
+
     def words(self) -> dict[str, dict[str, "Worded"]]:
         """Return what changes in large collections, by name, of each word that more or fewer records have."""
         found: dict[str, dict[str, Worded]] = {}
@@ -92,6 +119,19 @@ class Sums:
         self.tallies[key] += 1
         if state not in LIVE_STATES and self.last.get(key, 0) < number:
             self.last[key] = number
+
+    def _ended(self, known: Sequence[Known]) -> None:
+        """Take in new attempts; most end on the day on which they started."""
+        for one in known:
+            agent, started, finished = one
+            if finished is None:
+                continue
+            day = finished - finished % DAY_MS
+            if started is not None and day <= started <= finished:
+                self.attempts[agent, day] += 1
+                self.busy[agent, day] += finished - started
+            else:
+                self._usage(one, 1)
 
     def _usage(self, known: Known | None, sign: int) -> None:
         if known is None or known[2] is None:

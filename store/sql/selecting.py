@@ -5,11 +5,12 @@ from operator import and_
 from typing import Any
 
 import peewee
+from msgspec.structs import replace
 
 from ..collections import Collection
-from ..query import Filter, Operator
+from ..query import RANGE, Filter, Operator
 from ..stretches import MAX_EXPANDED, Stretch, within
-from .statements import listed
+from .statements import era, listed
 from .tables import Tables
 
 
@@ -20,7 +21,9 @@ def rows_of(  # noqa: ANN201 - a query of peewee
     model: Any = tables.collections[stretch.collection.name]
     lead = _lead(tables, stretch)
     query = _joined(model.select(*(getattr(model, one) for one in columns)), tables, model, lead, stretch)
-    if holding := _holding(tables, stretch, model, lead):
+    if _by_scattered(tables, stretch):
+        query = query.where(_firsts(tables, stretch, limit))
+    elif holding := _holding(tables, stretch, model, lead):
         query = query.where(*holding)
     ordering: list[Any] = []
     for one in stretch.order:
@@ -46,6 +49,11 @@ def number_of(tables: Tables, found: Stretch, rest: Stretch | None, limit: int) 
     (key, *_) = found.collection.key
     if found.word and all(each.field == key for each in (*found.conditions, *(rest.conditions if rest else ()))):
         query = lead.select(fits.alias("fits"))  # which the words tell alone
+    elif (
+        rest is None and found.conditions and all(each.field in _scattered(tables, found) for each in found.conditions)
+    ):
+        rows = _in_eras(tables, found, limit).select(one.alias("fits")).alias("rows")
+        return peewee.Select([rows], [peewee.fn.COUNT(peewee.SQL("*")), peewee.fn.SUM(rows.c.fits)])
     else:
         query = _joined(model.select(fits.alias("fits")), tables, model, lead, found)
     if holding := _holding(tables, found, model, lead):
@@ -79,7 +87,12 @@ def _holding(tables: Tables, stretch: Stretch, model: Any, lead: Any) -> list[An
     given = {one.given for one in collection.indexes}
     among = {one.among for one in collection.indexes if one.among is not None} if tables.partial else ()
     holding: list[Any] = [lead.word == stretch.word] if stretch.word else []
+    scattered = _scattered(tables, stretch)
     for one in stretch.conditions:
+        if one.field in scattered and one.operator in {*RANGE, Operator.PREFIX} and one.value is not None:
+            alone = replace(stretch, conditions=(one,))
+            holding.append(getattr(model, collection.key[0]).in_(_in_eras(tables, alone)))
+            continue
         holding.append(condition(getattr(lead if one.field == collection.key[0] else model, one.field), one))
         if one.field in given and one.operator is Operator.EQ and one.value:
             # it follows from the condition, but a database has to be told so to use an index of such rows alone
@@ -94,6 +107,57 @@ def _holding(tables: Tables, stretch: Stretch, model: Any, lead: Any) -> list[An
     if stretch.without:
         holding.append(~_has(tables, stretch, lead, stretch.without))
     return holding
+
+
+# -- eras: an index of scattered values is one index for each era of the numbers, which are looked through
+
+
+def _scattered(tables: Tables, stretch: Stretch) -> frozenset[str]:
+    """Return the fields that are indexed so."""
+    return frozenset(one.fields[0] for one in stretch.collection.indexes if one.scattered and tables.eras)
+
+
+def _by_scattered(tables: Tables, stretch: Stretch) -> bool:
+    """Whether rows are wanted in an order that each era has, and nothing else is said of them."""
+    said = (*(one.field for one in stretch.order[:1]), *(one.field for one in stretch.conditions))
+    more = stretch.word or stretch.also or stretch.without or stretch.each
+    return bool(stretch.order) and not more and _scattered(tables, stretch).issuperset(said)
+
+
+def _firsts(tables: Tables, stretch: Stretch, limit: int) -> Any:  # noqa: ANN401 - of peewee
+    """Return the condition that a row is among the first ones of all eras: of each, no more than that can be."""
+    model, one, other, number, eras, within_era = _eras(tables, stretch.collection)
+    (order, *_) = stretch.order
+    ordered, first = (getattr(each, order.field) for each in (one, other))
+    if order.descending:
+        ordered, first = ordered.desc(), first.desc()
+    of_era = [condition(getattr(one, each.field), each) for each in stretch.conditions]
+    heads = one.select(getattr(one, number)).where(within_era, *of_era).order_by(ordered).limit(limit)
+    found = peewee.Select([peewee.Join(eras, other, peewee.JOIN.CROSS)], [getattr(other, number)])
+    found = found.where(getattr(other, number).in_(heads))
+    return getattr(model, number).in_(found.order_by(first).limit(limit))
+
+
+def _in_eras(tables: Tables, stretch: Stretch, limit: int | None = None) -> Any:  # noqa: ANN401 - a query of peewee
+    """Return the query for the numbers of rows that conditions on scattered values hold of."""
+    _, one, _, number, eras, within_era = _eras(tables, stretch.collection)
+    found = peewee.Select([peewee.Join(eras, one, peewee.JOIN.CROSS)], [getattr(one, number)])
+    return found.where(within_era, *(condition(getattr(one, each.field), each) for each in stretch.conditions)).limit(
+        limit
+    )
+
+
+def _eras(tables: Tables, collection: Collection) -> tuple[Any, ...]:
+    """Return a collection's model, two further names of it, the number's field, its eras, and what holds within one."""
+    model: Any = tables.collections[collection.name]
+    number = collection.key[0]
+    last = era(f"MAX({number})")
+    eras = peewee.SQL(
+        f"(WITH RECURSIVE eras(era) AS (SELECT 0 UNION ALL SELECT era + 1 FROM eras"  # noqa: S608 - only our own words
+        f" WHERE era < (SELECT {last} FROM {collection.name})) SELECT era FROM eras) AS eras"
+    )
+    within = peewee.SQL(f"{era(f'one.{number}')} = eras.era")
+    return model, model.alias("one"), model.alias("other"), number, eras, within
 
 
 def _has(tables: Tables, stretch: Stretch, lead: Any, alternatives: tuple[str, ...]) -> Any:  # noqa: ANN401 - of peewee

@@ -63,6 +63,7 @@ class _RowId(peewee.IntegerField):
 
 class _Types(Types):
     keyed = True
+    eras = True
 
     def text(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
         return peewee.TextField(**options)

@@ -17,6 +17,10 @@ from ..words import words_of
 ROWS = 256
 """Rows of one statement, a power of two. Larger: fewer statements; SQLite takes at most 32,766 values in one."""
 
+ERA_BITS = 14
+"""Bits of the numbers of one era: where neighbours have nothing in common, new rows change only the pages of the last
+era. Larger: fewer eras to look through; smaller: fewer pages that change."""
+
 BYTES = 4 << 20
 """Bytes of documents in one statement, but for one that is larger. Servers take some 16 MiB at a time."""
 
@@ -28,6 +32,11 @@ def listed(values: Iterable[str]) -> str:
     """Return words of ours as a list of values."""
     quoted = [f"'{one}'" for one in values]
     return f"({', '.join(quoted)})"
+
+
+def era(number: str) -> str:
+    """Return the era that a record of a number is of."""
+    return f"({number} >> {ERA_BITS})"
 
 
 class Syntax:
@@ -42,12 +51,16 @@ class Syntax:
         """Return a name of a table or column, quoted."""
         return f"{self._quote}{name}{self._quote}"
 
-    def index(self, name: str, table: str, fields: Mapping[str, bool], *, unique: bool, only: str) -> str:
+    def index(  # noqa: PLR0913 - parts of a statement
+        self, name: str, table: str, fields: Mapping[str, bool], *, unique: bool, only: str, numbered: str = ""
+    ) -> str:
         """Return the statement that creates an index; with `only` of rows of which that condition holds.
 
-        `fields` says of each column whether values may be missing.
+        `fields` says of each column whether values may be missing. With `numbered`, a column, it is by eras of that.
         """
         columns = ", ".join(self.indexed(one) if optional else self.name(one) for one, optional in fields.items())
+        if numbered:
+            columns = f"{era(self.name(numbered))}, {columns}"
         kind = "UNIQUE INDEX" if unique else "INDEX"
         where = f" WHERE {only}" if only else ""
         return f"CREATE {kind} {self.name(name)} ON {self.name(table)} ({columns}){where}"

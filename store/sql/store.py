@@ -130,7 +130,11 @@ class SqlStore(Answers):
         for rows in parts(rest, _bytes):
             # what is beyond the highest number is new: it need not be looked for
             firsts = [] if new else [row[0] for row in rows if top is None or row[0] <= top]
-            before = self._known(collection, firsts) if firsts else {}
+            if not firsts:
+                sums.enter(collection, [row[0] for row in rows], list(map(known_of, rows)))
+                self._upsert(collection, rows)
+                continue
+            before = self._known(collection, firsts)
             others: list[tuple[Any, ...]] = []  # of which nothing is as it was, but the key
             for row in rows:
                 key = key_of(row)

@@ -25,6 +25,7 @@ class Types:
 
     keyed = False  # whether a table is told to keep its rows in the order of its key (others do so, or never)
     partial = True  # whether an index may leave out rows
+    eras = False  # whether scattered values are indexed by eras (statements.ERA_BITS)
     late = True  # whether indexes are made, and taken out, within a transaction
 
     def text(self, **options: Any) -> peewee.Field:  # noqa: ANN401 - options of a field
@@ -84,6 +85,11 @@ class Tables:
         return self._types.partial
 
     @property
+    def eras(self) -> bool:
+        """Whether scattered values are indexed by eras."""
+        return self._types.eras
+
+    @property
     def late(self) -> bool:
         """Whether indexes may be made after the rows."""
         return self._types.late
@@ -110,7 +116,9 @@ class Tables:
                     continue
                 fields = {one: collection.fields[one].optional for one in index.fields}
                 only = syntax.only(index) if self._types.partial else ""
-                self._database.execute_sql(syntax.index(called, name, fields, unique=index.unique, only=only))
+                numbered = collection.key[0] if self._by_eras(index) else ""
+                made = syntax.index(called, name, fields, unique=index.unique, only=only, numbered=numbered)
+                self._database.execute_sql(made)
                 if (whole := index_name(name, index)) != called and whole in known:
                     self._database.execute_sql(syntax.drop_index(whole))  # as versions before had it
 
@@ -134,7 +142,11 @@ class Tables:
 
     def _index_name(self, table: str, index: Index) -> str:
         partial = index.among is not None and self._types.partial
-        return f"{index_name(table, index)}_few" if partial else index_name(table, index)
+        end = "_few" if partial else "_eras" if self._by_eras(index) else ""
+        return index_name(table, index) + end
+
+    def _by_eras(self, index: Index) -> bool:
+        return index.scattered and self._types.eras
 
     def _collection(self, collection: Collection) -> type[peewee.Model]:
         columns: dict[str, Any] = {}

@@ -335,10 +335,6 @@ IN_ORDER = {
     "by state": (Query("builds", where(state="pending")), "SEARCH t1 USING INDEX builds_state_serial"),
     "by agent": (Query("builds", where(agent="a1")), "SEARCH t1 USING INDEX builds_agent_serial"),
     "by id": (Query("builds", where(id=build(7).id)), "SEARCH t1 USING INTEGER PRIMARY KEY (rowid=?)"),
-    "by the beginning of an id": (
-        Query("builds", (Filter("id", Operator.PREFIX, "k3"),), (Order("id"),), limit=2),
-        "SEARCH t1 USING INDEX builds_id",
-    ),
     "the last": (Query("builds", order=(Order("serial", descending=True),), limit=1), "SCAN t1"),
     "the attempts of a build": (
         Query("attempts", where(build=build(7).id), (Order("number"),), limit=1000),
