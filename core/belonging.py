@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from . import attempting
 from .changes import Changes, Outcome
 from .errors import Conflict, NotAllowed, NotFound
 from .model import Attempt, BuildState, Millis
@@ -173,9 +174,9 @@ def join(ledger: Ledger, command: Join, changes: Changes) -> Outcome:
     gone = [one for one in _held(ledger, record.id) if one.session != record.session]
     for attempt in gone:
         if command.begun is not None and attempt.state is BuildState.ASSIGNED and attempt.key not in command.begun:
-            ledger.give_back(attempt, f"the executor on {record.name} died before it began", changes)
+            attempting.give_back(ledger, attempt, f"the executor on {record.name} died before it began", changes)
             continue
-        ledger.lose(attempt, f"the executor on {record.name} died while it ran", changes)
+        attempting.lose(ledger, attempt, f"the executor on {record.name} died while it ran", changes)
     return Outcome(tuple(one.build for one in gone))
 
 
@@ -206,7 +207,7 @@ def _held(ledger: Ledger, agent: str) -> list[Attempt]:
 
 def _lose(ledger: Ledger, attempts: list[Attempt], reason: str, changes: Changes) -> tuple[str, ...]:
     for attempt in attempts:
-        ledger.lose(attempt, reason, changes)
+        attempting.lose(ledger, attempt, reason, changes)
     return tuple(one.build for one in attempts)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from . import accepting
 from .changes import Changes, Outcome
 from .commands import Fire, SetSchedule, StopBuild
 from .definition import Overlap, Schedule
@@ -125,7 +126,7 @@ class Timing:
         timed = self.of(name)
         if by_hand:
             if command.submit is not None and command.submit.request in ledger.requests:
-                return ledger.submit(command.submit, changes)
+                return accepting.submit(ledger, command.submit, changes)
             timed = replace(timed, fired=command.at)
         elif command.minute <= timed.mark or not self.enabled(schedule):
             return Outcome(changed=False)  # another master did it, or it was switched off meanwhile
@@ -152,7 +153,7 @@ class Timing:
         if schedule.overlap is Overlap.CANCEL:
             for one in live:
                 ledger.stop(StopBuild(command.at, schedule.full_name, one, Stop.ABORT), changes)
-        made = ledger.submit(wish, changes)
+        made = accepting.submit(ledger, wish, changes)
         told = str(made.error) if made.error is not None else changes.tasks[made.task].outcome
         return made, f"{told} ({command.missed} missed before)" if command.missed else told
 

@@ -9,8 +9,8 @@ from typing import cast
 
 import msgspec
 
+from ..core.accepting import NUMBER
 from ..core.errors import InvalidInput
-from ..core.ledger import NUMBER
 from ..core.model import Build, BuildState, Millis, Pin
 from .contract import Reading, Store
 from .query import Filter, Operator, Query
