@@ -19,6 +19,7 @@ from job_orchestra.core.errors import InvalidInput, NoAgent, Unreachable
 from tests.conftest import needs
 from tests.kit.agents import AgentProcess
 from tests.kit.commands import orchestra
+from tests.kit.ports import free_port
 from tests.kit.waiting import wait_until
 
 SERVER = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -32,8 +33,7 @@ class Machine:
         folder.mkdir()
         for name in ("host", "user"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         settings = {
             "Port": port,

@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from .ports import free_port
 from .waiting import wait_until
 
 PASSWORD = "it's s€cret:/@"
@@ -32,13 +33,6 @@ ROOM = 2 << 30
 def place() -> Path | None:
     """Return where databases are put; None: where all temporary files are."""
     return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:

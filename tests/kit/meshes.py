@@ -16,6 +16,7 @@ from job_orchestra.agent.mesh import frames
 from job_orchestra.agent.mesh.contract import Contact, Mesh
 from job_orchestra.agent.mesh.memory import MemoryNetwork
 from job_orchestra.agent.mesh.zeromq import ZmqMesh
+from tests.kit.ports import free_port
 from tests.kit.waiting import DEADLINE_S
 
 _LOOK_S = 0.005
@@ -154,7 +155,8 @@ class RealClub(Club):
         return Rogue(self.key(name), public, target.addresses[0], routing=routing)
 
     def make(self, keys: Keys, network: str, epoch: int, port: int) -> Mesh:
-        """See Club."""
+        """See Club; a port stays free for who comes back to it."""
+        port = port or free_port()
         return ZmqMesh(
             keys.id, keys.public, keys.secret, network=network, epoch=epoch, version="1", host="127.0.0.1", port=port
         )

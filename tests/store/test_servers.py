@@ -10,7 +10,8 @@ from job_orchestra.store.mongo import deployment
 from job_orchestra.store.opening import open_store
 from job_orchestra.store.servers import without_password
 from job_orchestra.store.sql import mysql, postgresql
-from tests.kit.databases import PASSWORD, QUOTED, MongoServer, MysqlServer, PostgresqlServer, Server, free_port
+from tests.kit.databases import PASSWORD, QUOTED, MongoServer, MysqlServer, PostgresqlServer, Server
+from tests.kit.ports import free_port
 
 NAMES = ("postgresql", "mysql", "mongodb-alone")
 Shared: TypeAlias = PostgresqlServer | MysqlServer | MongoServer

@@ -26,15 +26,10 @@ from job_orchestra.core.errors import (
 from job_orchestra.core.repository import Tip
 from tests.agent.repositories.conftest import Forge
 from tests.kit.gitting import git
+from tests.kit.ports import free_port
 from tests.kit.waiting import wait_until
 
 LONG_S = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
