@@ -79,10 +79,10 @@ async def test_a_paused_worker_takes_no_new_builds_and_says_why(town: Town, monk
     machine.used()
     monkeypatch.setattr(citizen.agent._manners, "_look", machine.look)
     await first.ask("agents.offer", agent="b", pause_when_used=True)
-    await until(lambda: bool(hand.record.paused), "it pauses")
+    why = "somebody uses it; it takes builds when nobody has for 5m"
+    await until(lambda: hand.record.paused == why, "it pauses, and has looked")
     await hand.joined()
     waits = await first.submit()
-    why = "somebody uses it; it takes builds when nobody has for 5m"
     assert (await first.ask("builds.explain", id=waits))["reasons"][-1] == f"b: is paused: {why}"
     view = await seen(first, "b")
     assert (view["state"], view["paused"]) == ("paused", why)

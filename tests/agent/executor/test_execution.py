@@ -1,5 +1,6 @@
 """A real executor carries out plans: what surrounds the steps."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -53,20 +54,22 @@ async def test_an_abort_that_is_told_twice_spares_what_always_runs_and_a_kill_do
 ) -> None:
     for serial, (how, said) in enumerate(((Stop.ABORT, b"tidied\n"), (Stop.KILL, b"")), 1):
         began, tidying, go = (tmp_path / f"{name}{serial}" for name in ("began", "tidying", "go"))
-        tidy = f"touch {tidying}; while test ! -e {go}; do sleep 0.01; done; echo tidied"
+        os.mkfifo(go)
+        tidy = f"touch {tidying}; read -r x < {go}; echo tidied"  # no other process, of whose end the shell would tell
         steps = (
             StepPlan("wait", ("sh", "-c", f"touch {began}; exec tail -f /dev/null")),
             StepPlan("tidy", ("sh", "-c", tidy), when=When.ALWAYS),
         )
         plan = replace(end.shell(serial), steps=steps)
-        link.start([plan])
-        await end.until(began.exists)
-        link.stop(plan.key, "asked")
-        await end.until(tidying.exists)
-        link.stop(plan.key, "told again", how)
-        await link.type(Typed(plan.key, "s", 0, b"", over=False, requester="ann"))  # it answers: it was told
-        go.touch()
-        assert ((await end.told_end(plan.key)).reason, end.log(plan)) == ("asked", said)
+        with go.open("r+b", buffering=0) as gate:
+            link.start([plan])
+            await end.until(began.exists)
+            link.stop(plan.key, "asked")
+            await end.until(tidying.exists)
+            link.stop(plan.key, "told again", how)
+            await link.type(Typed(plan.key, "s", 0, b"", over=False, requester="ann"))  # it answers: it was told
+            gate.write(b"\n")
+            assert ((await end.told_end(plan.key)).reason, end.log(plan)) == ("asked", said)
 
 
 async def test_a_nice_attempt_gives_way_with_all_that_it_starts(end: AgentEnd, link: ExecutorLink) -> None:
