@@ -17,9 +17,9 @@ from unittest.mock import patch
 import msgspec
 
 from job_orchestra.agent import departure, electorate, identity, joining, rebuilding, replica
+from job_orchestra.agent.assembly import Agent
 from job_orchestra.agent.bulk import Bulk
 from job_orchestra.agent.identity import Identity
-from job_orchestra.agent.main import Agent
 from job_orchestra.agent.mesh.memory import MemoryMesh, MemoryNetwork
 from job_orchestra.agent.paths import Paths
 from job_orchestra.agent.peers import Peers
