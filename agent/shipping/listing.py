@@ -3,6 +3,8 @@
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import eq
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +88,9 @@ def list_directory(directory: Path, include: Sequence[str] = ()) -> Listing:
 
 def _look(top: Path, descriptor: int, names: list[bytes] | None) -> tuple[list[Found], list[bytes]]:
     """Look at the named files, or at all there are; return what travels, and what cannot."""
-    every = sorted(set(_walk(descriptor) if names is None else _named(top, descriptor, names)))
+    every = sorted(_walk(descriptor) if names is None else _named(top, descriptor, names))
+    if any(map(eq, every, islice(every, 1, None))):  # a repository inside may hold what the one around it tracks, too
+        every = list(dict.fromkeys(every))
     left_out = [one.name for one in every if stat.S_IFMT(one.mode) not in _TRAVELS]
     if left_out:
         every = [one for one in every if stat.S_IFMT(one.mode) in _TRAVELS]

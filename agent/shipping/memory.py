@@ -30,6 +30,7 @@ class Memory(msgspec.Struct, array_like=True):
     found: list[Found] = []  # what travelled
     digests: list[Digest] = []  # of the contents of those, in their order; where links lead to
     returned: dict[str, Digest] = {}  # files that builds brought back: name -> digest
+    settled: bool = False  # whether nothing of it is in doubt for sure (see `settle`), so that this is not asked each time
 
     def known(self) -> dict[Found, Digest]:
         """Return the digests of files that count as unchanged if they are found just so."""
@@ -37,7 +38,14 @@ class Memory(msgspec.Struct, array_like=True):
 
     def same(self, found: list[Found]) -> bool:
         """Whether a directory in which just this is found has not changed."""
-        return found == self.found and not any(map(self._doubtful, found))
+        return found == self.found and (self.settled or not self._in_doubt())
+
+    def settle(self) -> None:
+        """Take note for later whether something is in doubt."""
+        self.settled = not self._in_doubt()
+
+    def _in_doubt(self) -> bool:
+        return any(map(self._doubtful, self.found))
 
     def _doubtful(self, one: Found) -> bool:
         grain = FINE_NS if one.ctime % _MILLISECOND else COARSE_NS

@@ -82,6 +82,7 @@ class Packing:
         digests = {one.path: one.digest for one in entries}
         kept = [one for one in self.listing.found if one.name in digests]
         memory = Memory(root, self._at, kept, [digests[one.name] for one in kept], self._memory.returned)
+        memory.settle()
         save(self._memories, self.listing.top, memory)
         return root
 
