@@ -11,7 +11,7 @@ from pathlib import Path
 from ..core.definition import ANY_PORT, Service, Spec, Step
 from ..core.model import Attempt, Build, Context
 from ..core.variables import variable, variables
-from .executor import probing
+from .executor import keyboards, probing
 from .executor.protocol import Plan, ServicePlan, StepPlan
 from .furnishing import Furnished
 from .paths import Paths
@@ -58,6 +58,7 @@ class Planner:
             terminal=rare.terminal,
             input=rare.input,
             owner=build.requester,
+            silence_s=keyboards.SILENCE_S if rare.bound else 0.0,
             nice=self.nice,
         )
 

@@ -18,7 +18,6 @@ from ..core.errors import Conflict, NotAllowed, NotFound
 from ..core.messages import Call, Resized, Taken, Typed, pack, unpack
 from .mesh.contract import Mesh
 from .peers import Peers
-from .pipes import Pipes
 
 MAX_WAIT_S = 60.0
 """Seconds that a request may wait for room."""
@@ -41,7 +40,11 @@ class Typist(Protocol):
     """The executor of this machine, as far as keys are concerned: see worker.Worker."""
 
     async def type(self, typed: Typed) -> Taken:
-        """Return when some of it is taken. Raises NotFound where the attempt is not here, Conflict, NotAllowed."""
+        """Return when some of it is taken.
+
+        Raises NotFound where the attempt is not here, Conflict, NotAllowed, and LimitReached where nothing came of a
+        bound stream for too long.
+        """
         ...
 
     async def resize(self, wish: Resized) -> None:
@@ -57,7 +60,6 @@ class Sittings:
         self._mesh = mesh
         self._peers = peers
         self._typist = typist
-        self._pipes = None if typist is None else Pipes(typist)
         self._ask: Ask | None = None
         self._places: dict[str, tuple[str, str]] = {}  # build as it was named -> agent id, attempt's key
         mesh.handle(Call.INPUT, self._on_input)
@@ -122,11 +124,11 @@ class Sittings:
     # -- for builds that run here
 
     async def _type_here(self, typed: Typed) -> Taken:
-        if self._pipes is None:
+        if self._typist is None:
             raise NotFound("no builds run here")
         try:
             async with asyncio.timeout(min(typed.wait, MAX_WAIT_S)):
-                return await self._pipes.type(typed)
+                return await self._typist.type(typed)
         except TimeoutError:  # if it is taken in the end, then it is only passed over when it comes again
             return Taken(typed.offset)
 

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from msgspec.structs import replace
 
 from ..core.definition import Spec
-from ..core.errors import Conflict, DiskFull, NotAllowed, NotFound, OrchestraError
+from ..core.errors import Conflict, DiskFull, LimitReached, NotAllowed, NotFound, OrchestraError
 from ..core.messages import Resized, Taken, Typed
 from ..core.model import AgentRecord, Attempt, Build, BuildState, Stop
 from .ballast import Ballast
@@ -281,7 +281,8 @@ class Worker:
         """See sittings.Typist."""
         taken = await self._executor_of(typed.key).type(typed)
         if taken.refused:
-            raise (NotAllowed if taken.foreign else Conflict)(taken.refused)
+            kind = NotAllowed if taken.foreign else LimitReached if taken.late else Conflict
+            raise kind(taken.refused)
         return Taken(taken.next)
 
     async def resize(self, wish: Resized) -> None:

@@ -148,6 +148,7 @@ class Context(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     input: bool = False  # its steps read what its requester types
     kept: str = ""  # SHA-256 (hex) of the directory that its artifacts make, once it has ended
     brought: dict[str, tuple[str, ...]] = {}  # needed job -> the same of its builds, put into the workspace
+    bound: bool = False  # its input ends when nothing comes for long: it is a pipe, of which nobody else has the rest
 
 
 class Build(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -2,14 +2,20 @@
 
 Each sitting at a keyboard is a stream with offsets of its own, so that what is sent twice is passed over and what comes
 too early is refused. Little is kept: who types faster than is read waits for the answer. Refuses to know who types.
+
+A terminal's keys may come again from another client, and wait for that. What comes out of a pipe cannot: when its
+client is gone, however it went, nobody has the rest, and a build that reads on would wait for ever. So such a client
+shows all the time that it lives, and where nothing comes for too long the input ends, as on one machine.
 """
 
 import os
 import selectors
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+from .ending import NEVER
 from .protocol import Input, Taken
 
 QUEUE_BYTES = 1 << 16
@@ -22,12 +28,21 @@ STREAMS = 64
 """Sittings that are remembered; the oldest is forgotten then, and cannot go on."""
 
 
+SILENCE_S = 30.0
+"""Seconds without a sign of life after which a client that pipes is gone. Larger: builds wait longer for nothing;
+smaller: what a client sends that stood still, or was cut off, for so long is refused, as its input has ended."""
+
+
 class Keyboard:
     """The input of one attempt."""
 
-    def __init__(self, answer: Callable[[Taken], None]) -> None:
-        """Begin with nothing typed; requests are answered by `answer`, some of them later."""
+    def __init__(self, answer: Callable[[Taken], None], silence_s: float = 0.0) -> None:
+        """Begin with nothing typed; requests are answered by `answer`, some of them later. See Plan for `silence_s`."""
         self._answer = answer
+        self._silence_s = silence_s
+        self.due = NEVER
+        """When its input ends if nothing comes until then."""
+        self._late = False  # it has ended so
         self._queue = bytearray()
         self._taken: dict[str, int] = {}  # stream -> bytes of it that were taken
         self._waiting: deque[Input] = deque()
@@ -45,11 +60,25 @@ class Keyboard:
         else:
             self._answer(self._put(wish))
             self._write()
+        self._silence_s = wish.silence_s or self._silence_s
+        self.wait_on()
+
+    def wait_on(self) -> None:
+        """Take note that whoever types is there, or could not show it: there is as much time again."""
+        waits = self._silence_s and self._descriptor >= 0 and not self._over
+        self.due = time.monotonic() + self._silence_s if waits else NEVER
+
+    def on_silence(self) -> None:
+        """Nothing has come for too long: the input ends behind what was taken."""
+        self._over = self._late = True
+        self.due = NEVER
+        self._write()
 
     def connect(self, descriptor: int, selector: selectors.BaseSelector) -> None:
         """Hand what is typed to `descriptor`, which is closed when nothing more will be."""
         os.set_blocking(descriptor, False)
         self._descriptor, self._selector = descriptor, selector
+        self.wait_on()
         self._write()
 
     def close(self, why: str) -> None:
@@ -73,6 +102,11 @@ class Keyboard:
     def _put(self, wish: Input) -> Taken:
         new = self._new(wish)[: QUEUE_BYTES - len(self._queue)]
         known = self._taken.get(wish.stream, 0)
+        if new and self._late:
+            why = (
+                f"its input ended behind byte {known}, for nothing came for {self._silence_s:g} s; the rest is not read"
+            )
+            return Taken(wish.number, known, why, late=True)
         if new and self._over:
             return Taken(wish.number, known, "the end of its input was sent already")
         known += len(new)
@@ -119,3 +153,4 @@ class Keyboard:
             self._watch(wanted=False)
             os.close(self._descriptor)
             self._descriptor = -1
+            self.due = NEVER

@@ -15,6 +15,7 @@ from ...core.errors import StorageError, Unavailable
 from ...core.messages import Resized, Typed
 from ...core.model import Stop
 from ..paths import Paths
+from . import keyboards
 from .protocol import (
     LENGTH,
     MAX_FRAME,
@@ -139,7 +140,9 @@ class ExecutorLink:
             raise Unavailable("the executor there is of an earlier version; its builds read no input")
         number = next(self._numbers)
         future = self._inputs[number] = asyncio.get_running_loop().create_future()
-        self._send(Input(number, typed.key, typed.stream, typed.offset, typed.data, typed.over, typed.requester))
+        silence_s = keyboards.SILENCE_S if typed.bound else 0.0
+        wish = Input(number, typed.key, typed.stream, typed.offset, typed.data, typed.over, typed.requester, silence_s)
+        self._send(wish)
         try:
             return await future
         finally:

@@ -70,6 +70,7 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     nice: bool = False  # gives way to everything else on the machine
     workspace: str = ""  # directory that it works in instead of its room's; it is made where it is missing, and kept
     owner: str = ""  # who alone may type for it
+    silence_s: float = 0.0  # once it reads, longest time without anything sent to it before its input ends; 0: any
 
 
 class Start(msgspec.Struct, frozen=True, tag="start", array_like=True):
@@ -115,6 +116,7 @@ class Input(msgspec.Struct, frozen=True, tag="input", array_like=True):
     data: bytes  # the bytes
     over: bool  # nothing comes behind them: the end of the input, where that is a pipe
     owner: str  # who types
+    silence_s: float = 0.0  # longest time until something comes again before the input ends; 0: as it was
 
 
 class Resize(msgspec.Struct, frozen=True, tag="resize", array_like=True):
@@ -173,6 +175,7 @@ class Taken(msgspec.Struct, frozen=True, tag="taken", array_like=True):
     next: int  # offset behind the last byte that was taken: what comes behind it is to be sent again
     refused: str = ""  # why nothing is taken, and never will be
     foreign: bool = False  # because it is another's build
+    late: bool = False  # because nothing came for too long
 
 
 Reply = Hello | Report | Taken

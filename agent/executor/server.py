@@ -143,6 +143,8 @@ class Server:
     def _until_next(self) -> float | None:
         due = min((one.due for one in self._running.values()), default=NEVER)
         due = min(due, self._standby.due)
+        if self._agent is not None and self._keyboards:
+            due = min(due, *(one.due for one in self._keyboards.values()))
         due = min(due, self._watch_at if self._running else NEVER)
         if self._agent is not None and (self._changed or self._refused) and not self._in_flight:
             due = min(due, self._report_at)
@@ -158,6 +160,8 @@ class Server:
             self._hang_up()
         connection.setblocking(False)  # noqa: FBT003 - how the socket module has it
         self._agent = Connection(connection, self._selector, self._on_request, self._hang_up)
+        for one in self._keyboards.values():
+            one.wait_on()
         self._standby.configure((), 0)  # it may be another version's: what stands by is as old as the agent
         statuses = [course.status() for course in self._known.values()] + list(self._journal.ends.values())
         self._in_flight = False
@@ -202,7 +206,7 @@ class Server:
                 continue
             course = self._known[plan.key] = Course(plan)
             if plan.input:
-                self._keyboards[plan.key] = Keyboard(self._answer)
+                self._keyboards[plan.key] = Keyboard(self._answer, plan.silence_s)
             self._waiting.append(course)
 
     def _on_input(self, wish: Input) -> None:
@@ -311,6 +315,11 @@ class Server:
 
     def _on_time(self, now: float) -> None:
         self._standby.on_time(now)
+        if self._agent is not None:  # without one nothing can come
+            for key, one in self._keyboards.items():
+                if one.due <= now:
+                    say(f"executor.input-ended: {key}: who pipes into it is gone")
+                    one.on_silence()
         if now >= self._watch_at:
             self._watch_at = now + WATCH_S if self._running else NEVER
             for execution in list(self._running.values()):

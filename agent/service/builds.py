@@ -151,7 +151,7 @@ class Builds:
         self._desk.check_room()
         context = build.context
         if context is not None:  # nobody sits at a terminal for this one
-            context = replace(context, held=False, terminal=None, input=False, kept="")
+            context = replace(context, held=False, terminal=None, input=False, bound=False, kept="")
         new = NewBuild(build.project, build.job, build.spec, build.parameters, build.priority, context)
         command = Submit(
             at=self._desk.master.time(),

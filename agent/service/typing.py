@@ -59,7 +59,7 @@ def interactive(found: Plan, params: Submit) -> Plan:
         return found
     new = found.builds[0]
     shown = terminal(params.terminal) if params.terminal is not None else None
-    context = replace(new.context or Context(), terminal=shown, input=params.input)
+    context = replace(new.context or Context(), terminal=shown, input=params.input, bound=params.input and params.bound)
     return replace(found, builds=(replace(new, context=context),))
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 from ...agent.client.awaiting import AsyncClient
 from ...core.api.builds import InputTaken
-from ...core.errors import Conflict, NotFound, Unavailable
+from ...core.errors import Conflict, LimitReached, NotFound, Unavailable
 from . import terminal
 from .inputs import Keys
+from .output import say
 
 CTRL_C = b"\x03"
 
@@ -138,6 +139,9 @@ class Typing:
                     taken = await self._give(data, over=over)
                 except (Conflict, NotFound):
                     return  # it reads no more
+                except LimitReached as error:  # we stood still, or were cut off
+                    say(f"What is piped in does not arrive any more: {error}")
+                    return
                 except Unavailable:
                     await asyncio.sleep(RETRY_S)
                     continue

@@ -101,6 +101,7 @@ def run(  # noqa: PLR0913, PLR0917 - the options of the command
         params["command"] = list(command)
     keys = source(wanted=not (detach or no_input or job))
     params["input"] = keys is not Keys.NONE or None
+    params["bound"] = keys is Keys.PIPE or None
     if not detach and keys is not Keys.PIPE:
         params["terminal"] = terminal.own()
     try:

@@ -60,6 +60,7 @@ class Submit(Params, frozen=True):
     terminal: TerminalParam | None = None  # let the processes have a terminal like this one, where it is one build
     input: bool = False  # let the steps read what is sent by builds.input, where it is one build
     artifacts: list[str] = []  # globs of what the command leaves that is kept, however it ends
+    bound: bool = False  # as in builds.input, from when it runs: a client that is gone by then types nothing any more
 
 
 class Submitted(msgspec.Struct, frozen=True):

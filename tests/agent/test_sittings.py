@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from job_orchestra.agent import pipes
-from job_orchestra.core.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from job_orchestra.agent.executor import keyboards
+from job_orchestra.core.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
 from tests.kit.hands import Hand
 from tests.kit.meshes import until
 from tests.kit.towns import Citizen, Town
@@ -148,10 +148,30 @@ async def test_what_is_piped_in_ends_with_who_pipes_it(town: Town, monkeypatch: 
         await shown(master, build, "ready")
     assert await type_at(master, typed, 0, "typed\n") == 6
     assert await type_at(master, piped, 0, "part\n", bound=True) == 5
-    monkeypatch.setattr(pipes, "SILENCE_S", 0.01)
+    monkeypatch.setattr(keyboards, "SILENCE_S", 0.01)
     assert await type_at(master, piped, 5, "", bound=True) == 5, "the last sign of life"
     assert (await ended(master, piped))["state"] == "succeeded"
     assert await log(master, piped) == "ready\npart\nover\n"
     assert "over" not in await log(master, typed), "somebody may come back and type on"
     assert await type_at(master, typed, 6, "", over=True, bound=True) == 6
     assert (await ended(master, typed))["state"] == "succeeded"
+
+
+async def test_a_build_whose_client_is_gone_before_it_begins_reads_nothing(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyboards, "SILENCE_S", 0.01)
+    master = await town.found("master", worker=True)
+    build = await submit(master, "cat; echo over", terminal=None, bound=True)
+    assert (await ended(master, build))["state"] == "succeeded"
+    assert await log(master, build) == "over\n"
+
+
+async def test_who_stood_still_for_too_long_is_told(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyboards, "SILENCE_S", 0.01)
+    master = await town.found("master", worker=True)
+    build = await submit(master, "cat; echo over; exec tail -f /dev/null", terminal=None, bound=True)
+    await shown(master, build, "over")
+    assert await type_at(master, build, 0, "", bound=True) == 0
+    with pytest.raises(LimitReached, match=r"its input ended behind byte 0, for nothing came for 0.01 s"):
+        await type_at(master, build, 0, "late", bound=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from job_orchestra.agent.executor.ending import NEVER
 from job_orchestra.agent.executor.keyboards import QUEUE_BYTES, STREAMS, WAITING, Keyboard
 from job_orchestra.agent.executor.protocol import Input, Taken
 
@@ -114,3 +115,29 @@ def test_old_sittings_are_forgotten(desk: Desk) -> None:
         desk.type(0, b"x", str(place))
     assert desk.type(1, b"y", str(STREAMS)) == [(2, "")]
     assert desk.type(1, b"y", "0") == [(0, "")]
+
+
+def test_where_nothing_comes_for_too_long_the_input_ends(desk: Desk) -> None:
+    desk.keyboard = Keyboard(desk.answers.append, 30.0)
+    desk.type(0, b"abc")
+    assert desk.keyboard.due == NEVER, "nobody reads yet"
+    desk.connect()
+    first = desk.keyboard.due
+    assert first < NEVER
+    desk.type(3, b"", stream="another")
+    assert desk.keyboard.due > first
+    desk.keyboard.on_silence()
+    assert (desk.read(10), desk.read(10), desk.keyboard.due) == (b"abc", b"", NEVER)
+    assert desk.type(3, b"") == [(3, "")]
+    ((taken, why),) = desk.type(3, b"d")
+    assert (taken, desk.answers[-1].late) == (3, True)
+    assert why == "its input ended behind byte 3, for nothing came for 30 s; the rest is not read"
+
+
+def test_one_that_is_bound_only_as_it_types_ends_so_too(desk: Desk) -> None:
+    desk.connect()
+    assert desk.keyboard.due == NEVER
+    desk.keyboard.take(Input(1, "b.1", "me", 0, b"a", over=False, owner="ann", silence_s=30.0))
+    assert desk.keyboard.due < NEVER
+    desk.type(1, b"", over=True)
+    assert desk.keyboard.due == NEVER
