@@ -42,8 +42,8 @@ START_S = 30.0
 
 _LOOK_S = 0.01  # between two attempts to reach an executor that was just started
 
-_children: list[subprocess.Popen[bytes]] = []
-"""Executors that this process started: reaped when they have ended."""
+_children: set[int] = set()
+"""Executors that this process started, by process id: reaped when they have ended, which may be after this one."""
 
 
 class ExecutorLink:
@@ -92,12 +92,13 @@ class ExecutorLink:
         once, when the executor is gone. Raises Unavailable when none can be had.
         """
         deadline = asyncio.get_running_loop().time() + START_S
-        started: subprocess.Popen[bytes] | None = None
+        started = 0
         while True:
             try:
                 reader, writer = await asyncio.open_unix_connection(os.fspath(paths.executor_socket))
             except (FileNotFoundError, ConnectionRefusedError):
-                if started is None or started.poll() is not None:
+                _reap()
+                if started not in _children:
                     started = _start(paths)
             else:
                 link = cls(reader, writer, on_report, on_lost)
@@ -207,9 +208,8 @@ class ExecutorLink:
             return None
 
 
-def _start(paths: Paths) -> subprocess.Popen[bytes]:
-    """Start an executor that outlives this process."""
-    _reap()
+def _start(paths: Paths) -> int:
+    """Start an executor that outlives this process; return its process id."""
     command = [
         sys.executable,
         "-P",
@@ -227,9 +227,16 @@ def _start(paths: Paths) -> subprocess.Popen[bytes]:
     except OSError as error:
         message = f"cannot start the executor: {error.strerror}; check the disk and the permissions of {paths.executor}"
         raise StorageError(message) from None
-    _children.append(child)
-    return child
+    child.returncode = 0  # it would complain that nobody waited, and nobody is to
+    _children.add(child.pid)
+    return child.pid
 
 
 def _reap() -> None:
-    _children[:] = [child for child in _children if child.poll() is None]
+    for pid in list(_children):
+        try:
+            ended, _ = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:  # somebody else has waited for it
+            ended = pid
+        if ended:
+            _children.discard(pid)

@@ -13,6 +13,8 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
 
 from ...core.errors import (
     Conflict,
@@ -32,13 +34,24 @@ PASSED_ON = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH")
 MAX_SAID = 16 << 20
 """Bytes that a repository may say of its branches and tags: of some two hundred thousand."""
 
+MAX_LISTED = 256 << 20
+"""Bytes that git may say of a repository that is here: of some two million files."""
+
+ALONE_S = 3600.0
+"""Seconds for a command that does not say how far it is, with what filters fetch for it (Git LFS). Larger: more comes
+through a slow line; smaller: a build is held up for less by a disk or a filter that hangs."""
+
+SILENT_S = 300.0
+"""Seconds for which git may say nothing while it fetches. Larger: servers may think longer before they send; smaller: a
+build is held up for less by one that hangs."""
+
 _PART = 64 << 10
 _OPTIONS = (
     *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.askPass="),
     *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "advice.detachedHead=false"),
     *("-c", "credential.interactive=false", "-c", "submodule.recurse=false"),
 )
-_SSH = "ssh -oBatchMode=yes -oConnectTimeout=15"
+_SSH = "ssh -oBatchMode=yes -oConnectTimeout=15 -oServerAliveInterval=15 -oServerAliveCountMax=4"
 _REFUSED = re.compile(
     r"authentication failed|could not read (?:username|password)|permission denied|terminal prompts disabled"
     r"|host key verification failed|error: 40[13]\b|403 forbidden|access denied|invalid username or password",
@@ -56,6 +69,7 @@ _MISSING = re.compile(
 
 _TELLING = (re.compile(r"^(?:fatal|error|remote|ERROR)\b"), _REFUSED, _UNREACHED, _MISSING)
 _FILLING = re.compile(r"^fatal: Could not read from remote repository")
+_PROGRESS = re.compile(r"^(?:remote: )?(?:Total \d|[A-Z][a-z ]+: +\d+(?:%|,|$))")
 
 
 class Git:
@@ -86,51 +100,70 @@ class Git:
             )
             raise NotAllowed(message)
 
-    def __call__(self, folder: Path, *words: str, given: bytes = b"") -> bytes:
-        """Run git in a folder that is there; return what it says. Raises GitFailed, NotFound where there is no git."""
-        try:
-            done = subprocess.run(  # noqa: S603 - git, words of our own and texts that were checked
-                ["git", *_OPTIONS, *words],  # noqa: S607 - the user's git
-                cwd=folder,
-                env=self._env,
-                input=given,
-                capture_output=True,
-                check=False,
-            )
-        except OSError as problem:
-            raise no_git(problem) from None
-        if done.returncode:
-            raise GitFailed(words, done.returncode, done.stderr.decode(errors="replace"))
-        return done.stdout
+    def __call__(self, folder: Path, *words: str, given: bytes = b"", talks: bool = False) -> bytes:
+        """Run git in a folder that is there; return what it says.
+
+        With `talks` it tells how far it is, and may take long as long as it does. Raises GitFailed, NotFound where
+        there is no git, TimedOut, LimitReached.
+        """
+        much = f"git says more than {MAX_LISTED >> 20} MiB; the repository has too many files, branches or tags"
+        limits = _Limits(ALONE_S, MAX_LISTED, f"git has not ended within {ALONE_S:g} s", much)
+        if talks:
+            limits = _Limits(SILENT_S, MAX_LISTED, f"git has said nothing for {SILENT_S:g} s", much, talks=True)
+        with TemporaryFile() as typed:
+            typed.write(given)
+            typed.seek(0)
+            return self._ask(words, limits, cwd=folder, stdin=typed)
 
     def within(self, seconds: float, *words: str) -> str:
-        """Run git for so long at most; return what it says. Raises as a call, TimedOut, LimitReached; all ended."""
+        """Run git for so long at most; return what it says. Raises as a call; all that it started has ended."""
+        much = f"the repository says more than {MAX_SAID >> 20} MiB; it has too many branches and tags"
+        limits = _Limits(seconds, MAX_SAID, f"git had no answer within {seconds:g} s", much)
+        return self._ask(words, limits, cwd="/", stdin=subprocess.DEVNULL, leads=True).decode(errors="replace")
+
+    def _ask(
+        self, words: Sequence[str], limits: "_Limits", *, cwd: Path | str, stdin: int | IO[bytes], leads: bool = False
+    ) -> bytes:
+        """Return what git says. Where it `leads` a session, what it started ends with it if it takes too long."""
         try:
-            running = subprocess.Popen(  # noqa: S603 - as above
-                ["git", *_OPTIONS, *words],  # noqa: S607 - as above
-                cwd="/",
+            running = subprocess.Popen(  # noqa: S603 - git, words of our own and texts that were checked
+                ["git", *_OPTIONS, *words],  # noqa: S607 - the user's git
+                cwd=cwd,
                 env=self._env,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=True,
+                start_new_session=leads,
             )
         except OSError as problem:
             raise no_git(problem) from None
         with running:
             try:
-                out, problem = _said(running, seconds)
+                out, problem = _said(running, limits)
             except BaseException:
-                os.killpg(running.pid, signal.SIGKILL)
+                if leads:
+                    os.killpg(running.pid, signal.SIGKILL)
+                else:
+                    running.kill()
                 raise
         if running.returncode:
             raise GitFailed(words, running.returncode, problem.decode(errors="replace"))
-        return out.decode(errors="replace")
+        return out
 
 
-def _said(running: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bytes]:
+class _Limits(NamedTuple):
+    """What a command may take."""
+
+    seconds: float  # until its end, or where it talks until it says something again
+    most: int  # bytes that it may say
+    slow: str  # what is wrong where it takes longer
+    much: str  # what is wrong where it says more
+    talks: bool = False  # it tells how far it is
+
+
+def _said(running: subprocess.Popen[bytes], limits: _Limits) -> tuple[bytes, bytes]:
     """Return what a command says to its end. Raises TimedOut, and LimitReached where it says too much."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + limits.seconds
     out, problem = bytearray(), bytearray()
     with selectors.DefaultSelector() as pipes:
         for pipe, said in ((running.stdout, out), (running.stderr, problem)):
@@ -140,20 +173,20 @@ def _said(running: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, byte
             left = deadline - time.monotonic()
             ready = pipes.select(left) if left > 0 else []
             if not ready:
-                raise TimedOut(f"git had no answer within {seconds:.0f} s")
+                raise TimedOut(limits.slow)
             for one, _ in ready:
                 part = os.read(one.fd, _PART)
                 if not part:
                     pipes.unregister(one.fileobj)
                 one.data.extend(part)
-            if len(out) + len(problem) > MAX_SAID:
-                raise LimitReached(
-                    f"the repository says more than {MAX_SAID >> 20} MiB; it has too many branches and tags"
-                )
+            if limits.talks:
+                deadline = time.monotonic() + limits.seconds
+            if len(out) + len(problem) > limits.most:
+                raise LimitReached(limits.much)
     try:
         running.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
-        raise TimedOut(f"git had no answer within {seconds:.0f} s") from None
+        raise TimedOut(limits.slow) from None
     return bytes(out), bytes(problem)
 
 
@@ -162,7 +195,7 @@ class GitFailed(UserError):
 
     def __init__(self, words: Sequence[str], code: int, said: str) -> None:
         """Of a command with these words, which ended with this code."""
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        lines = [line.strip() for line in said.splitlines() if line.strip() and not _PROGRESS.search(line)]
         told = [line for line in lines if any(one.search(line) for one in _TELLING) and not _FILLING.search(line)]
         self.said = "; ".join(dict.fromkeys((told or lines)[-3:])) or f"it ended with {code}"
         self.whole = said

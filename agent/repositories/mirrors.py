@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from ...core.errors import NotFound
+from ...core.errors import NotFound, TimedOut
 from ...core.repository import candidates
 from .git import Git, GitFailed, refusal
 
@@ -119,6 +119,9 @@ class Mirrors:
                 self._fetch_alone(copy, wanted)
         except GitFailed as problem:
             raise refusal(wanted.address, problem) from None
+        except TimedOut as problem:
+            message = f"{wanted.address}: {problem}; see whether its server is well, or try again later"
+            raise TimedOut(message) from None
         if not self._has(name, wanted.revision):
             raise self._lacking(wanted)
         if len(list(copy.glob("objects/pack/*.pack"))) > PACKS:
@@ -150,8 +153,9 @@ class Mirrors:
         self._git(
             copy,
             *("-c", "fetch.unpackLimit=1"),  # always a pack: `repack` knows what to do with many
-            *("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", *options),
+            *("fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", *options),
             *("--", wanted.address, *refs),
+            talks=True,
         )
 
     def _made(self, name: str, wanted: Wanted) -> Path:

@@ -6,13 +6,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from itertools import count as count_up
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from job_orchestra.agent.repositories import git as gitting
 from job_orchestra.agent.repositories.git import Git
 from job_orchestra.agent.repositories.mirrors import Mirrors, Wanted
-from job_orchestra.core.errors import NotAllowed, NotFound
+from job_orchestra.core.errors import InvalidInput, LimitReached, NotAllowed, NotFound, TimedOut
 from tests.agent.repositories.conftest import Forge
 from tests.kit.gitting import commit, git
 
@@ -168,6 +172,73 @@ def test_a_git_that_cannot_be_run_is_an_error_like_others(forge: Forge, monkeypa
         forge.git.within(5, "version")
     with pytest.raises(NotFound, match="cannot run git: Permission denied"):
         forge.git(forge.folder, "version")
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Callable[[str], Git]:
+    """Return a git that does something else where it should fetch."""
+
+    def made(instead: str) -> Git:
+        program = tmp_path / "bin" / "git"
+        program.parent.mkdir()
+        program.write_text(
+            f'#!/bin/sh\ncase " $* " in *" fetch "*) {instead};; esac\nexec {shutil.which("git")} "$@"\n'
+        )
+        program.chmod(0o755)
+        return Git(("file",), {**os.environ, "PATH": f"{program.parent}:/usr/bin:/bin"})
+
+    return made
+
+
+def test_a_git_that_hangs_while_it_fetches_is_given_up(
+    forge: Forge, fake: Callable[[str], Git], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gitting, "SILENT_S", 0.2)
+    with pytest.raises(TimedOut, match=r"origin: git has said nothing for 0.2 s; see whether its server is well"):
+        fetch(Mirrors(forge.mirrors.folder, fake("exec tail -f /dev/null")), Wanted(forge.address, head(forge)))
+
+
+def test_a_git_that_hangs_on_this_machine_is_given_up(
+    forge: Forge, fake: Callable[[str], Git], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gitting, "ALONE_S", 0.2)
+    with pytest.raises(TimedOut, match=r"git has not ended within 0.2 s"):
+        fake("exec tail -f /dev/null")(forge.folder, "fetch")
+
+
+def test_as_long_as_git_says_how_far_it_is_it_may_go_on(forge: Forge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gitting, "ALONE_S", 20.0)
+    monkeypatch.setattr(gitting, "SILENT_S", 20.0)
+    for talks in (True, False):
+        moments = count_up(0.0, 15.0)  # the clock, each time that it is looked at
+        monkeypatch.setattr(gitting, "time", SimpleNamespace(monotonic=moments.__next__))
+        words = ("-c", "alias.talk=!echo 1; echo 2 >&2; :", "talk")
+        if talks:
+            assert forge.git(forge.folder, *words, talks=True) == b"1\n"
+        else:
+            with pytest.raises(TimedOut):
+                forge.git(forge.folder, *words)
+
+
+def test_a_git_that_says_too_much_is_given_up(
+    forge: Forge, fake: Callable[[str], Git], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gitting, "MAX_LISTED", 1 << 20)
+    with pytest.raises(LimitReached, match="git says more than 1 MiB"):
+        fetch(Mirrors(forge.mirrors.folder, fake("exec yes >&2")), Wanted(forge.address, head(forge)))
+
+
+def test_what_git_says_of_how_far_it_is_hides_no_error(forge: Forge, fake: Callable[[str], Git]) -> None:
+    lines = (
+        "remote: Enumerating objects: 5, done.",
+        r"remote: Counting objects:  20% (1/5)\rremote: Counting objects: 100% (5/5), done.",
+        "remote: Total 5 (delta 0), reused 0 (delta 0), pack-reused 0",
+        "Receiving objects: 100% (5/5), 1.2 KiB | 1.2 MiB/s, done.",
+        "fatal: the disk is full",
+    )
+    say = "; ".join(f"printf '{line}\\n' >&2" for line in lines).replace("%", "%%")
+    with pytest.raises(InvalidInput, match=r"origin: the disk is full|origin: fatal: the disk is full$"):
+        fetch(Mirrors(forge.mirrors.folder, fake(f"{say}; exit 128")), Wanted(forge.address, head(forge)))
 
 
 # -- what is forgotten
