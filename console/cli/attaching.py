@@ -35,14 +35,15 @@ def sit(net: Client, build: str, seat: Seat, fallback: Fallback, offset: int | N
     async def attend() -> BuildView:
         there = AsyncClient(net.data)
         sitting = Sitting(there, build, seat)
-        sits = sitting.attend(fallback, back=offset is not None, offset=offset or 0)
-        while True:
-            try:
-                async with there:
-                    return await sits
-            except NoAgent:  # it may be started anew
-                there = await sitting.agent_back(net.data)
-                sits = sitting.resume(there)
+        with sitting.signals():
+            sits = sitting.attend(fallback, back=offset is not None, offset=offset or 0)
+            while True:
+                try:
+                    async with there:
+                        return await sits
+                except NoAgent:  # it may be started anew
+                    there = await sitting.agent_back(net.data)
+                    sits = sitting.resume(there)
 
     try:
         ended = asyncio.run(attend())

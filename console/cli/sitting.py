@@ -65,6 +65,7 @@ class Sitting:
         self._typing = Typing(net, build, seat.keys, self._leave)
         self._resized = asyncio.Event()
         self._interrupts = 0
+        self._reached = True  # our agent is there
         self._aborting: asyncio.Future[None] | None = None  # kept, so that it is not forgotten halfway
         self._left: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
 
@@ -79,7 +80,8 @@ class Sitting:
         self._typing.reach(net)
         self._begin()
         attempt, offset = self._seen
-        view: BuildView = (await net.call("builds.get", self._build)).build
+        view: BuildView = (await self._or_left(net.call("builds.get", self._build))).build
+        self._reached = True
         if view.attempt != attempt:
             offset = 0
         return await self.attend(back=self._screen is not None and offset > 0, offset=offset)
@@ -88,36 +90,35 @@ class Sitting:
         """Wait for our own agent, which is gone. Raises Left, and NoAgent where it stays away for too long."""
         self._left = asyncio.get_running_loop().create_future()
         self._aborting = None
+        self._reached = False
         deadline = asyncio.get_running_loop().time() + BACK_S
-        with self._signals(aborts=False):
-            say(
-                f"This machine's agent is gone; the build goes on. Waiting {BACK_S:g} s for the agent to come back: "
-                "orchestra up starts it, Ctrl-C leaves the build to itself."
-            )
-            while True:
-                try:
-                    return AsyncClient(data)
-                except NoAgent:
-                    if asyncio.get_running_loop().time() >= deadline:
-                        raise
-                await self._or_left(asyncio.sleep(RETRY_S))
+        say(
+            f"This machine's agent is gone; the build goes on. Waiting {BACK_S:g} s for the agent to come back: "
+            "orchestra up starts it, Ctrl-C leaves the build to itself."
+        )
+        while True:
+            try:
+                return AsyncClient(data)
+            except NoAgent:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise
+            await self._or_left(asyncio.sleep(RETRY_S))
 
     async def attend(self, fallback: Fallback = Fallback.WAIT, *, back: bool = False, offset: int = 0) -> BuildView:
         """Stay until the build has ended. `back`: somebody was there before, and sees its log from `offset` on.
 
         Raises Left, Nowhere where no agent can run it and `fallback` is not to wait, and NoAgent where ours is gone.
         """
-        with self._signals(aborts=self._aborts):
-            async with _company(self._look_out()):
-                await self._net.call("events.subscribe", kinds=["build"], builds=[self._build])
-                view = await self._or_left(placed(self._net, self._build, fallback, aborts=self._aborts))
-                while True:
-                    await self._attempt(view, offset, back=back)
-                    view = await self._or_left(self._after(view.attempt))
-                    if view.state.ended:
-                        return view
-                    view = await self._or_left(placed(self._net, self._build, Fallback.WAIT, aborts=self._aborts))
-                    offset, back = 0, False
+        async with _company(self._look_out()):
+            await self._net.call("events.subscribe", kinds=["build"], builds=[self._build])
+            view = await self._or_left(placed(self._net, self._build, fallback, aborts=self._aborts))
+            while True:
+                await self._attempt(view, offset, back=back)
+                view = await self._or_left(self._after(view.attempt))
+                if view.state.ended:
+                    return view
+                view = await self._or_left(placed(self._net, self._build, Fallback.WAIT, aborts=self._aborts))
+                offset, back = 0, False
 
     async def _attempt(self, view: BuildView, offset: int, *, back: bool) -> None:
         """Show an attempt's log until it is complete; pass on what is typed while it runs."""
@@ -248,11 +249,12 @@ class Sitting:
     # -- what ends it
 
     @contextlib.contextmanager
-    def _signals(self, *, aborts: bool) -> Iterator[None]:
+    def signals(self) -> Iterator[None]:
+        """Heed signals, from before the build is attended until after: also while our agent is gone."""
         loop = asyncio.get_running_loop()
         handlers = {
-            signal.SIGINT: self._on_interrupt if aborts else lambda: self._leave(""),
-            signal.SIGTERM: self._stop if aborts else lambda: self._leave(""),
+            signal.SIGINT: self._on_interrupt,
+            signal.SIGTERM: self._on_terminate,
             signal.SIGHUP: lambda: self._leave(""),
             signal.SIGWINCH: self._resized.set,
         }
@@ -275,11 +277,17 @@ class Sitting:
             self._left.set_exception(NoAgent("this machine's agent is gone (start it with: orchestra up)"))
 
     def _on_interrupt(self) -> None:
-        self._interrupts += 1
+        self._interrupts += self._reached
         if self._interrupts > 1:
             self._leave("")
         else:
+            self._on_terminate()
+
+    def _on_terminate(self) -> None:
+        if self._aborts and self._reached:
             self._stop()
+        else:
+            self._leave("")
 
     def _stop(self) -> None:
         if self._aborting is None:
