@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from job_orchestra.agent.client import AsyncClient
+from job_orchestra.agent.client.awaiting import AsyncClient
 from job_orchestra.console.cli import keys, terminal
 from job_orchestra.console.cli.inputs import Keys
 from job_orchestra.core.api.builds import InputTaken

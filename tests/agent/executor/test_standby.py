@@ -199,9 +199,11 @@ async def test_those_that_are_killed_are_done_without_and_others_come(
 ) -> None:
     told = Told(end, ready, tmp_path)
     await told.of_one_that(stood=True)
-    for one in children(ready):
+    standing = children(ready)
+    for one in standing:
         with suppress(ProcessLookupError):
             os.kill(one, signal.SIGKILL)
+    await end.until(lambda: not any(map(alive, standing)))  # one that is told before that is killed at its work
     plan, _ = told.plan()
     ready.start([plan])
     assert (await end.told_end(plan.key)).state is BuildState.SUCCEEDED
