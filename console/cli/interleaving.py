@@ -40,6 +40,8 @@ def see_pipeline(net: Client, pipeline: str, *, aborts: bool = True) -> Pipeline
                         choir.hear(build["id"], BuildState(build["state"]), build["attempt"], threads)
                     elif event["pipeline"]["id"] == pipeline and event["pipeline"]["state"] != PipelineState.RUNNING:
                         break
+            for one in members(net, pipeline):  # some may have begun and ended while nobody listened yet
+                choir.hear(one.id, one.state, one.attempt, threads)
             choir.finish()
         except KeyboardInterrupt:
             _interrupted(net.data, pipeline, aborts=aborts)

@@ -8,10 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from job_orchestra.console.cli import interleaving
 from job_orchestra.console.cli.interleaving import members
 from job_orchestra.core.errors import OrchestraError
-from job_orchestra.core.model import PipelineState
+from job_orchestra.core.model import BuildState, PipelineState
 from tests.kit.agents import AgentProcess, alive
 from tests.kit.commands import PROGRAM, orchestra
 from tests.kit.waiting import wait_until
@@ -51,6 +53,21 @@ def test_a_pipeline_is_followed_line_by_line_with_the_names_of_its_builds(tower:
     ]
     assert "Pipeline p-1: 5 build(s) of base, wall, roof, tidy" in found.err
     assert found.err.endswith("Pipeline p-1 succeeded\n")
+
+
+def test_builds_that_begin_and_end_between_two_looks_are_followed_too(
+    tower: AgentProcess, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with tower.client() as net:
+        pipeline = net.call("builds.submit", job="tower").pipeline
+        net.call("pipelines.wait", id=pipeline)
+        before = [replace(one, state=BuildState.PENDING, attempt=0) for one in members(net, pipeline)]
+        looks = [before]  # then as it is
+        monkeypatch.setattr(interleaving, "members", lambda *given: looks.pop() if looks else members(*given))
+        interleaving.see_pipeline(net, pipeline)
+    assert sorted(line.split()[-1] for line in capfdbinary.readouterr().out.splitlines()) == sorted(
+        [b"base", b"half", b"half", b"north", b"roof", b"south", b"tidy"]
+    )
 
 
 def test_a_failure_is_told_and_what_hangs_on_it_is_skipped(tower: AgentProcess) -> None:

@@ -98,7 +98,8 @@ class Hand(Worker):
         """See WorkerPort."""
         del secrets
         for attempt, build, _ in given:
-            self.has.setdefault(build.id, attempt)
+            if attempt.session == self.record.session:  # else it is an order of before, that was on its way
+                self.has.setdefault(build.id, attempt)
 
     def stop(self, attempt: Attempt, how: Stop, reason: str) -> None:
         """See WorkerPort."""
