@@ -23,6 +23,9 @@ MAX_STREAMS = 24
 MAX_EXPANDED = 64
 """Words that may begin as a searched one does; beyond, more of it has to be written."""
 
+FEW = 48
+"""Rows that are read at once where a number is guessed. More: fewer guesses, each of which takes longer."""
+
 EQ, NE, LT, LE, GT, GE, IN = (getattr(Operator, one) for one in ("EQ", "NE", "LT", "LE", "GT", "GE", "IN"))
 
 
@@ -314,20 +317,46 @@ def _numbers(resolved: Resolved, bounds: list[Filter], fetch: Fetch) -> Iterable
     same = tuple(one for one in resolved.where if one.operator is EQ)
     same = tuple(one for one in same if any(one.field in fields for fields in collection.within))
 
-    def at(number: int) -> tuple[int, int] | None:
-        """Return number and key of the first row that has this number or a higher one."""
-        rows = fetch(Stretch(collection, (*same, Filter(ordered.field, GE, number)), (Order(ordered.field),)), 1)
-        return (collection.value(rows[0], ordered.field), collection.value(rows[0], key)) if rows else None
+    def behind(number: int, rows: int) -> list[tuple[int, int]]:
+        """Return number and key of the first rows that have a higher number."""
+        found = fetch(Stretch(collection, (*same, Filter(ordered.field, GT, number)), (Order(ordered.field),)), rows)
+        return [(collection.value(one, ordered.field), collection.value(one, key)) for one in found]
 
-    last = fetch(Stretch(collection, same, (Order(ordered.field, descending=True),)), 1)
-    top = collection.value(last[0], ordered.field) + 1 if last else 1
+    ends = [fetch(Stretch(collection, same, (Order(ordered.field, down),)), 1) for down in (False, True)]
     for bound in bounds:
-        low, high = 1, top  # the lowest number whose row is at the bound or behind it; `top` is behind all
-        while low < high:
-            middle = (low + high) // 2
-            found = at(middle)
-            if found is not None and found[1] < bound.value:
-                low = found[0] + 1
-            else:
-                high = middle
-        yield Filter(ordered.field, bound.operator, low)
+        if not ends[0]:
+            yield Filter(ordered.field, bound.operator, 1)
+            continue
+        (first, its_key), (last, last_key) = (
+            (collection.value(row, ordered.field), collection.value(row, key)) for (row,) in ends
+        )
+        if bound.value <= its_key:
+            yield Filter(ordered.field, bound.operator, first)
+        elif bound.value > last_key:
+            yield Filter(ordered.field, bound.operator, last + 1)
+        else:
+            yield Filter(
+                ordered.field, bound.operator, _meeting((first, its_key), (last, last_key), bound.value, behind)
+            )
+
+
+def _meeting(
+    low: tuple[int, int], high: tuple[int, int], key: int, behind: Callable[[int, int], list[tuple[int, int]]]
+) -> int:
+    """Return the lowest number whose row has this key or a later one: behind `low`, and no later than `high`.
+
+    Numbers are guessed from the keys, as both grow much alike, and some rows around are read. Where guesses fall short
+    the middle is as good.
+    """
+    guessing = True
+    while True:
+        share = (key - low[1]) / (high[1] - low[1]) if guessing else 0.5
+        start = max(low[0], low[0] + int(share * (high[0] - low[0])) - FEW // 2)
+        rows = behind(start, FEW)
+        if rows[-1][1] < key:
+            low = rows[-1]
+        elif rows[0][1] < key or start == low[0]:
+            return next(number for number, found in rows if found >= key)
+        else:
+            high = (start + 1, rows[0][1])
+        guessing = not guessing
