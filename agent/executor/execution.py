@@ -176,7 +176,8 @@ class Execution:
                 self._settling = True
                 self._streams.outlet.settle(partial(self._on_settled, how, self._clock.at(now)))
         elif self._services is not None:
-            asked = self._ending.active and (not self._sparing or pid not in self._track.services)
+            # once nothing is spared all were told to end, also one that is reaped when it was seen to be gone before
+            asked = not self._sparing or (self._ending.active and pid not in self._track.services)
             loss = self._services.on_exit(pid, how, now, self._clock.at(now), asked=asked)
             if loss is not None:
                 self._on_loss(loss, now)
