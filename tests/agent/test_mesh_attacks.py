@@ -259,6 +259,8 @@ async def test_an_answer_counts_only_from_whoever_was_asked(club: RealClub) -> N
 
     b.handle("slow", slow)
     a.know([club.contact("b"), Contact(club.id("m"), club.key("m").public, keep=False)])
+    peer = real(a)._upkeep.peers[b.id]
+    await club.until(lambda: peer.route is not None and peer.route is peer.outgoing, "a asks over a link that it made")
     asked = asyncio.ensure_future(a.call(b.id, "slow", b""))
     await entered.wait()
     with club.rogue("m", a) as liar, club.rogue("b", a) as double:
