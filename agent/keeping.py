@@ -307,7 +307,9 @@ class Keeper:
             ended = [one for one in builds if one.state.ended]
             if not ended:
                 return
-            wanted = Filter("build", Operator.IN, tuple(one.id for one in ended if one.log_bytes or one.kept))
+            # what a build says of itself is its last attempt's: one before may have written where that did not
+            wrote = tuple(one.id for one in ended if one.log_bytes or one.kept or one.attempt > 1)
+            wanted = Filter("build", Operator.IN, wrote)
             attempts: Sequence[Attempt] = ()
             if wanted.value:
                 found = await self._history.read(self._history.store.find, Query("attempts", (wanted,), limit=1000))

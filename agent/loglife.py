@@ -62,7 +62,10 @@ class LogLife:
         return await self._forget_files(ledger) + await self._forget_blobs()
 
     async def _forget_what_others_forgot(self) -> int:
-        """Let go of files of builds that the master does not know. Folders stay: a live build may write to one."""
+        """Let go of files of builds that the master does not know, and of all contents that nobody asked for lately.
+
+        Folders stay: a live build may write to one.
+        """
         gone = 0
         for folder in await asyncio.to_thread(lambda: sorted(self._paths.logs.iterdir())):
             files = await asyncio.to_thread(_settled, folder)
@@ -70,7 +73,8 @@ class LogLife:
             lone = [one for one in files if _build(one) not in known and not self._writes(one.stem)]
             await asyncio.to_thread(_unlink, folder, lone, empty=False)
             gone += len(lone)
-        return gone
+        # what it kept as a voter is kept by those that vote now
+        return gone + await asyncio.to_thread(self._remove_blobs, None)
 
     async def _forget_files(self, ledger: Ledger) -> int:
         gone = 0
@@ -94,10 +98,10 @@ class LogLife:
         marks = await marks_of(self._history, lambda one: (one.log,))
         return await asyncio.to_thread(self._remove_blobs, marks)
 
-    def _remove_blobs(self, marks: Marks) -> int:
+    def _remove_blobs(self, marks: Marks | None) -> int:
         gone = 0
         for digest in self._blobs.idle(SETTLED_S):
-            if not marks.has(digest):
+            if marks is None or not marks.has(digest):
                 self._blobs.remove(digest)
                 gone += 1
         return gone

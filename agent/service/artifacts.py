@@ -12,6 +12,7 @@ import msgspec
 from ...core.api import artifacts as api
 from ...core.errors import InvalidInput, NotFound, Unreachable
 from ...core.globs import Globs
+from ...core.ids import is_digest
 from ...core.instants import stamp
 from ...core.manifest import Entry, shown
 from ...core.model import Attempt
@@ -101,9 +102,18 @@ class Artifacts:
         if found is None:
             message = f"no file {params.path!r} among the artifacts; orchestra artifacts list {params.id} shows them"
             raise NotFound(message)
-        data = await asyncio.to_thread(self._trees.contents.part, found, params.offset, params.limit)
+        data = await self._part(attempt, found, params.offset, params.limit)
         complete = params.offset + len(data) >= found.size
         return api.ArtifactPart(params.offset, base64.b64encode(data).decode(), found.size, complete)
+
+    async def _part(self, attempt: Attempt, found: Entry, offset: int, limit: int) -> bytes:
+        """Return a part of a file, also of one that got lost here without anybody having seen it, if others have it."""
+        try:
+            return await asyncio.to_thread(self._trees.contents.part, found, offset, limit)
+        except NotFound:
+            await asyncio.to_thread(self._trees.contents.tear, digest_of(attempt.artifacts))
+        await self._bring(attempt)
+        return await asyncio.to_thread(self._trees.contents.part, found, offset, limit)
 
     async def _bring(self, attempt: Attempt) -> None:
         """Have what an attempt kept on this machine; what is left of it here will do where nobody has the rest."""
@@ -131,8 +141,13 @@ class Artifacts:
         found = await self._desk.find.build(build)
         wanted = current(found) if number is None else number
         for attempt in await self._desk.find.attempts(found):
-            if attempt.number == wanted:
-                return attempt
+            if attempt.number != wanted:
+                continue
+            if attempt.artifacts and not is_digest(attempt.artifacts):
+                # a history may hold what a worker said before that was looked at: nothing can be found by it
+                message = f"what {found.label} kept cannot be found any more; orchestra rerun {found.id} makes it anew"
+                raise NotFound(message)
+            return attempt
         message = f"{found.label} has no attempt {wanted}; orchestra show {found.id} lists them"
         raise NotFound(message)
 

@@ -10,7 +10,9 @@ from job_orchestra.agent import attic
 from job_orchestra.agent.attic import Attic
 from job_orchestra.agent.blobs import Why, forgetting
 from job_orchestra.core.errors import InvalidInput, NotFound
+from job_orchestra.core.model import BuildState, Context
 from job_orchestra.store.retention import Policy, prune
+from tests.kit.builders import attempt, batch, build, spec
 from tests.kit.meshes import until
 from tests.kit.towns import Citizen, Town
 
@@ -208,7 +210,8 @@ async def test_they_go_with_the_build_when_that_is_pruned(town: Town, monkeypatc
     assert contents.lacking([bytes.fromhex(roots[old])]), "the contents are gone, too"
 
 
-async def test_one_lost_file_takes_no_others_with_it_and_comes_back(town: Town) -> None:
+@pytest.mark.parametrize("swept", [True, False], ids=["seen by a sweep", "seen when it is asked for"])
+async def test_one_lost_file_takes_no_others_with_it_and_comes_back(town: Town, swept: bool) -> None:
     master = await town.found("master", worker=True)
     build = await leave(master, "echo small > small; head -c 3000000 /dev/zero >large")
     root = bytes.fromhex((await master.ask("artifacts.list", id=build))["tree"])
@@ -216,7 +219,8 @@ async def test_one_lost_file_takes_no_others_with_it_and_comes_back(town: Town) 
     (lost,) = [one.digest for one in contents.entries(root) if one.path == b"large"]
     kept = contents.large.file(lost.hex()).read_bytes()
     contents.large.remove(lost.hex())
-    forgetting.sweep(contents)
+    if swept:
+        forgetting.sweep(contents)
     assert (await read(master, build, "small"))[0] == b"small\n"
     assert [one["path"] for one in (await master.ask("artifacts.list", id=build))["files"]] == ["large", "small"]
     with pytest.raises(NotFound):
@@ -287,3 +291,15 @@ async def test_a_build_whose_workspace_cannot_be_ordered_ends_and_says_why(
         found = await ended(master, build)
     assert (found["state"], "No space left on device" in found["reason"]) == ("error", True)
     await leave(master, "echo x > x", "x")
+
+
+async def test_what_a_history_calls_artifacts_and_is_none_cannot_be_found(town: Town) -> None:
+    first = await town.found()
+    odd = build(1, state=BuildState.SUCCEEDED, attempt=1, context=Context(kept="../odd"))
+    told = attempt(odd, state=BuildState.SUCCEEDED, artifacts="../odd")
+    store = first.agent.history.store
+    while not store.write(batch(store.applied() + 1, builds=[odd], attempts=[told], specs=[spec()])):
+        pass  # the agent writes, too
+    for method, more in (("artifacts.list", {}), ("artifacts.get", {"path": "x"})):
+        with pytest.raises(NotFound, match=f"what shop/test#1 kept cannot be found any more; orchestra rerun {odd.id}"):
+            await first.ask(method, id=odd.id, **more)

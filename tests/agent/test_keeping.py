@@ -101,3 +101,18 @@ async def test_a_history_with_digests_that_are_none_is_looked_at_to_its_end(town
         pass  # the agent writes, too
     await first.agent.keeper._fill()
     assert first.agent.keeper._filled == 1
+
+
+async def test_a_voter_that_comes_later_fetches_what_an_attempt_wrote_whose_successor_wrote_nothing(town: Town) -> None:
+    first, late, _ = await town.grow(3)
+    key, digest = wrote(first, 1, b"the first attempt\n")
+    ended = build(1, state=BuildState.LOST, attempt=2, log_bytes=0)
+    tries = [
+        attempt(ended, 1, agent=first.id, state=BuildState.LOST, log=digest, log_bytes=18),
+        attempt(ended, 2, agent=first.id, state=BuildState.LOST),
+    ]
+    store = late.agent.history.store
+    while not store.write(batch(store.applied() + 1, builds=[ended], attempts=tries, specs=[spec()])):
+        pass  # the agent writes, too
+    await late.agent.keeper._fill()
+    assert late.agent.blobs.read(digest, 0, 100) == b"the first attempt\n", key
