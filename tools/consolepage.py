@@ -53,10 +53,12 @@ does the same.
 
 The log is read where it is, however long: it opens at its end and follows. Scrolling up ends that, `G` begins it
 again. `/` looks for a regular expression, `n` and `N` go through what was found, `&` shows only lines that match,
-`!` goes to the first error. `w` wraps, `t` tells when each line came, `z` folds a step. `V` selects lines, `Y`
-copies them, `A` copies all, `s` saves the whole log to a file and says where. What a build wrote keeps its colours;
-everything else in it that a terminal would obey is shown and not obeyed. At 120 columns or more the details stand
-beside the log, else `d` shows them instead. `v` shows the files it kept, each of which can be looked at and saved.
+`!` goes to the first error. An expression may look for two seconds through each MiB; one that takes longer (a
+repetition in another, as in `(a|aa)+$`) is given up, and that is said. `w` wraps, `t` tells when each line came, `z`
+folds a step. `V` selects lines, `Y` copies them, `A` copies all, `s` saves the whole log to a file and says where.
+What a build wrote keeps its colours; everything else in it that a terminal would obey is shown and not obeyed. At 120
+columns or more the details stand beside the log, else `d` shows them instead. `v` shows the files it kept, each of
+which can be looked at and saved.
 
 ### A pipeline
 
