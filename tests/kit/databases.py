@@ -337,6 +337,66 @@ class MongoServer(Server):
         return self.url(f"history{next(self._names)}")
 
 
+class MongoMember(MongoServer):
+    """One of several members of a replica set, which somebody else begins."""
+
+    def __init__(self) -> None:
+        """Make room."""
+        super().__init__(replica_set=True)
+
+    def state(self) -> dict[str, Any]:
+        """Return what it says of itself; nothing if it does not answer."""
+        import pymongo
+        from pymongo.errors import PyMongoError
+
+        direct: Any = {"directConnection": True, "serverSelectionTimeoutMS": 500}
+        with pymongo.MongoClient[Any]("127.0.0.1", self.port, **direct) as client:
+            try:
+                return client.admin.command("hello")
+            except PyMongoError:
+                return {}
+
+    def answers(self) -> bool:
+        """See Server."""
+        return bool(self.state())
+
+
+class MongoMembers:
+    """A replica set of three members, of which one may be killed."""
+
+    def __init__(self) -> None:
+        """Make room."""
+        self.members = [MongoMember() for _ in range(3)]
+
+    def start(self) -> None:
+        """Start all, and wait until they have a primary."""
+        import pymongo
+
+        for one in self.members:
+            one.start()
+        named = [{"_id": place, "host": f"127.0.0.1:{one.port}"} for place, one in enumerate(self.members)]
+        quick = {"electionTimeoutMillis": 500, "heartbeatIntervalMillis": 100}
+        wanted = {"_id": "tests", "members": named, "settings": quick}
+        with pymongo.MongoClient[Any]("127.0.0.1", self.members[0].port, directConnection=True) as client:
+            client.admin.command("replSetInitiate", wanted)
+        wait_until(self.primary, "there is a primary")
+        wait_until(lambda: all("setName" in one.state() for one in self.members), "all are members")
+
+    def primary(self) -> MongoMember | None:
+        """Return the member that takes writes, if there is one."""
+        return next((one for one in self.members if one.state().get("isWritablePrimary")), None)
+
+    def url(self, database: str) -> str:
+        """Return the URL of a database."""
+        hosts = ",".join(f"127.0.0.1:{one.port}" for one in self.members)
+        return f"mongodb://{hosts}/{database}?replicaSet=tests"
+
+    def remove(self) -> None:
+        """End all and leave nothing behind."""
+        for one in self.members:
+            one.remove()
+
+
 SERVERS: Mapping[str, Callable[[], Server]] = {
     "postgresql": PostgresqlServer,
     "mysql": MysqlServer,
