@@ -22,6 +22,8 @@ _BUILDS = COLLECTIONS["builds"]
 class Answers(ABC):
     """Answers from primitives."""
 
+    _merges = False  # whether the database itself merges sorted rows of several values
+
     # -- what a database brings
 
     @abstractmethod
@@ -60,7 +62,7 @@ class Answers(ABC):
         """See Store."""
         resolved = resolve(query)
         with self._read():
-            return stretches.find(resolved, self._fetch, self._vocabulary)
+            return stretches.find(resolved, self._fetch, self._vocabulary, merges=self._merges)
 
     def count(self, query: Query) -> Count:
         """See Store."""
@@ -71,7 +73,7 @@ class Answers(ABC):
             holds = by_tallies(resolved)
             if holds is not None:
                 return Count(sum(one.builds for one in self._tallies() if holds(one)))
-            return counting.count(resolved, self._fetch, self._vocabulary, self._number)
+            return counting.count(resolved, self._fetch, self._vocabulary, self._number, merges=self._merges)
 
     def scan(self, collection: str, after: tuple[Any, ...] | None = None) -> Iterator[Any]:
         """See Store."""

@@ -29,11 +29,11 @@ Sieve: TypeAlias = tuple[Stretch, Stretch | None]
 """What an index finds, in any order, and what must hold of it as well; None: that is all."""
 
 
-def count(resolved: Resolved, fetch: Fetch, vocabulary: Vocabulary, number: Number) -> Count:
-    """Count the rows of a query, whatever its cursor."""
+def count(resolved: Resolved, fetch: Fetch, vocabulary: Vocabulary, number: Number, *, merges: bool = False) -> Count:
+    """Count the rows of a query, whatever its cursor; with `merges` the rows of several values are one part."""
     bound = bind(replace(resolved, after=None), fetch)
     total, looks = 0, MAX_LOOKED
-    for ways in () if bound is None else _parts(bound, vocabulary):
+    for ways in () if bound is None else _parts(bound, vocabulary, apart=not merges):
         found, rest = _shortest(ways, number, looks)
         looked, rows = number(found, rest, MAX_COUNT + 1 - total if rest is None else looks + 1)
         total += rows
@@ -55,10 +55,10 @@ def _shortest(ways: Sequence[Sieve], number: Number, looks: int) -> Sieve:
     return ways[0]
 
 
-def _parts(resolved: Resolved, vocabulary: Vocabulary) -> Iterator[Sequence[Sieve]]:
+def _parts(resolved: Resolved, vocabulary: Vocabulary, *, apart: bool) -> Iterator[Sequence[Sieve]]:
     """Yield the ways to each part of a query; no part has a row of another."""
     led: dict[str, None] = {}
-    for one in streams(resolved, vocabulary):
+    for one in streams(resolved, vocabulary, apart=apart):
         word = one.stretch.word
         before = tuple(each for each in led if each != word)  # of several words that begin alike a record may have two
         ways = sieves(one.stretch)

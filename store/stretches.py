@@ -56,13 +56,13 @@ Vocabulary: TypeAlias = Callable[[Collection, str], Sequence[tuple[str, int]]]
 """Returns up to MAX_EXPANDED + 1 known words that begin with a term, each with the number of its records."""
 
 
-def find(resolved: Resolved, fetch: Fetch, vocabulary: Vocabulary) -> Page:
-    """Answer a query with one page."""
+def find(resolved: Resolved, fetch: Fetch, vocabulary: Vocabulary, *, merges: bool = False) -> Page:
+    """Answer a query with one page; with `merges` the database itself merges the rows of several values."""
     bound = bind(resolved, fetch)
     if bound is None:
         return Page(())
     wanted = resolved.limit + 1
-    parts = list(streams(bound, vocabulary))
+    parts = list(streams(bound, vocabulary, apart=not merges))
     if len(parts) == 1:
         return page_of(resolved, list(islice(_rows(parts[0], fetch, wanted), wanted)))
     if len({one.descending for one in resolved.order}) == 1:
@@ -139,8 +139,8 @@ def scan(collection: Collection, after: tuple[Any, ...] | None, fetch: Fetch, ro
 # -- several values, several words
 
 
-def streams(resolved: Resolved, vocabulary: Vocabulary) -> Iterable[Stream]:
-    """Yield the parts of a bound query: one for each of several values, and for each word that leads."""
+def streams(resolved: Resolved, vocabulary: Vocabulary, *, apart: bool = True) -> Iterable[Stream]:
+    """Yield the parts of a bound query: one for each of several values, if apart, and for each word that leads."""
     collection = resolved.collection
     known = {name for one in collection.indexes for name in one.fields}
     known -= {*collection.names, *collection.key, resolved.order[0].field}
@@ -148,7 +148,7 @@ def streams(resolved: Resolved, vocabulary: Vocabulary) -> Iterable[Stream]:
     kept = list(resolved.where)
     choices: list[list[Filter]] = []
     room = MAX_STREAMS
-    for one in resolved.where:
+    for one in resolved.where if apart else ():
         if one.operator is IN and one.field in known and 0 < len(one.value) <= room and _helps(collection, one, equal):
             kept.remove(one)
             choices.append([Filter(one.field, EQ, value) for value in dict.fromkeys(one.value)])

@@ -28,6 +28,8 @@ STATE = "state"
 class MongoReading(Answers):
     """Answers from documents."""
 
+    _merges = True  # as a plan of several scans of one index
+
     def __init__(self, to: Deployment) -> None:
         """Ask that deployment."""
         self._to = to
@@ -78,12 +80,12 @@ class MongoReading(Answers):
             said: list[str] = []
             while stage is not None:
                 said.append(" ".join(filter(None, (stage["stage"], stage.get("indexName")))))
-                stage = stage.get("inputStage")
+                stage = stage.get("inputStage") or next(iter(stage.get("inputStages", ())), None)
             steps.append(" < ".join(said))
             return self._fetch(stretch, limit)
 
         with self._read():
-            stretches.find(resolve(query), fetch, self._vocabulary)
+            stretches.find(resolve(query), fetch, self._vocabulary, merges=self._merges)
         return steps
 
     @contextmanager

@@ -19,6 +19,7 @@ class Dialect(Protocol):
     types: Types  # of columns
     syntax: Syntax  # of statements
     errors: tuple[type[Exception], ...]  # of the driver, beside peewee's
+    copied: int = 0  # so many rows that are new, and more, are put in by `copy`; 0: all are by statements
     nulls_first: bool  # missing values come first in ascending order without being told so
 
     def creating(self) -> AbstractContextManager[Any]:
@@ -37,9 +38,9 @@ class Dialect(Protocol):
         """Execute a statement of many rows."""
         return self.database.execute_sql(sql, values)
 
-    def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bool:  # noqa: ARG002 - see below
-        """Put in rows whose keys are new; False, and nothing is done, where a database has nothing but statements."""
-        return False
+    def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Put in rows whose keys are new, at once."""
+        ...
 
     def settle(self) -> None:
         """Let the database learn what it holds after much of that has changed, where it does so too late by itself."""

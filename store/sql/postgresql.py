@@ -18,14 +18,11 @@ from ...core.errors import DiskFull, StorageError
 from ..collections import MAX_LENGTH
 from ..servers import CONNECT_S, REACHABLE, STATEMENT_S, without_password
 from .server import Calendar, Server, cause_of
-from .statements import Syntax
+from .statements import ROWS, Syntax
 from .tables import Types
 
 OLDEST = 120000
 """The first version that is good enough (12), as the server counts: later ones keep what they are asked for."""
-
-COPIED = 64
-"""Rows that are sent at a time, at least. Fewer are put in by a statement, which asks the server less often."""
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _SAID = {
@@ -120,6 +117,7 @@ class Postgresql(Server):
     dump = "pg_dump"
     errors = (psycopg.Error, OSError)
     nulls_first = False
+    copied = 64  # a statement asks the server less often
 
     def __init__(self, url: str) -> None:
         """Speak to the database that a URL names, as libpq reads it."""
@@ -152,16 +150,13 @@ class Postgresql(Server):
         """See Dialect: with numbers for parameters, else the driver reads all of the statement each time."""
         return psycopg.RawCursor(self.database.connection()).execute(_numbered(sql), values)
 
-    def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bool:
-        """See Dialect: by COPY, where they are many."""
-        if len(rows) < COPIED:
-            return False
+    def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """See Dialect."""
         names = ", ".join(self.syntax.name(one) for one in columns)
         into = f"COPY {self.syntax.name(table)} ({names}) FROM STDIN"
         with self.database.connection().cursor() as cursor, cursor.copy(into) as copy:
-            for start in range(0, len(rows), COPIED):
-                copy.write("".join(map(_line, rows[start : start + COPIED])))
-        return True
+            for start in range(0, len(rows), ROWS):
+                copy.write("".join(map(_line, rows[start : start + ROWS])))
 
     def settle(self) -> None:
         """See Dialect."""

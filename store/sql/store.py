@@ -107,26 +107,28 @@ class SqlStore(Answers):
             if batch.index <= int(self._get_meta("applied") or 0):
                 return False
             sums = Sums()
-            for name, records in batch.records.items():
-                self._put(COLLECTIONS[name], records, sums)
+            tops = {name: self._put(COLLECTIONS[name], records, sums) for name, records in batch.records.items()}
             for name, keys in batch.removed.items():
                 self._remove(COLLECTIONS[name], keys, sums)
-            self._add(sums)
+            self._add(sums, tops)
             self._put_meta(_packed(batch.meta))
             self._put_meta({"applied": str(batch.index)})
         self._applied = batch.index
         return True
 
-    def _put(self, collection: Collection, records: Sequence[Any], sums: Sums, *, new: bool = False) -> None:
+    def _put(self, collection: Collection, records: Sequence[Any], sums: Sums, *, new: bool = False) -> int | None:
+        """Put in records; return the number beyond which all were new, where their keys begin with one."""
         name, place = collection.name, PLACES[collection.name]
         key_of, known_of, origin_of = place.key, place.known, place.origin
         top = self._top(collection) if records and not new else None
         rest = list(map(ROW_OF[name], records))
-        fresh = rest if new else [row for row in rest if top is not None and row[0] > top]
-        if self._dialect.copy(name, COLUMNS[name], self._written(name, fresh)):
-            for row in fresh:
-                sums.note(collection, row[0], None, known_of(row))
-            rest = [] if new else [row for row in rest if top is None or row[0] <= top]
+        if self._dialect.copied and (new or top is not None):
+            fresh = rest if new else [row for row in rest if row[0] > (top or 0)]
+            if len(fresh) >= self._dialect.copied:
+                self._dialect.copy(name, COLUMNS[name], self._written(name, fresh))
+                for row in fresh:
+                    sums.note(collection, row[0], None, known_of(row))
+                rest = [] if new else [row for row in rest if row[0] <= (top or 0)]
         for rows in parts(rest, _bytes):
             # what is beyond the highest number is new: it need not be looked for
             firsts = [] if new else [row[0] for row in rows if top is None or row[0] <= top]
@@ -145,6 +147,7 @@ class SqlStore(Answers):
             self._upsert(collection, rows)
             for part in parts(others):
                 self._upsert(collection, part, kept=())
+        return -1 if new else top
 
     def _upsert(self, collection: Collection, rows: list[tuple[Any, ...]], kept: Container[str] | None = None) -> None:
         """Put in rows, in place of those with the same key; what is fixed need not be written, or indexed, again."""
@@ -201,8 +204,8 @@ class SqlStore(Answers):
             same = [getattr(model, collection.key[0]).in_([row[0] for row in rows])]
         return model.delete().where(*same).execute()
 
-    def _add(self, sums: Sums) -> None:
-        """Add the differences to the sums that are kept."""
+    def _add(self, sums: Sums, tops: Mapping[str, int | None] | None = None) -> None:
+        """Add the differences to the sums that are kept; `tops` as `_put` returns them."""
         syntax = self._dialect.syntax
         vocabulary: list[tuple[str, str, int]] = []
         for name, changes in sums.words().items():
@@ -215,9 +218,7 @@ class SqlStore(Answers):
                 rows += [(word, number) for number in one.entering]  # neighbours in the index
                 if one.more:
                     vocabulary.append((name, word, one.more))
-            columns = ("word", COLLECTIONS[name].key[0])
-            for part in parts(rows):
-                self._run(syntax.put_new(f"{name}_words", columns, columns, len(part)), part)
+            self._put_words(name, rows, (tops or {}).get(name))
         tallies = [(*key, count, sums.last.get(key, 0)) for key, count in sums.tallies.items()]
         for part in parts(tallies):
             key = ("project", "job", "state")
@@ -231,6 +232,17 @@ class SqlStore(Answers):
         sizes = [(name, count) for name, count in sums.sizes.items() if count]
         for part in parts(sizes):
             self._run(syntax.add(SIZES, ("collection",), ("count",), (), len(part)), part)
+
+    def _put_words(self, collection: str, rows: list[tuple[str, int]], top: int | None) -> None:
+        """Let words lead to records, of which those beyond the number `top` have not been there."""
+        table, columns = f"{collection}_words", ("word", COLLECTIONS[collection].key[0])
+        if self._dialect.copied and top is not None:
+            fresh = [row for row in rows if row[1] > top]
+            if len(fresh) >= self._dialect.copied:
+                self._dialect.copy(table, columns, fresh)
+                rows = [row for row in rows if row[1] <= top]
+        for part in parts(rows):
+            self._run(self._dialect.syntax.put_new(table, columns, columns, len(part)), part)
 
     def _run(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._dialect.run(sql, list(chain.from_iterable(rows)))
@@ -417,9 +429,8 @@ class SqlStore(Answers):
         with self._guard("write to"), self._writing, self._dialect.writing():
             self._check_unfinished()
             sums = Sums()
-            for name, found in records.items():
-                self._put(COLLECTIONS[name], found, sums, new=True)
-            self._add(sums)
+            tops = {name: self._put(COLLECTIONS[name], found, sums, new=True) for name, found in records.items()}
+            self._add(sums, tops)
 
     def finish(self, index: int, meta: Mapping[str, str]) -> None:
         """See Store."""
