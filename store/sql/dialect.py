@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...core.errors import StorageError
+from ...core.errors import InvariantError, StorageError
 from .statements import Syntax
 from .tables import Types
 
@@ -39,8 +39,8 @@ class Dialect(Protocol):
         return self.database.execute_sql(sql, values)
 
     def copy(self, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Put in rows whose keys are new, at once."""
-        ...
+        """Put in rows whose keys are new, at once. Only where `copied` is not 0."""
+        raise InvariantError(f"no {len(rows)} rows of {len(columns)} columns for {table} at once: `copied` is 0")
 
     def settle(self) -> None:
         """Let the database learn what it holds after much of that has changed, where it does so too late by itself."""
