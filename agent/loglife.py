@@ -62,9 +62,9 @@ class LogLife:
         return await self._forget_files(ledger) + await self._forget_blobs()
 
     async def _forget_what_others_forgot(self) -> int:
-        """Let go of files of builds that the master does not know, and of all contents that nobody asked for lately.
+        """Let go of files of builds that the master does not know. Folders stay: a live build may write to one.
 
-        Folders stay: a live build may write to one.
+        What it kept as a voter stays: it cannot see from here whether those that vote now have all of that.
         """
         gone = 0
         for folder in await asyncio.to_thread(lambda: sorted(self._paths.logs.iterdir())):
@@ -73,8 +73,7 @@ class LogLife:
             lone = [one for one in files if _build(one) not in known and not self._writes(one.stem)]
             await asyncio.to_thread(_unlink, folder, lone, empty=False)
             gone += len(lone)
-        # what it kept as a voter is kept by those that vote now
-        return gone + await asyncio.to_thread(self._remove_blobs, None)
+        return gone
 
     async def _forget_files(self, ledger: Ledger) -> int:
         gone = 0
@@ -98,10 +97,10 @@ class LogLife:
         marks = await marks_of(self._history, lambda one: (one.log,))
         return await asyncio.to_thread(self._remove_blobs, marks)
 
-    def _remove_blobs(self, marks: Marks | None) -> int:
+    def _remove_blobs(self, marks: Marks) -> int:
         gone = 0
         for digest in self._blobs.idle(SETTLED_S):
-            if marks is None or not marks.has(digest):
+            if not marks.has(digest):
                 self._blobs.remove(digest)
                 gone += 1
         return gone

@@ -143,11 +143,11 @@ async def test_an_agent_without_a_history_forgets_what_the_master_did(town: Town
     young.parent.mkdir(exist_ok=True)
     young.write_bytes(b"of a build of which the master may not have heard yet")
     first.agent.history.store.remove("builds", [one.id for one in old.builds[:4]])
-    once, lately = far.agent.blobs.put_many([b"of a time when it voted", b"asked for a moment ago"])
+    (once,) = far.agent.blobs.put_many([b"of a time when it voted"])
     age(far.agent.blobs._path(once))
     retainer = far.agent._retainer()
     assert await retainer.tidy() == 0
-    assert [far.agent.blobs.has(one) for one in (once, lately)] == [False, True]
+    assert far.agent.blobs.has(once), "whoever votes now may not have it"
     assert [path.exists() for path in mine] == [False] * 4 + [True] * 2
     assert young.exists()
     town.cut(far)
