@@ -30,9 +30,7 @@ class Memory(msgspec.Struct, array_like=True):
     found: list[Found] = []  # what travelled
     digests: list[Digest] = []  # of the contents of those, in their order; where links lead to
     returned: dict[str, Digest] = {}  # files that builds brought back: name -> digest
-    settled: bool = (
-        False  # whether nothing of it is in doubt for sure (see `settle`), so that this is not asked each time
-    )
+    settled: bool = False  # whether it is certain that nothing is in doubt (see `settle`), and need not be asked again
 
     def known(self) -> dict[Found, Digest]:
         """Return the digests of files that count as unchanged if they are found just so."""
