@@ -145,6 +145,8 @@ def two(tmp_path: Path) -> Iterator[tuple[AgentProcess, AgentProcess]]:
         join = [sys.executable, "-m", "job_orchestra.agent", "join", "--data", str(second.data), "--no-start", "-"]
         subprocess.run(join, input=token, text=True, check=True, capture_output=True)
         second.start("--name", "bee")
+        with first.client() as net:  # it joined by its host's name, and tells its own a moment after its start
+            wait_until(lambda: "bee" in {one.name for one in net.call("agents.list").agents}, "it is known by its name")
         yield first, second
 
 
