@@ -22,6 +22,8 @@ def network_in(folder: Path, count: int) -> Iterator[list[AgentProcess]]:
             agents.append(one.start("--no-mdns", "--settle", "0.3", "--slots", "2", "--name", f"a{number}"))
         with agents[0].client() as net:
             wait_until(lambda: len(net.call("network.status").voters) == count, f"{count} vote")
+            names = {f"a{number}" for number in range(count)}
+            wait_until(lambda: {one.name for one in net.call("agents.list").agents} == names, "they go by their names")
         yield agents
 
 
