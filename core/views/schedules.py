@@ -43,6 +43,23 @@ def schedule_view(
     enabled: bool,
 ) -> ScheduleView:
     """Return a schedule that stands so, with its next firings and last builds."""
+    return _view(found, stands, ahead, builds, enabled=enabled, switched=stands.enabled is not None)
+
+
+def recorded_schedule_view(found: ScheduleRecord, ahead: Iterable[Millis], builds: Iterable[Build]) -> ScheduleView:
+    """Return a schedule as it is remembered, with its next firings and last builds."""
+    return _view(found, found, ahead, builds, enabled=found.enabled, switched=False)
+
+
+def _view(  # noqa: PLR0913 - what is said of one
+    found: Schedule | ScheduleRecord,
+    stands: "Timed | ScheduleRecord",
+    ahead: Iterable[Millis],
+    builds: Iterable[Build],
+    *,
+    enabled: bool,
+    switched: bool,
+) -> ScheduleView:
     return ScheduleView(
         project=found.project,
         name=found.name,
@@ -53,29 +70,9 @@ def schedule_view(
         missed=found.missed,
         overlap=found.overlap,
         enabled=enabled,
-        switched=stands.enabled is not None,
+        switched=switched,
         next=[stamp(one) for one in ahead],
         last=stamp(stands.fired),
         outcome=stands.outcome,
-        builds=[build_line(one) for one in builds],
-    )
-
-
-def recorded_schedule_view(found: ScheduleRecord, ahead: Iterable[Millis], builds: Iterable[Build]) -> ScheduleView:
-    """Return a schedule as it is remembered, with its next firings and last builds."""
-    return ScheduleView(
-        project=found.project,
-        name=found.name,
-        cron=found.cron,
-        timezone=found.timezone,
-        jobs=list(found.jobs),
-        parameters=found.parameters,
-        missed=found.missed,
-        overlap=found.overlap,
-        enabled=found.enabled,
-        switched=False,
-        next=[stamp(one) for one in ahead],
-        last=stamp(found.fired),
-        outcome=found.outcome,
         builds=[build_line(one) for one in builds],
     )

@@ -242,7 +242,7 @@ class Starting:
         self.started: list[socket.socket] = []
 
     def start_helper(self, command: Sequence[str], env: Mapping[str, str], actions: Actions) -> None:
-        assert (command, env["ORCHESTRA_TMP"]) == (("ours", "ready"), "/work/ready")
+        assert (command, env["ORCHESTRA_TMP"]) == (("ours", "ready"), "/rooms/ready")
         ((_, source, place),) = cast("list[tuple[int, int, int]]", list(actions))
         assert place == readiness.CONTROL
         self.started.append(socket.socket(fileno=os.dup(source)))
@@ -251,7 +251,7 @@ class Starting:
 def test_what_is_not_needed_any_more_is_let_go_of() -> None:
     processes = Starting()
     with selectors.DefaultSelector() as selector:
-        standby = Standby(cast("Processes", processes), selector, "/work/ready")
+        standby = Standby(cast("Processes", processes), selector, "/rooms/ready")
         standby.configure(("ours", "ready"), 2)
         assert (standby.take(Track(), ("theirs", "x"), {}, (), ""), processes.started) == (None, [])
         assert (standby.due, len(selector.get_map())) == (NEVER, 0)
